@@ -1,0 +1,54 @@
+#include "base/memory.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define ALIGNMENT 64
+
+void *stac_alloc(size_t n, size_t size, const char *what, struct stac_error *err) {
+    size_t bytes;
+    if (__builtin_mul_overflow(n, size, &bytes) || bytes > SIZE_MAX - ALIGNMENT) {
+        stac_fail(err, STAC_ERR_MEMORY, "cannot allocate %s: %zu elements of %zu bytes is more than memory can hold", what, n,
+                  size);
+        return NULL;
+    }
+    size_t rounded = bytes == 0 ? ALIGNMENT : (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    void *p = aligned_alloc(ALIGNMENT, rounded);
+    if (!p) {
+        stac_fail(err, STAC_ERR_MEMORY, "cannot allocate %s: %.1f MiB are not to be had", what, (double)bytes / 1048576.0);
+        return NULL;
+    }
+    memset(p, 0, rounded);
+    return p;
+}
+
+int stac_grow(void *p, size_t *cap, size_t need, size_t size, const char *what, struct stac_error *err) {
+    if (need <= *cap) return STAC_OK;
+    size_t wanted = *cap < 8 ? 8 : *cap;
+    while (wanted < need)
+        if (__builtin_mul_overflow(wanted, (size_t)2, &wanted)) wanted = need;
+    void *bigger = stac_alloc(wanted, size, what, err);
+    if (!bigger) return err->status;
+    void *old;
+    memcpy(&old, p, sizeof old);
+    if (old) memcpy(bigger, old, *cap * size);
+    free(old);
+    memcpy(p, &bigger, sizeof bigger);
+    *cap = wanted;
+    return STAC_OK;
+}
+
+char *stac_strdup(const char *s, struct stac_error *err) {
+    size_t n = strlen(s) + 1;
+    char *copy = stac_alloc(n, 1, "a string", err);
+    if (copy) memcpy(copy, s, n);
+    return copy;
+}
+
+size_t stac_peak_memory(void) {
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
+    return (size_t)usage.ru_maxrss * 1024;
+}

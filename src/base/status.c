@@ -1,0 +1,43 @@
+#include "base/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void stac_error_record(struct stac_error *err, int status, const char *format, ...) {
+    if (err->status != STAC_OK) return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(err->text, sizeof err->text, format, args);
+    va_end(args);
+    for (char *c = err->text; *c; c++) /* one line, whatever a file name or a token contains */
+        if (*c == '\n' || *c == '\r') *c = ' ';
+    err->status = status;
+}
+
+int stac_fail_in(struct stac_error *err, const char *format, ...) {
+    char context[STAC_ERROR_TEXT], inner[STAC_ERROR_TEXT];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(context, sizeof context, format, args);
+    va_end(args);
+    memcpy(inner, err->text, sizeof inner);
+    int n = snprintf(err->text, sizeof err->text, "%.250s: ", context);
+    snprintf(err->text + n, sizeof err->text - (size_t)n, "%s", inner);
+    return err->status;
+}
+
+void stac_error_clear(struct stac_error *err) {
+    err->status = STAC_OK;
+    err->text[0] = 0;
+}
+
+int stac_exit_code(int status) {
+    switch (status) {
+    case STAC_OK: return 0;
+    case STAC_ERR_USAGE: return 2;
+    case STAC_ERR_INPUT:
+    case STAC_ERR_IO: return 3;
+    default: return 4;
+    }
+}
