@@ -1,0 +1,32 @@
+/* A text file as tokens, and the windows that perplexity and calibration read from it. */
+#ifndef STAC_TEXT_CORPUS_H
+#define STAC_TEXT_CORPUS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "text/tokenizer.h"
+
+/* Tokens of a text file of at most 1 GiB, without BOS. `limit` > 0 keeps only that many tokens, and reads no more of
+ * the file than they need. Also counts words (runs of non-space) and bytes of the text behind the tokens kept. */
+struct stac_corpus {
+    struct stac_tokens tokens;
+    size_t bytes, words;
+    char sha256[65]; /* of the whole file */
+};
+int stac_corpus_read(const struct stac_tokenizer *t, const char *path, size_t limit, struct stac_corpus *out,
+                     struct stac_error *err);
+void stac_corpus_clean(struct stac_corpus *c);
+
+/* A window: tokens [begin, begin + size) are read, predictions of the tokens at [begin + skip, begin + size) count.
+ * Windows of `context` tokens start every `stride` tokens; every token but the first of the text is predicted once,
+ * with at least context - stride tokens before it where the text has them. With stride == context the first token of
+ * each window is read and not predicted (skip = 1), which is the convention of the figures in the README. */
+struct stac_window {
+    size_t begin, size, skip;
+};
+int stac_windows_cut(size_t n_tokens, size_t context, size_t stride, struct stac_window **out, size_t *n,
+                     struct stac_error *err);
+
+#endif
