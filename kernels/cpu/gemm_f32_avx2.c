@@ -1,0 +1,85 @@
+/* Float matrix product for AVX2: tiles of 6 x 16 outputs held in registers while k runs; a panel of 16 columns of w is
+ * packed into the first-level cache and serves every row of x. The chain of each output is that of the definition:
+ * a block of k that is not the first starts from the value stored by the block before it. */
+#include <immintrin.h>
+#include <string.h>
+
+#include "kernels/operators.h"
+
+enum { MR = 6, NR = 16, KC = 256, WIDE = 64 };
+
+/* c[rows][16] (+)= a[rows][k] b[k][16]; `first` starts the chains at zero. ROWS is a constant after inlining. */
+static inline __attribute__((always_inline)) void tile(const int rows, int k, const float *a, int lda, const float *b, int ldb,
+                                                       int first, float *c, int ldc) {
+    __m256 acc[MR][2];
+    for (int i = 0; i < rows; i++)
+        for (int h = 0; h < 2; h++) acc[i][h] = first ? _mm256_setzero_ps() : _mm256_loadu_ps(c + (size_t)i * ldc + 8 * h);
+    for (int l = 0; l < k; l++) {
+        __m256 b0 = _mm256_loadu_ps(b + (size_t)l * ldb), b1 = _mm256_loadu_ps(b + (size_t)l * ldb + 8);
+        for (int i = 0; i < rows; i++) {
+            __m256 s = _mm256_broadcast_ss(a + (size_t)i * lda + l);
+            acc[i][0] = _mm256_fmadd_ps(s, b0, acc[i][0]);
+            acc[i][1] = _mm256_fmadd_ps(s, b1, acc[i][1]);
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int h = 0; h < 2; h++) _mm256_storeu_ps(c + (size_t)i * ldc + 8 * h, acc[i][h]);
+}
+
+static void tile_rows(int rows, int k, const float *a, int lda, const float *b, int ldb, int first, float *c, int ldc) {
+    switch (rows) {
+    case 6: tile(6, k, a, lda, b, ldb, first, c, ldc); break;
+    case 5: tile(5, k, a, lda, b, ldb, first, c, ldc); break;
+    case 4: tile(4, k, a, lda, b, ldb, first, c, ldc); break;
+    case 3: tile(3, k, a, lda, b, ldb, first, c, ldc); break;
+    case 2: tile(2, k, a, lda, b, ldb, first, c, ldc); break;
+    default: tile(1, k, a, lda, b, ldb, first, c, ldc);
+    }
+}
+
+/* All rows of a panel of `cols` <= 16 columns. */
+static void panel(int m, int cols, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy) {
+    _Alignas(64) float packed[KC * NR];
+    float edge[MR * NR];
+    for (int k0 = 0; k0 < k; k0 += KC) {
+        int kc = k - k0 < KC ? k - k0 : KC;
+        if (cols < NR) memset(packed, 0, sizeof packed);
+        for (int l = 0; l < kc; l++) memcpy(packed + l * NR, w + (size_t)(k0 + l) * ldw, (size_t)cols * sizeof(float));
+        for (int i = 0; i < m; i += MR) {
+            int rows = m - i < MR ? m - i : MR;
+            float *c = y + (size_t)i * ldy;
+            const float *a = x + (size_t)i * ldx + k0;
+            if (cols == NR) {
+                tile_rows(rows, kc, a, ldx, packed, NR, k0 == 0, c, ldy);
+                continue;
+            }
+            for (int r = 0; r < rows && k0; r++) memcpy(edge + r * NR, c + (size_t)r * ldy, (size_t)cols * sizeof(float));
+            tile_rows(rows, kc, a, ldx, packed, NR, k0 == 0, edge, NR);
+            for (int r = 0; r < rows; r++) memcpy(c + (size_t)r * ldy, edge + r * NR, (size_t)cols * sizeof(float));
+        }
+    }
+}
+
+/* One row against 64 columns, read straight from w. */
+static void wide_row(int k, const float *x, const float *w, int ldw, float *y) {
+    __m256 acc[WIDE / 8];
+    for (int h = 0; h < WIDE / 8; h++) acc[h] = _mm256_setzero_ps();
+    for (int l = 0; l < k; l++) {
+        __m256 s = _mm256_broadcast_ss(x + l);
+        for (int h = 0; h < WIDE / 8; h++) acc[h] = _mm256_fmadd_ps(s, _mm256_loadu_ps(w + (size_t)l * ldw + 8 * h), acc[h]);
+    }
+    for (int h = 0; h < WIDE / 8; h++) _mm256_storeu_ps(y + 8 * h, acc[h]);
+}
+
+void stac_gemm_f32_avx2(int m, int n, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy) {
+    int step = m == 1 ? WIDE : NR;
+#pragma omp parallel for schedule(static) if ((double)m * n * k > 32768)
+    for (int j = 0; j < n; j += step) {
+        int cols = n - j < step ? n - j : step;
+        if (cols == WIDE)
+            wide_row(k, x, w + j, ldw, y + j);
+        else
+            for (int p = 0; p < cols; p += NR)
+                panel(m, cols - p < NR ? cols - p : NR, k, x, ldx, w + j + p, ldw, y + j + p, ldy);
+    }
+}

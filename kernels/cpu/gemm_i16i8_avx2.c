@@ -1,0 +1,130 @@
+/* Integer matrix product for AVX2: pairs of k in one multiply-and-add of 16-bit integers (vpmaddwd), tiles of 6 x 16
+ * outputs in registers, a panel of 16 columns of w widened and interleaved by pairs in the first-level cache. */
+#include <immintrin.h>
+#include <string.h>
+
+#include "kernels/operators.h"
+
+enum { MR = 6, NR = 16, KC = 512, WIDE = 64 };
+
+static inline __m256i pair_of(const int16_t *x) {
+    int32_t both;
+    memcpy(&both, x, sizeof both);
+    return _mm256_set1_epi32(both);
+}
+
+/* c[rows][16] (+)= a[rows][2 pairs] b[pairs][16][2] */
+static inline __attribute__((always_inline)) void tile(const int rows, int pairs, const int16_t *a, int lda, const int16_t *b,
+                                                       int first, int32_t *c, int ldc) {
+    __m256i acc[MR][2];
+    for (int i = 0; i < rows; i++)
+        for (int h = 0; h < 2; h++)
+            acc[i][h] = first ? _mm256_setzero_si256() : _mm256_loadu_si256((const void *)(c + (size_t)i * ldc + 8 * h));
+    for (int l = 0; l < pairs; l++) {
+        __m256i b0 = _mm256_load_si256((const void *)(b + 32 * l)), b1 = _mm256_load_si256((const void *)(b + 32 * l + 16));
+        for (int i = 0; i < rows; i++) {
+            __m256i s = pair_of(a + (size_t)i * lda + 2 * l);
+            acc[i][0] = _mm256_add_epi32(acc[i][0], _mm256_madd_epi16(s, b0));
+            acc[i][1] = _mm256_add_epi32(acc[i][1], _mm256_madd_epi16(s, b1));
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int h = 0; h < 2; h++) _mm256_storeu_si256((void *)(c + (size_t)i * ldc + 8 * h), acc[i][h]);
+}
+
+static void tile_rows(int rows, int pairs, const int16_t *a, int lda, const int16_t *b, int first, int32_t *c, int ldc) {
+    switch (rows) {
+    case 6: tile(6, pairs, a, lda, b, first, c, ldc); break;
+    case 5: tile(5, pairs, a, lda, b, first, c, ldc); break;
+    case 4: tile(4, pairs, a, lda, b, first, c, ldc); break;
+    case 3: tile(3, pairs, a, lda, b, first, c, ldc); break;
+    case 2: tile(2, pairs, a, lda, b, first, c, ldc); break;
+    default: tile(1, pairs, a, lda, b, first, c, ldc);
+    }
+}
+
+/* Rows k and k + 1 of 16 columns, interleaved and widened: 32 int16. */
+static inline void pack_pair(const int8_t *even, const int8_t *odd, int16_t *out) {
+    __m128i e = _mm_loadu_si128((const void *)even), o = _mm_loadu_si128((const void *)odd);
+    _mm256_store_si256((void *)out, _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(e, o)));
+    _mm256_store_si256((void *)(out + 16), _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(e, o)));
+}
+
+static void pack(int cols, int kc, const int8_t *w, int ldw, int16_t *packed) {
+    static const int8_t zeros[NR];
+    int8_t pair[2][NR] = {{0}};
+    for (int l = 0; l < kc; l += 2) {
+        const int8_t *even = w + (size_t)l * ldw, *odd = l + 1 < kc ? even + ldw : zeros;
+        if (cols < NR) {
+            memcpy(pair[0], even, (size_t)cols);
+            memcpy(pair[1], odd, (size_t)cols);
+            even = pair[0], odd = pair[1];
+        }
+        pack_pair(even, odd, packed + 16 * l);
+    }
+}
+
+/* A tile whose last pair has only one k: the missing x is zero, and is not read. */
+static void tile_any(int rows, int kc, const int16_t *a, int lda, const int16_t *b, int first, int32_t *c, int ldc) {
+    int16_t tail[MR * 2];
+    if (kc > 1) tile_rows(rows, kc / 2, a, lda, b, first, c, ldc);
+    if (kc % 2 == 0) return;
+    for (int i = 0; i < rows; i++) {
+        tail[2 * i] = a[(size_t)i * lda + kc - 1];
+        tail[2 * i + 1] = 0;
+    }
+    tile_rows(rows, 1, tail, 2, b + 16 * (kc - 1), first && kc == 1, c, ldc);
+}
+
+static void panel(int m, int cols, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
+    _Alignas(64) int16_t packed[KC * NR];
+    int32_t edge[MR * NR];
+    for (int k0 = 0; k0 < k; k0 += KC) {
+        int kc = k - k0 < KC ? k - k0 : KC;
+        pack(cols, kc, w + (size_t)k0 * ldw, ldw, packed);
+        for (int i = 0; i < m; i += MR) {
+            int rows = m - i < MR ? m - i : MR;
+            int32_t *c = y + (size_t)i * ldy;
+            const int16_t *a = x + (size_t)i * ldx + k0;
+            if (cols == NR) {
+                tile_any(rows, kc, a, ldx, packed, k0 == 0, c, ldy);
+                continue;
+            }
+            for (int r = 0; r < rows && k0; r++) memcpy(edge + r * NR, c + (size_t)r * ldy, (size_t)cols * sizeof *c);
+            tile_any(rows, kc, a, ldx, packed, k0 == 0, edge, NR);
+            for (int r = 0; r < rows; r++) memcpy(c + (size_t)r * ldy, edge + r * NR, (size_t)cols * sizeof *c);
+        }
+    }
+}
+
+/* One row against 64 columns, read straight from w. */
+static void wide_row(int k, const int16_t *x, const int8_t *w, int ldw, int32_t *y) {
+    static const int8_t zeros[WIDE];
+    __m256i acc[WIDE / 8];
+    for (int h = 0; h < WIDE / 8; h++) acc[h] = _mm256_setzero_si256();
+    for (int l = 0; l < k; l += 2) {
+        const int8_t *even = w + (size_t)l * ldw, *odd = l + 1 < k ? even + ldw : zeros;
+        int16_t both[2] = {x[l], l + 1 < k ? x[l + 1] : 0};
+        __m256i s = pair_of(both);
+        for (int g = 0; g < WIDE / 16; g++) {
+            __m128i e = _mm_loadu_si128((const void *)(even + 16 * g)), o = _mm_loadu_si128((const void *)(odd + 16 * g));
+            __m256i lo = _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(e, o)), hi = _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(e, o));
+            acc[2 * g] = _mm256_add_epi32(acc[2 * g], _mm256_madd_epi16(s, lo));
+            acc[2 * g + 1] = _mm256_add_epi32(acc[2 * g + 1], _mm256_madd_epi16(s, hi));
+        }
+    }
+    for (int h = 0; h < WIDE / 8; h++) _mm256_storeu_si256((void *)(y + 8 * h), acc[h]);
+}
+
+void stac_gemm_i16i8_avx2(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
+    int step = m == 1 ? WIDE : NR;
+#pragma omp parallel for schedule(static) if ((double)m * n * k > 65536)
+    for (int j = 0; j < n; j += step) {
+        int cols = n - j < step ? n - j : step;
+        if (cols == WIDE)
+            wide_row(k, x, w + j, ldw, y + j);
+        else
+            for (int p = 0; p < cols; p += NR)
+                panel(m, cols - p < NR ? cols - p : NR, k, x, ldx, w + j + p, ldw, y + j + p, ldy);
+    }
+}

@@ -1,0 +1,90 @@
+/* The operator table: what the network computes, apart from how a machine computes it.
+ *
+ * One struct of function pointers, filled by a set of kernels that is chosen at run time: `ref` (plain loops, the
+ * oracle of the tests) or `avx2`. Every set gives the same bits, because an operator fixes its arithmetic:
+ *   - a float product is, for each output, one chain of fused multiply-adds over k = 0, 1, 2, ... that starts at 0;
+ *     so the result depends neither on tiles, threads or batch size nor on the machine;
+ *   - a float sum over a row uses STAC_LANES interleaved partial sums, added pairwise at the end;
+ *   - integer products are exact: the caller guarantees that no int32 can overflow;
+ *   - element-wise functions are polynomials in fused multiply-adds (scalar_math.h).
+ * Matrices are row-major with a leading dimension in elements. Operators use the threads of OpenMP and never fail. */
+#ifndef STAC_KERNELS_H
+#define STAC_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define STAC_LANES 16
+
+/* One step of spikes for one row: indices of the inputs that sent +1, then of those that sent -1. */
+struct stac_events {
+    const uint16_t *index;
+    int n_plus, n_minus;
+};
+
+/* Thresholds of a code as a table without branches; see spike/code.h for what the levels mean.
+ * level(a) = number of thresholds <= a, for a >= 0. bins cover [0, n_bins / bins_per_unit). */
+struct stac_levels {
+    const float *threshold; /* [n_levels], ascending; the last is +infinity */
+    const int16_t *value;   /* [n_levels] integer of each level, value[0] == 0 */
+    const uint8_t *spikes;  /* [n_levels] spikes of each level */
+    int n_levels;
+    const uint16_t *bin; /* [n_bins] number of thresholds <= the lower edge of each bin */
+    int n_bins;
+    float bins_per_unit;
+};
+
+struct stac_kernels {
+    const char *name;
+
+    /* y[m][n] = x[m][k] w[k][n] */
+    void (*gemm_f32)(int m, int n, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy);
+
+    /* y[m][n] = x[m][k] w[k][n], integers, exact */
+    void (*gemm_i16i8)(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy);
+
+    /* acc[n] += w[i][n] for every i of the plus events, -= for the minus events */
+    void (*add_rows)(int n, int32_t *acc, const int8_t *w, int ldw, struct stac_events events);
+
+    /* Levels of |x[i] - mean[i]| * inv_scale as signed integers: code[i]. mean may be NULL. Returns the sum of spikes.
+     * One thread. A value that is not a number is silent. */
+    int64_t (*encode)(const struct stac_levels *levels, int n, const float *x, const float *mean, float inv_scale,
+                      int16_t *code);
+
+    /* sum over i of (x[i] - mean[i])^2; mean may be NULL. One thread. */
+    float (*sum_squares)(int n, const float *x, const float *mean);
+
+    /* Root-mean-square or layer normalisation of each of m rows of n: y = (x - center) / sqrt(mean((x - center)^2) + eps)
+     * * gain + bias, where center is the mean of the row if `centred`, else 0; gain and bias may be NULL. */
+    void (*norm)(int m, int n, const float *x, const float *gain, const float *bias, float eps, int centred, float *y);
+
+    /* e[i] = exp(scale * s[i] - max), max = the largest scale * s[i]; returns the sum of e. One thread. */
+    float (*softmax_exp)(int n, const float *s, float scale, float *e);
+
+    /* x *= a, element-wise. One thread. */
+    void (*scale)(int n, float *x, float a);
+
+    /* y[i] = act(x[i]); act is an enum stac_kernel_act */
+    void (*activate)(int m, int n, int act, float *x, int ldx);
+
+    /* x[m][n] = act(x[m][n]) * x[m][n + i]: the left half of 2n columns becomes the gated product, packed to y[m][n] */
+    void (*gate)(int m, int n, int act, const float *x, int ldx, float *y);
+
+    /* Walsh-Hadamard transform of each group of `order` (a power of two) values of each row, times 1/sqrt(order). */
+    void (*hadamard)(int m, int n, int order, float *x);
+
+    /* Rotary positions: pairs (i, i + dim/2) of each of n_heads heads of a row turn by angle[i]. One row, one thread. */
+    void (*rope)(int n_heads, int dim, const float *cosine, const float *sine, float *x);
+
+    /* Symmetric int8: q[i] = round(x[i] / s), s = max |x| / 127. Returns s (1 for a zero vector). One thread. */
+    float (*quantise)(int n, const float *x, int8_t *q);
+};
+
+enum stac_kernel_act { STAC_KERNEL_SILU, STAC_KERNEL_GELU_TANH, STAC_KERNEL_GELU_ERF, STAC_KERNEL_RELU };
+
+/* The fastest set this processor can run, or the set of that name ("ref", "avx2"); NULL for a name that is unknown or
+ * cannot run here. */
+const struct stac_kernels *stac_kernels_best(void);
+const struct stac_kernels *stac_kernels_named(const char *name);
+
+#endif

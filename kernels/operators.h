@@ -1,0 +1,28 @@
+/* Prototypes of every operator of one set: STAC_DECLARE_OPERATORS(ref) declares stac_gemm_f32_ref and so on.
+ * The meaning of each is told once, in kernels.h. */
+#ifndef STAC_KERNELS_OPERATORS_H
+#define STAC_KERNELS_OPERATORS_H
+
+#include "kernels/kernels.h"
+
+#define STAC_DECLARE_OPERATORS(set)                                                                                            \
+    void stac_gemm_f32_##set(int m, int n, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy);        \
+    void stac_gemm_i16i8_##set(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy); \
+    void stac_add_rows_##set(int n, int32_t *acc, const int8_t *w, int ldw, struct stac_events events);                        \
+    int64_t stac_encode_##set(const struct stac_levels *levels, int n, const float *x, const float *mean, float inv_scale,     \
+                              int16_t *code);                                                                                  \
+    float stac_sum_squares_##set(int n, const float *x, const float *mean);                                                    \
+    void stac_norm_##set(int m, int n, const float *x, const float *gain, const float *bias, float eps, int centred,           \
+                         float *y);                                                                                            \
+    float stac_softmax_exp_##set(int n, const float *s, float scale, float *e);                                                \
+    void stac_scale_##set(int n, float *x, float a);                                                                           \
+    void stac_activate_##set(int m, int n, int act, float *x, int ldx);                                                        \
+    void stac_gate_##set(int m, int n, int act, const float *x, int ldx, float *y);                                            \
+    void stac_hadamard_##set(int m, int n, int order, float *x);                                                               \
+    void stac_rope_##set(int n_heads, int dim, const float *cosine, const float *sine, float *x);                              \
+    float stac_quantise_##set(int n, const float *x, int8_t *q);
+
+STAC_DECLARE_OPERATORS(ref)
+STAC_DECLARE_OPERATORS(avx2)
+
+#endif

@@ -1,0 +1,30 @@
+/* Activations into integers: spike codes, and the int8 of keys and values. */
+#include <float.h>
+#include <math.h>
+
+#include "kernels/operators.h"
+#include "kernels/set.h"
+
+int64_t K(encode)(const struct stac_levels *levels, int n, const float *x, const float *mean, float inv_scale, int16_t *code) {
+    int64_t spikes = 0;
+    float end = (float)levels->n_bins - 1;
+    for (int i = 0; i < n; i++) {
+        float centred = mean ? x[i] - mean[i] : x[i];
+        float a = fabsf(centred) * inv_scale;
+        a = a > FLT_MAX ? FLT_MAX : a; /* infinity too ends below the last threshold */
+        float at = a * levels->bins_per_unit;
+        int level = levels->bin[at < end ? (int)at : (at >= end ? levels->n_bins - 1 : 0)];
+        while (a >= levels->threshold[level]) level++; /* the last threshold is infinite */
+        code[i] = (int16_t)(centred < 0 ? -levels->value[level] : levels->value[level]);
+        spikes += levels->spikes[level];
+    }
+    return spikes;
+}
+
+float K(quantise)(int n, const float *x, int8_t *q) {
+    float largest = 0;
+    for (int i = 0; i < n; i++) largest = fabsf(x[i]) > largest ? fabsf(x[i]) : largest;
+    float inverse = largest > 0 ? 127.0f / largest : 0.0f;
+    for (int i = 0; i < n; i++) q[i] = (int8_t)rintf(x[i] * inverse);
+    return largest > 0 ? largest / 127.0f : 1.0f;
+}

@@ -1,0 +1,351 @@
+#include "spike/code.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+/* A word with its integer value, before the price decides whether it becomes a level. */
+struct candidate {
+    int32_t value;
+    int32_t spikes;
+    struct stac_word word;
+};
+
+enum { MAX_BITS = 10 };
+
+/* ---- step weights ------------------------------------------------------------------------------------------------- */
+
+static void set_weights(struct stac_code *code, int bits) {
+    int n = code->base.n_classes, last_round = (code->timesteps - 1) / n;
+    for (int c = 0; c < n; c++) code->mantissa[c] = (int32_t)lrint(exp2(bits - (double)c * code->base.shift / n));
+    for (int t = 0; t < code->timesteps; t++)
+        code->weight[t] = code->mantissa[t % n] << (code->base.shift * (last_round - t / n));
+}
+
+static int largest_sum(const struct stac_code *code) {
+    return code->weight[0] + (code->timesteps > 1 ? code->weight[1] : 0);
+}
+
+/* The finest mantissas that keep every word <= max_integer. False when not even the coarsest do. */
+static int fit_weights(struct stac_code *code, int max_integer) {
+    int n = code->base.n_classes, octaves = code->base.shift * ((code->timesteps - 1) / n);
+    int fewest = n == 1 ? 0 : (int)ceil(log2(n)) + 1; /* neighbouring classes must differ */
+    if (octaves > 14) return 0;
+    for (int bits = MAX_BITS; bits >= fewest; bits--) {
+        set_weights(code, bits);
+        if (largest_sum(code) <= max_integer) return 1;
+    }
+    return 0;
+}
+
+/* ---- candidates --------------------------------------------------------------------------------------------------- */
+
+static int by_value_then_spikes(const void *a, const void *b) {
+    const struct candidate *x = a, *y = b;
+    if (x->value != y->value) return x->value < y->value ? -1 : 1;
+    if (x->spikes != y->spikes) return x->spikes - y->spikes;
+    if (x->word.plus != y->word.plus) return x->word.plus < y->word.plus ? -1 : 1; /* total, so sorting is reproducible */
+    return (x->word.minus > y->word.minus) - (x->word.minus < y->word.minus);
+}
+
+/* All words of at most two spikes with value >= 0, the cheapest for each value, ascending. Returns their number;
+ * `list` holds 1 + T + T (T - 1). */
+static int list_candidates(const struct stac_code *code, struct candidate *list) {
+    int n = 0;
+    list[n++] = (struct candidate){0};
+    for (int a = 0; a < code->timesteps; a++) {
+        uint64_t first = UINT64_C(1) << a;
+        list[n++] = (struct candidate){code->weight[a], 1, {first, 0}};
+        for (int b = a + 1; b < code->timesteps; b++) {
+            uint64_t second = UINT64_C(1) << b;
+            list[n++] = (struct candidate){code->weight[a] + code->weight[b], 2, {first | second, 0}};
+            list[n++] = (struct candidate){code->weight[a] - code->weight[b], 2, {first, second}};
+        }
+    }
+    qsort(list, (size_t)n, sizeof *list, by_value_then_spikes);
+    int kept = 0;
+    for (int i = 0; i < n; i++)
+        if (list[i].value >= 0 && (kept == 0 || list[i].value != list[kept - 1].value)) list[kept++] = list[i];
+    return kept;
+}
+
+/* ---- the hull ----------------------------------------------------------------------------------------------------- */
+
+/* Where two words tie, in integers, at the price `lambda` in squared integers. */
+static double tie(const struct candidate *low, const struct candidate *high, double lambda) {
+    double a = low->value, b = high->value;
+    return (b * b - a * a + lambda * (high->spikes - low->spikes)) / (2 * (b - a));
+}
+
+/* Indices of the words that win somewhere on x >= 0, and the thresholds between them. Returns their number. */
+static int upper_hull(const struct candidate *list, int n, double lambda, int *chosen, double *threshold) {
+    int kept = 0;
+    for (int i = 0; i < n; i++) {
+        while (kept > 1 && tie(&list[chosen[kept - 1]], &list[i], lambda) <= threshold[kept - 2]) kept--;
+        if (kept) threshold[kept - 1] = tie(&list[chosen[kept - 1]], &list[i], lambda);
+        chosen[kept++] = i;
+    }
+    return kept;
+}
+
+/* Mean squared error and spikes of a hull on a distribution; `unit` is the value of an integer. */
+static struct stac_code_cost cost_of_hull(const struct candidate *list, const int *chosen, const double *threshold, int n,
+                                          double unit, const struct stac_histogram *h) {
+    struct stac_code_cost cost = {0, 0};
+    double total = 0;
+    int level = 0;
+    for (int k = 0; k < STAC_BINS; k++) {
+        int i = h->logarithmic ? STAC_BINS - 1 - k : k; /* ascending values */
+        if (!h->count[i]) continue;
+        double x = stac_histogram_centre(h, i), weight = (double)h->count[i];
+        while (level < n - 1 && x / unit >= threshold[level]) level++;
+        double error = x - unit * list[chosen[level]].value;
+        cost.distortion += weight * error * error;
+        cost.spikes += weight * list[chosen[level]].spikes;
+        total += weight;
+    }
+    if (total > 0) {
+        cost.distortion /= total;
+        cost.spikes /= total;
+    }
+    return cost;
+}
+
+/* ---- building ----------------------------------------------------------------------------------------------------- */
+
+struct scratch {
+    struct candidate *list;
+    int *chosen;
+    double *threshold;
+};
+
+static void scratch_clean(struct scratch *s) {
+    free(s->list);
+    free(s->chosen);
+    free(s->threshold);
+}
+
+static int scratch_init(struct scratch *s, int timesteps, struct stac_error *err) {
+    size_t n = 1 + (size_t)timesteps * timesteps;
+    *s = (struct scratch){0};
+    int status = STAC_OK;
+    STAC_TRY_DONE(STAC_NEW(s->list, n, "spike words", err));
+    STAC_TRY_DONE(STAC_NEW(s->chosen, n, "spike words", err));
+    STAC_TRY_DONE(STAC_NEW(s->threshold, n, "thresholds", err));
+done:
+    if (status != STAC_OK) scratch_clean(s);
+    return status;
+}
+
+static int check_timesteps(int timesteps, struct stac_error *err) {
+    if (timesteps >= 1 && timesteps <= STAC_MAX_TIMESTEPS) return STAC_OK;
+    return stac_fail(err, STAC_ERR_USAGE, "timesteps is %d; accepted are 1 to %d", timesteps, STAC_MAX_TIMESTEPS);
+}
+
+/* The table without branches: bin b starts at the number of thresholds whose own bin lies before b, computed with the
+ * same float arithmetic as the lookup, so it never starts too high. */
+static void fill_bins(struct stac_levels *levels, uint16_t *bin, int n_bins, float bins_per_unit) {
+    int level = 0;
+    for (int b = 0; b < n_bins; b++) {
+        while (level < levels->n_levels - 1 && levels->threshold[level] * bins_per_unit < (float)b &&
+               (int)(levels->threshold[level] * bins_per_unit) < b)
+            level++;
+        bin[b] = (uint16_t)level;
+    }
+    levels->bin = bin;
+    levels->n_bins = n_bins;
+    levels->bins_per_unit = bins_per_unit;
+}
+
+enum { LOOKUP_BINS = 4096 };
+
+static int32_t value_of(const struct stac_code *code, struct stac_word word) {
+    int32_t v = 0;
+    for (int t = 0; t < code->timesteps; t++) v += code->weight[t] * ((int)(word.plus >> t & 1) - (int)(word.minus >> t & 1));
+    return v;
+}
+
+/* Lay out the tables of a code whose weights are set. words[0] is silence; values ascend. */
+static int finish(struct stac_code *code, int n_levels, const struct stac_word *words, const float *thresholds,
+                  struct stac_error *err) {
+    float *threshold = NULL;
+    int16_t *value = NULL;
+    uint8_t *spikes = NULL;
+    uint16_t *bin = NULL;
+    int status = STAC_OK;
+    code->n_levels = code->levels.n_levels = n_levels;
+    STAC_TRY_DONE(STAC_NEW(code->word, n_levels, "a code", err));
+    STAC_TRY_DONE(STAC_NEW(threshold, n_levels, "a code", err));
+    code->levels.threshold = threshold;
+    STAC_TRY_DONE(STAC_NEW(value, n_levels, "a code", err));
+    code->levels.value = value;
+    STAC_TRY_DONE(STAC_NEW(spikes, n_levels, "a code", err));
+    code->levels.spikes = spikes;
+    STAC_TRY_DONE(STAC_NEW(bin, LOOKUP_BINS, "a code", err));
+    for (int i = 0; i < n_levels; i++) {
+        value[i] = (int16_t)value_of(code, words[i]);
+        spikes[i] = (uint8_t)stac_word_spikes(words[i]);
+        threshold[i] = i < n_levels - 1 ? thresholds[i] : INFINITY;
+        code->word[i] = words[i];
+    }
+    STAC_TRY_DONE(STAC_NEW(code->level_of, value[n_levels - 1] + 1, "a code", err));
+    for (int v = 0; v <= value[n_levels - 1]; v++) code->level_of[v] = -1;
+    for (int i = 0; i < n_levels; i++) code->level_of[value[i]] = (int16_t)i;
+    float top = n_levels > 1 ? threshold[n_levels - 2] : 1.0f;
+    fill_bins(&code->levels, bin, LOOKUP_BINS, (LOOKUP_BINS - 1) / top);
+    return STAC_OK;
+done:
+    free(bin);
+    stac_code_clean(code);
+    return status;
+}
+
+static int finish_hull(struct stac_code *code, const struct scratch *s, int kept, struct stac_error *err) {
+    struct stac_word *words = NULL;
+    float *thresholds = NULL;
+    int status = STAC_OK;
+    STAC_TRY_DONE(STAC_NEW(words, kept, "a code", err));
+    STAC_TRY_DONE(STAC_NEW(thresholds, kept, "a code", err));
+    for (int i = 0; i < kept; i++) {
+        words[i] = s->list[s->chosen[i]].word;
+        thresholds[i] = (float)s->threshold[i];
+    }
+    STAC_TRY_DONE(finish(code, kept, words, thresholds, err));
+done:
+    free(words);
+    free(thresholds);
+    return status;
+}
+
+int stac_code_build(struct stac_code *out, int timesteps, struct stac_base base, double unit, double lambda, int max_integer,
+                    struct stac_error *err) {
+    struct scratch s;
+    STAC_TRY(check_timesteps(timesteps, err));
+    *out = (struct stac_code){.timesteps = timesteps, .base = base, .unit = (float)unit};
+    if (!fit_weights(out, max_integer))
+        return stac_fail(err, STAC_ERR_USAGE, "the base 2^(%d/%d) with %d time steps needs integers above %d", base.shift,
+                         base.n_classes, timesteps, max_integer);
+    STAC_TRY(scratch_init(&s, timesteps, err));
+    int n = list_candidates(out, s.list);
+    int kept = upper_hull(s.list, n, lambda / (unit * unit), s.chosen, s.threshold);
+    int status = finish_hull(out, &s, kept, err);
+    scratch_clean(&s);
+    return status;
+}
+
+/* ---- search ------------------------------------------------------------------------------------------------------- */
+
+static const struct stac_base bases[] = {{1, 1}, {3, 2}, {2, 1},  {3, 1},  {4, 1},  {5, 1},
+                                         {6, 1}, {8, 1}, {10, 1}, {12, 1}, {14, 1}, {16, 1}};
+
+struct best {
+    double price; /* distortion + lambda * spikes */
+    struct stac_base base;
+    double top; /* value of the heaviest step */
+    struct stac_code_cost cost;
+};
+
+/* Try one base with the heaviest step worth `top`. */
+static void try_top(struct best *best, const struct stac_code *code, struct scratch *s, int n, const struct stac_histogram *h,
+                    double lambda, double top) {
+    double unit = top / code->weight[0];
+    int kept = upper_hull(s->list, n, lambda / (unit * unit), s->chosen, s->threshold);
+    struct stac_code_cost cost = cost_of_hull(s->list, s->chosen, s->threshold, kept, unit, h);
+    double price = cost.distortion + lambda * cost.spikes;
+    if (price < best->price) *best = (struct best){price, code->base, top, cost};
+}
+
+int stac_code_design(struct stac_code *out, const struct stac_histogram *h, int timesteps, double lambda, int max_integer,
+                     struct stac_code_cost *cost, struct stac_error *err) {
+    struct scratch s;
+    struct best best = {.price = INFINITY};
+    STAC_TRY(check_timesteps(timesteps, err));
+    STAC_TRY(scratch_init(&s, timesteps, err));
+    double reach = stac_histogram_quantile(h, 0.9999);
+    for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
+        struct stac_code code = {.timesteps = timesteps, .base = bases[i]};
+        if ((bases[i].n_classes > timesteps && bases[i].n_classes > 1) || !fit_weights(&code, max_integer)) continue;
+        int n = list_candidates(&code, s.list);
+        struct best of_base = {.price = INFINITY};
+        for (int step = -12; step <= 8; step++) /* quarter octaves around the reach of the values */
+            try_top(&of_base, &code, &s, n, h, lambda, reach * exp2(step / 4.0));
+        double centre = of_base.top;
+        for (int step = -5; step <= 5; step++) try_top(&of_base, &code, &s, n, h, lambda, centre * exp2(step / 24.0));
+        if (of_base.price < best.price) best = of_base;
+    }
+    scratch_clean(&s);
+    if (!(best.price < INFINITY))
+        return stac_fail(err, STAC_ERR_USAGE, "no code of %d time steps fits integers up to %d", timesteps, max_integer);
+    *out = (struct stac_code){.timesteps = timesteps, .base = best.base};
+    fit_weights(out, max_integer);
+    if (cost) *cost = best.cost;
+    return stac_code_build(out, timesteps, best.base, best.top / out->weight[0], lambda, max_integer, err);
+}
+
+/* ---- files, cost, end --------------------------------------------------------------------------------------------- */
+
+static int check_words(const struct stac_code *code, int n_levels, const struct stac_word *words, const float *thresholds,
+                       struct stac_error *err) {
+    int32_t last = -1;
+    for (int i = 0; i < n_levels; i++) {
+        uint64_t steps = code->timesteps == 64 ? UINT64_MAX : (UINT64_C(1) << code->timesteps) - 1;
+        if ((words[i].plus | words[i].minus) & ~steps || words[i].plus & words[i].minus)
+            return stac_fail(err, STAC_ERR_INPUT, "level %d has spikes after the last step, or two at one step", i);
+        int32_t v = value_of(code, words[i]);
+        if (v <= last || v > INT16_MAX || (i == 0 && v != 0))
+            return stac_fail(err, STAC_ERR_INPUT, "level %d is the integer %d, out of order", i, v);
+        if (i < n_levels - 1 && !(thresholds[i] < INFINITY && thresholds[i] > (i ? thresholds[i - 1] : 0.0f)))
+            return stac_fail(err, STAC_ERR_INPUT, "threshold %d is %g, out of order", i, (double)thresholds[i]);
+        last = v;
+    }
+    return STAC_OK;
+}
+
+int stac_code_restore(struct stac_code *out, int timesteps, struct stac_base base, const int32_t *mantissa, float unit,
+                      int n_levels, const struct stac_word *words, const float *thresholds, struct stac_error *err) {
+    *out = (struct stac_code){.timesteps = timesteps, .base = base, .unit = unit};
+    if (timesteps < 1 || timesteps > STAC_MAX_TIMESTEPS || base.n_classes < 1 || base.n_classes > STAC_MAX_CLASSES ||
+        base.shift < 1 || base.shift * ((timesteps - 1) / base.n_classes) > 14 || n_levels < 1 || n_levels > 1 + 64 * 64 ||
+        !(unit > 0 && unit < INFINITY))
+        return stac_fail(err, STAC_ERR_INPUT, "a code of %d steps, base 2^(%d/%d), %d levels and unit %g", timesteps,
+                         base.shift, base.n_classes, n_levels, (double)unit);
+    for (int c = 0; c < base.n_classes; c++) {
+        if (mantissa[c] < 1 || mantissa[c] > 1 << MAX_BITS)
+            return stac_fail(err, STAC_ERR_INPUT, "mantissa %d is %d", c, mantissa[c]);
+        out->mantissa[c] = mantissa[c];
+    }
+    for (int t = 0; t < timesteps; t++)
+        out->weight[t] = mantissa[t % base.n_classes] << (base.shift * ((timesteps - 1) / base.n_classes - t / base.n_classes));
+    STAC_TRY(check_words(out, n_levels, words, thresholds, err));
+    return finish(out, n_levels, words, thresholds, err);
+}
+
+struct stac_code_cost stac_code_cost_on(const struct stac_code *code, const struct stac_histogram *h) {
+    struct stac_code_cost cost = {0, 0};
+    double total = stac_histogram_total(h);
+    for (int i = 0; i < STAC_BINS; i++) {
+        double x = stac_histogram_centre(h, i);
+        int level = 0;
+        while (x / code->unit >= code->levels.threshold[level]) level++;
+        double error = x - (double)code->unit * code->levels.value[level];
+        cost.distortion += (double)h->count[i] * error * error;
+        cost.spikes += (double)h->count[i] * code->levels.spikes[level];
+    }
+    if (total > 0) {
+        cost.distortion /= total;
+        cost.spikes /= total;
+    }
+    return cost;
+}
+
+void stac_code_clean(struct stac_code *code) {
+    free(code->word);
+    free(code->level_of);
+    free((void *)(uintptr_t)code->levels.threshold);
+    free((void *)(uintptr_t)code->levels.value);
+    free((void *)(uintptr_t)code->levels.spikes);
+    free((void *)(uintptr_t)code->levels.bin);
+    *code = (struct stac_code){0};
+}

@@ -1,0 +1,214 @@
+/* spike/: codes and trains. */
+#include "unit.h"
+
+#include <math.h>
+
+#include "base/random.h"
+#include "spike/code.h"
+#include "spike/train.h"
+
+static struct stac_histogram *gaussian(void) {
+    struct stac_histogram *h = calloc(1, sizeof *h);
+    h->range = 16;
+    for (int i = 0; i < STAC_BINS; i++) {
+        double x = stac_histogram_centre(h, i);
+        h->count[i] = (uint64_t)(1e9 * exp(-x * x / 2));
+    }
+    return h;
+}
+
+/* Rate and distortion on a Gaussian, against a prototype of the recipe in numpy: dB at spikes. */
+static void designs_reach_the_rates_of_the_recipe(void **state) {
+    (void)state;
+    static const struct {
+        int timesteps;
+        double lambda, db, spikes;
+    } rows[] = {{8, .004, 29.73, 1.341},  {16, .01, 26.97, 0.948},  {16, .004, 30.46, 1.109},
+                {16, .001, 37.03, 1.428}, {32, .004, 31.97, 0.979}, {64, .001, 38.62, 1.062}};
+    struct stac_error err = {0};
+    struct stac_histogram *h = gaussian();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct stac_code code = {0};
+        struct stac_code_cost cost, again;
+        OK(stac_code_design(&code, h, rows[i].timesteps, rows[i].lambda, 11000, &cost, &err));
+        again = stac_code_cost_on(&code, h);
+        double lambda = rows[i].lambda, prototype = pow(10, -rows[i].db / 10) + lambda * rows[i].spikes;
+        if (cost.distortion + lambda * cost.spikes > 1.01 * prototype)
+            fail_msg("T %d lambda %g: %.2f dB at %.3f spikes", rows[i].timesteps, lambda, -10 * log10(cost.distortion),
+                     cost.spikes);
+        assert_true(fabs(again.distortion - cost.distortion) < 1e-5 * cost.distortion + 1e-7);
+        assert_true(fabs(again.spikes - cost.spikes) < 1e-4);
+        stac_code_clean(&code);
+    }
+    free(h);
+}
+
+/* The table must pick, for every value, a word no worse than any other word of the code. */
+static void tables_choose_the_cheapest_word(void **state) {
+    (void)state;
+    struct stac_error err = {0};
+    const double lambda = 0.01, unit = 0.004;
+    struct stac_code code = {0};
+    OK(stac_code_build(&code, 12, (struct stac_base){3, 1}, unit, lambda, 4000, &err));
+    for (double x = 0; x < 4; x += 0.0103) {
+        int level = 0;
+        while (x / unit >= code.levels.threshold[level]) level++;
+        double v = unit * code.levels.value[level];
+        double chosen = (x - v) * (x - v) + lambda * code.levels.spikes[level], best = x * x;
+        for (int a = 0; a < 12; a++)
+            for (int b = 0; b < 12; b++)
+                for (int s = -1; s <= 1; s++) {
+                    if (a == b && s) continue;
+                    double w = unit * (code.weight[a] + s * code.weight[b]);
+                    best = fmin(best, (x - w) * (x - w) + lambda * (s ? 2 : 1));
+                }
+        assert_true(chosen < best * (1 + 1e-5) + 1e-9);
+    }
+    stac_code_clean(&code);
+}
+
+static void encoding_equals_a_search_through_the_thresholds(void **state) {
+    (void)state;
+    struct stac_error err = {0};
+    struct stac_random r = stac_random_seeded(3, 0);
+    struct stac_code code = {0};
+    OK(stac_code_build(&code, 16, (struct stac_base){4, 1}, 0.003, 0.004, 11000, &err));
+    enum { N = 5000 };
+    static float x[N], mean[N];
+    static int16_t integer[N];
+    for (int i = 0; i < N; i++) {
+        x[i] = (float)stac_random_normal(&r) * (i % 10 ? 1.0f : 100.0f);
+        mean[i] = (float)stac_random_normal(&r) * 0.1f;
+    }
+    for (int i = 0; i < code.n_levels - 1 && i < N; i++) x[i] = code.levels.threshold[i] * code.unit; /* at the edges */
+    x[N - 1] = NAN, x[N - 2] = INFINITY, x[N - 3] = -INFINITY, x[N - 4] = 1e-40f, x[N - 5] = -0.0f;
+    const char *sets[] = {"ref", "avx2"};
+    for (int s = 0; s < 2; s++)
+        for (int with_mean = 0; with_mean < 2; with_mean++) {
+            const struct stac_kernels *k = stac_kernels_named(sets[s]);
+            if (!k) continue;
+            float inverse = 1.0f / code.unit;
+            int64_t spikes = k->encode(&code.levels, N, x, with_mean ? mean : NULL, inverse, integer), want = 0;
+            for (int i = 0; i < N; i++) {
+                float centred = with_mean ? x[i] - mean[i] : x[i], a = fabsf(centred) * inverse;
+                int level = 0;
+                while (level < code.n_levels - 1 && a >= code.levels.threshold[level]) level++;
+                want += code.levels.spikes[level];
+                assert_int_equal(integer[i], centred < 0 ? -code.levels.value[level] : code.levels.value[level]);
+            }
+            assert_true(spikes == want);
+        }
+    stac_code_clean(&code);
+}
+
+/* Played over time, event by event, a product is the integer product of the codes: every base, many shapes. */
+static void trains_equal_the_collapsed_product(void **state) {
+    (void)state;
+    static const struct {
+        int timesteps, n_classes, shift;
+    } rows[] = {{1, 1, 1},  {4, 1, 1},  {8, 3, 2},  {8, 2, 1},   {16, 4, 1},
+                {16, 3, 1}, {32, 8, 1}, {31, 6, 1}, {64, 16, 1}, {64, 12, 1}};
+    struct stac_error err = {0};
+    struct stac_random r = stac_random_seeded(5, 0);
+    static int32_t scratch[STAC_TRAIN_SCRATCH], y[700], want[700];
+    static int8_t w[300 * 700];
+    for (size_t c = 0; c < sizeof rows / sizeof *rows; c++) {
+        struct stac_code code = {0};
+        struct stac_train train;
+        OK(stac_code_build(&code, rows[c].timesteps, (struct stac_base){rows[c].n_classes, rows[c].shift}, 0.01, 0.002, 11000,
+                           &err));
+        OK(stac_train_init(&train, 300, &err));
+        for (int round = 0; round < 6; round++) {
+            int n_in = 1 + (int)(stac_random_u64(&r) % 300), n_out = 1 + (int)(stac_random_u64(&r) % 700);
+            int16_t x[300];
+            int64_t spikes = 0;
+            for (int i = 0; i < n_in * n_out; i++) w[i] = (int8_t)((int)(stac_random_u64(&r) % 255) - 127);
+            for (int i = 0; i < n_in; i++) {
+                int level = (int)(stac_random_u64(&r) % (uint64_t)code.n_levels);
+                x[i] = (int16_t)(stac_random_u64(&r) % 2 ? code.levels.value[level] : -code.levels.value[level]);
+                spikes += code.levels.spikes[level];
+            }
+            for (int s = 0; s < 2; s++) {
+                const struct stac_kernels *k = stac_kernels_named(s ? "avx2" : "ref");
+                if (!k) continue;
+                assert_true(stac_train_play(&train, &code, n_in, x) == spikes);
+                stac_train_drive(&train, &code, k, n_out, w, n_out, scratch, y);
+                k->gemm_i16i8(1, n_out, n_in, x, n_in, w, n_out, want, n_out);
+                assert_memory_equal(y, want, (size_t)n_out * sizeof *y);
+            }
+        }
+        stac_train_clean(&train);
+        stac_code_clean(&code);
+    }
+}
+
+static void stored_codes_come_back_or_are_refused(void **state) {
+    (void)state;
+    struct stac_error err = {0};
+    struct stac_code code = {0}, again = {0};
+    OK(stac_code_build(&code, 16, (struct stac_base){4, 1}, 0.01, 0.002, 11000, &err));
+    OK(stac_code_restore(&again, 16, code.base, code.mantissa, code.unit, code.n_levels, code.word, code.levels.threshold,
+                         &err));
+    assert_memory_equal(code.weight, again.weight, sizeof code.weight);
+    assert_memory_equal(code.levels.value, again.levels.value, (size_t)code.n_levels * sizeof(int16_t));
+    assert_memory_equal(code.levels.threshold, again.levels.threshold, (size_t)code.n_levels * sizeof(float));
+    stac_code_clean(&again);
+
+    struct stac_word *words = malloc((size_t)code.n_levels * sizeof *words);
+    float *thresholds = malloc((size_t)code.n_levels * sizeof *thresholds);
+    for (int fault = 0; fault < 8; fault++) {
+        memcpy(words, code.word, (size_t)code.n_levels * sizeof *words);
+        memcpy(thresholds, code.levels.threshold, (size_t)code.n_levels * sizeof *thresholds);
+        int timesteps = 16;
+        float unit = code.unit;
+        struct stac_base base = code.base;
+        switch (fault) {
+        case 0: words[3].plus |= UINT64_C(1) << 20; break; /* after the last step */
+        case 1: words[3].minus = words[3].plus; break;
+        case 2: words[0].plus = 1; break;
+        case 3: words[3] = words[2]; break;
+        case 4: thresholds[3] = thresholds[2]; break;
+        case 5: thresholds[3] = NAN; break;
+        case 6: unit = -1; break;
+        case 7: base.n_classes = 0; break;
+        }
+        FAILS(stac_code_restore(&again, timesteps, base, code.mantissa, unit, code.n_levels, words, thresholds, &err),
+              STAC_ERR_INPUT, "");
+    }
+    FAILS(stac_code_design(&again, NULL, 65, 1, 100, NULL, &err), STAC_ERR_USAGE, "1 to 64");
+    free(words), free(thresholds);
+    stac_code_clean(&code);
+}
+
+static void histograms_keep_what_they_are_given(void **state) {
+    (void)state;
+    struct stac_histogram *h = calloc(1, sizeof *h);
+    float x[] = {0, 0.5f, 1.0f, 100.0f};
+    h->range = 16;
+    stac_histogram_add(h, x, 4);
+    assert_int_equal(h->count[0], 1);
+    assert_int_equal(h->count[64], 1);
+    assert_int_equal(h->count[128], 1);
+    assert_int_equal(h->count[STAC_BINS - 1], 1);
+    memset(h, 0, sizeof *h);
+    h->logarithmic = true;
+    float p[] = {1, 0.5f, 1e-30f};
+    stac_histogram_add(h, p, 3);
+    assert_int_equal(h->count[0], 1);
+    assert_int_equal(h->count[128], 1);
+    assert_int_equal(h->count[STAC_BINS - 1], 1);
+    assert_true(fabs(stac_histogram_quantile(h, 1.0) - 1) < 0.01);
+    free(h);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(designs_reach_the_rates_of_the_recipe),
+        cmocka_unit_test(tables_choose_the_cheapest_word),
+        cmocka_unit_test(encoding_equals_a_search_through_the_thresholds),
+        cmocka_unit_test(trains_equal_the_collapsed_product),
+        cmocka_unit_test(stored_codes_come_back_or_are_refused),
+        cmocka_unit_test(histograms_keep_what_they_are_given),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
