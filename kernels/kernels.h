@@ -28,8 +28,9 @@ struct stac_levels {
     const float *threshold; /* [n_levels], ascending; the last is +infinity */
     const int16_t *value;   /* [n_levels] integer of each level, value[0] == 0 */
     const uint8_t *spikes;  /* [n_levels] spikes of each level */
+    const int32_t *emit;    /* [n_levels] both together: value | spikes << 16 */
     int n_levels;
-    const uint16_t *bin; /* [n_bins] number of thresholds <= the lower edge of each bin */
+    const uint16_t *bin; /* [n_bins + 1] number of thresholds <= the lower edge of each bin; the last is padding */
     int n_bins;
     float bins_per_unit;
 };
@@ -61,19 +62,24 @@ struct stac_kernels {
     /* e[i] = exp(scale * s[i] - max), max = the largest scale * s[i]; returns the sum of e. One thread. */
     float (*softmax_exp)(int n, const float *s, float scale, float *e);
 
-    /* x *= a, element-wise. One thread. */
-    void (*scale)(int n, float *x, float a);
+    /* y[i] = (float)acc[i] * (factor * scale[i]) + bias[i], the last two steps fused; bias may be NULL. One thread. */
+    void (*decode)(int n, const int32_t *acc, float factor, const float *scale, const float *bias, float *y);
 
-    /* y[i] = act(x[i]); act is an enum stac_kernel_act */
+    /* x *= a; y += x; element-wise. One thread. */
+    void (*scale)(int n, float *x, float a);
+    void (*add)(int n, const float *x, float *y);
+
+    /* x[i][j] = act(x[i][j]); act is an enum stac_kernel_act */
     void (*activate)(int m, int n, int act, float *x, int ldx);
 
-    /* x[m][n] = act(x[m][n]) * x[m][n + i]: the left half of 2n columns becomes the gated product, packed to y[m][n] */
+    /* y[i][j] = act(x[i][j]) * x[i][n + j]: rows of x hold the gate and then what it gates, n values each */
     void (*gate)(int m, int n, int act, const float *x, int ldx, float *y);
 
     /* Walsh-Hadamard transform of each group of `order` (a power of two) values of each row, times 1/sqrt(order). */
     void (*hadamard)(int m, int n, int order, float *x);
 
-    /* Rotary positions: pairs (i, i + dim/2) of each of n_heads heads of a row turn by angle[i]. One row, one thread. */
+    /* Rotary positions: pairs (i, i + dim/2) of each of n_heads heads of a row turn by the angle of cosine[i] and sine[i].
+     * One thread. */
     void (*rope)(int n_heads, int dim, const float *cosine, const float *sine, float *x);
 
     /* Symmetric int8: q[i] = round(x[i] / s), s = max |x| / 127. Returns s (1 for a zero vector). One thread. */

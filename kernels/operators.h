@@ -15,7 +15,9 @@
     void stac_norm_##set(int m, int n, const float *x, const float *gain, const float *bias, float eps, int centred,           \
                          float *y);                                                                                            \
     float stac_softmax_exp_##set(int n, const float *s, float scale, float *e);                                                \
+    void stac_decode_##set(int n, const int32_t *acc, float factor, const float *scale, const float *bias, float *y);          \
     void stac_scale_##set(int n, float *x, float a);                                                                           \
+    void stac_add_##set(int n, const float *x, float *y);                                                                      \
     void stac_activate_##set(int m, int n, int act, float *x, int ldx);                                                        \
     void stac_gate_##set(int m, int n, int act, const float *x, int ldx, float *y);                                            \
     void stac_hadamard_##set(int m, int n, int order, float *x);                                                               \

@@ -1,5 +1,5 @@
-/* Float matrix product for AVX2: tiles of 6 x 16 outputs held in registers while k runs; a panel of 16 columns of w is
- * packed into the first-level cache and serves every row of x. The chain of each output is that of the definition:
+/* Float matrix product for AVX2: tiles of 6 x 16 outputs held in registers while k runs; panels of 16 columns of w are
+ * packed so that one fits the first-level cache, and serve every row of x. The chain of each output is that of the definition:
  * a block of k that is not the first starts from the value stored by the block before it. */
 #include <immintrin.h>
 #include <string.h>
@@ -16,6 +16,7 @@ static inline __attribute__((always_inline)) void tile(const int rows, int k, co
         for (int h = 0; h < 2; h++) acc[i][h] = first ? _mm256_setzero_ps() : _mm256_loadu_ps(c + (size_t)i * ldc + 8 * h);
     for (int l = 0; l < k; l++) {
         __m256 b0 = _mm256_loadu_ps(b + (size_t)l * ldb), b1 = _mm256_loadu_ps(b + (size_t)l * ldb + 8);
+#pragma GCC unroll 6
         for (int i = 0; i < rows; i++) {
             __m256 s = _mm256_broadcast_ss(a + (size_t)i * lda + l);
             acc[i][0] = _mm256_fmadd_ps(s, b0, acc[i][0]);
@@ -37,26 +38,45 @@ static void tile_rows(int rows, int k, const float *a, int lda, const float *b, 
     }
 }
 
-/* All rows of a panel of `cols` <= 16 columns. */
-static void panel(int m, int cols, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy) {
-    _Alignas(64) float packed[KC * NR];
+/* Columns [0, cols) of kc rows of w, cols <= WIDE, as panels [k][16] filled up with zeros. Rows of w may lie pages apart,
+ * so all panels are packed while a row is at hand. */
+static void pack(int cols, int kc, const float *w, int ldw, float *packed) {
+    for (int l = 0; l < kc; l++) {
+        const float *row = w + (size_t)l * ldw;
+        for (int p = 0; p < cols; p += NR) {
+            float *out = packed + (size_t)p * KC + l * NR;
+            int n = cols - p < NR ? cols - p : NR;
+            if (n < NR) memset(out, 0, NR * sizeof *out);
+            memcpy(out, row + p, (size_t)n * sizeof *out);
+        }
+    }
+}
+
+/* One block of k: all rows against one packed panel of `cols` <= 16 columns. */
+static void panel(int m, int cols, int kc, const float *x, int ldx, const float *packed, int first, float *y, int ldy) {
     float edge[MR * NR];
+    for (int i = 0; i < m; i += MR) {
+        int rows = m - i < MR ? m - i : MR;
+        const float *a = x + (size_t)i * ldx;
+        float *c = y + (size_t)i * ldy;
+        if (cols == NR) {
+            tile_rows(rows, kc, a, ldx, packed, NR, first, c, ldy);
+            continue;
+        }
+        for (int r = 0; r < rows && !first; r++) memcpy(edge + r * NR, c + (size_t)r * ldy, (size_t)cols * sizeof *c);
+        tile_rows(rows, kc, a, ldx, packed, NR, first, edge, NR);
+        for (int r = 0; r < rows; r++) memcpy(c + (size_t)r * ldy, edge + r * NR, (size_t)cols * sizeof *c);
+    }
+}
+
+/* All rows against `cols` <= WIDE columns. */
+static void strip(int m, int cols, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy) {
+    _Alignas(64) float packed[KC * WIDE];
     for (int k0 = 0; k0 < k; k0 += KC) {
         int kc = k - k0 < KC ? k - k0 : KC;
-        if (cols < NR) memset(packed, 0, sizeof packed);
-        for (int l = 0; l < kc; l++) memcpy(packed + l * NR, w + (size_t)(k0 + l) * ldw, (size_t)cols * sizeof(float));
-        for (int i = 0; i < m; i += MR) {
-            int rows = m - i < MR ? m - i : MR;
-            float *c = y + (size_t)i * ldy;
-            const float *a = x + (size_t)i * ldx + k0;
-            if (cols == NR) {
-                tile_rows(rows, kc, a, ldx, packed, NR, k0 == 0, c, ldy);
-                continue;
-            }
-            for (int r = 0; r < rows && k0; r++) memcpy(edge + r * NR, c + (size_t)r * ldy, (size_t)cols * sizeof(float));
-            tile_rows(rows, kc, a, ldx, packed, NR, k0 == 0, edge, NR);
-            for (int r = 0; r < rows; r++) memcpy(c + (size_t)r * ldy, edge + r * NR, (size_t)cols * sizeof(float));
-        }
+        pack(cols, kc, w + (size_t)k0 * ldw, ldw, packed);
+        for (int p = 0; p < cols; p += NR)
+            panel(m, cols - p < NR ? cols - p : NR, kc, x + k0, ldx, packed + (size_t)p * KC, k0 == 0, y + p, ldy);
     }
 }
 
@@ -72,14 +92,12 @@ static void wide_row(int k, const float *x, const float *w, int ldw, float *y) {
 }
 
 void stac_gemm_f32_avx2(int m, int n, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy) {
-    int step = m == 1 ? WIDE : NR;
 #pragma omp parallel for schedule(static) if ((double)m * n * k > 32768)
-    for (int j = 0; j < n; j += step) {
-        int cols = n - j < step ? n - j : step;
-        if (cols == WIDE)
+    for (int j = 0; j < n; j += WIDE) {
+        int cols = n - j < WIDE ? n - j : WIDE;
+        if (m == 1 && cols == WIDE)
             wide_row(k, x, w + j, ldw, y + j);
         else
-            for (int p = 0; p < cols; p += NR)
-                panel(m, cols - p < NR ? cols - p : NR, k, x, ldx, w + j + p, ldw, y + j + p, ldy);
+            strip(m, cols, k, x, ldx, w + j, ldw, y + j, ldy);
     }
 }

@@ -1,5 +1,6 @@
 /* Integer matrix product for AVX2: pairs of k in one multiply-and-add of 16-bit integers (vpmaddwd), tiles of 6 x 16
- * outputs in registers, a panel of 16 columns of w widened and interleaved by pairs in the first-level cache. */
+ * outputs in registers, panels of 16 columns of w widened and interleaved by pairs, one of which fits the first-level
+ * cache. */
 #include <immintrin.h>
 #include <string.h>
 
@@ -13,6 +14,13 @@ static inline __m256i pair_of(const int16_t *x) {
     return _mm256_set1_epi32(both);
 }
 
+/* acc + the sums of adjacent products, as one step with one temporary: left to the compiler, all products are formed
+ * before the first sum and the accumulators spill. */
+static inline __m256i multiply_add(__m256i acc, __m256i a, __m256i b) {
+    __asm__("vpmaddwd %2, %1, %%ymm15\n\tvpaddd %%ymm15, %0, %0" : "+x"(acc) : "x"(a), "x"(b) : "xmm15");
+    return acc;
+}
+
 /* c[rows][16] (+)= a[rows][2 pairs] b[pairs][16][2] */
 static inline __attribute__((always_inline)) void tile(const int rows, int pairs, const int16_t *a, int lda, const int16_t *b,
                                                        int first, int32_t *c, int ldc) {
@@ -22,10 +30,11 @@ static inline __attribute__((always_inline)) void tile(const int rows, int pairs
             acc[i][h] = first ? _mm256_setzero_si256() : _mm256_loadu_si256((const void *)(c + (size_t)i * ldc + 8 * h));
     for (int l = 0; l < pairs; l++) {
         __m256i b0 = _mm256_load_si256((const void *)(b + 32 * l)), b1 = _mm256_load_si256((const void *)(b + 32 * l + 16));
+#pragma GCC unroll 6
         for (int i = 0; i < rows; i++) {
             __m256i s = pair_of(a + (size_t)i * lda + 2 * l);
-            acc[i][0] = _mm256_add_epi32(acc[i][0], _mm256_madd_epi16(s, b0));
-            acc[i][1] = _mm256_add_epi32(acc[i][1], _mm256_madd_epi16(s, b1));
+            acc[i][0] = multiply_add(acc[i][0], s, b0);
+            acc[i][1] = multiply_add(acc[i][1], s, b1);
         }
     }
     for (int i = 0; i < rows; i++)
@@ -50,17 +59,22 @@ static inline void pack_pair(const int8_t *even, const int8_t *odd, int16_t *out
     _mm256_store_si256((void *)(out + 16), _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(e, o)));
 }
 
+/* Columns [0, cols) of kc rows of w, cols <= WIDE, as panels [pair][16][2] filled up with zeros. Rows of w may lie pages
+ * apart, so all panels are packed while a pair of rows is at hand. */
 static void pack(int cols, int kc, const int8_t *w, int ldw, int16_t *packed) {
-    static const int8_t zeros[NR];
+    static const int8_t zeros[WIDE];
     int8_t pair[2][NR] = {{0}};
     for (int l = 0; l < kc; l += 2) {
-        const int8_t *even = w + (size_t)l * ldw, *odd = l + 1 < kc ? even + ldw : zeros;
-        if (cols < NR) {
-            memcpy(pair[0], even, (size_t)cols);
-            memcpy(pair[1], odd, (size_t)cols);
-            even = pair[0], odd = pair[1];
+        const int8_t *row = w + (size_t)l * ldw, *next = l + 1 < kc ? row + ldw : zeros;
+        for (int p = 0; p < cols; p += NR) {
+            const int8_t *even = row + p, *odd = next + p;
+            if (cols - p < NR) {
+                memcpy(pair[0], even, (size_t)(cols - p));
+                memcpy(pair[1], odd, (size_t)(cols - p));
+                even = pair[0], odd = pair[1];
+            }
+            pack_pair(even, odd, packed + (size_t)p * KC + 16 * l);
         }
-        pack_pair(even, odd, packed + 16 * l);
     }
 }
 
@@ -76,24 +90,31 @@ static void tile_any(int rows, int kc, const int16_t *a, int lda, const int16_t 
     tile_rows(rows, 1, tail, 2, b + 16 * (kc - 1), first && kc == 1, c, ldc);
 }
 
-static void panel(int m, int cols, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
-    _Alignas(64) int16_t packed[KC * NR];
+/* One block of k: all rows against one packed panel of `cols` <= 16 columns. */
+static void panel(int m, int cols, int kc, const int16_t *x, int ldx, const int16_t *packed, int first, int32_t *y, int ldy) {
     int32_t edge[MR * NR];
+    for (int i = 0; i < m; i += MR) {
+        int rows = m - i < MR ? m - i : MR;
+        const int16_t *a = x + (size_t)i * ldx;
+        int32_t *c = y + (size_t)i * ldy;
+        if (cols == NR) {
+            tile_any(rows, kc, a, ldx, packed, first, c, ldy);
+            continue;
+        }
+        for (int r = 0; r < rows && !first; r++) memcpy(edge + r * NR, c + (size_t)r * ldy, (size_t)cols * sizeof *c);
+        tile_any(rows, kc, a, ldx, packed, first, edge, NR);
+        for (int r = 0; r < rows; r++) memcpy(c + (size_t)r * ldy, edge + r * NR, (size_t)cols * sizeof *c);
+    }
+}
+
+/* All rows against `cols` <= WIDE columns. */
+static void strip(int m, int cols, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
+    _Alignas(64) int16_t packed[KC * WIDE];
     for (int k0 = 0; k0 < k; k0 += KC) {
         int kc = k - k0 < KC ? k - k0 : KC;
         pack(cols, kc, w + (size_t)k0 * ldw, ldw, packed);
-        for (int i = 0; i < m; i += MR) {
-            int rows = m - i < MR ? m - i : MR;
-            int32_t *c = y + (size_t)i * ldy;
-            const int16_t *a = x + (size_t)i * ldx + k0;
-            if (cols == NR) {
-                tile_any(rows, kc, a, ldx, packed, k0 == 0, c, ldy);
-                continue;
-            }
-            for (int r = 0; r < rows && k0; r++) memcpy(edge + r * NR, c + (size_t)r * ldy, (size_t)cols * sizeof *c);
-            tile_any(rows, kc, a, ldx, packed, k0 == 0, edge, NR);
-            for (int r = 0; r < rows; r++) memcpy(c + (size_t)r * ldy, edge + r * NR, (size_t)cols * sizeof *c);
-        }
+        for (int p = 0; p < cols; p += NR)
+            panel(m, cols - p < NR ? cols - p : NR, kc, x + k0, ldx, packed + (size_t)p * KC, k0 == 0, y + p, ldy);
     }
 }
 
@@ -117,14 +138,12 @@ static void wide_row(int k, const int16_t *x, const int8_t *w, int ldw, int32_t 
 }
 
 void stac_gemm_i16i8_avx2(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
-    int step = m == 1 ? WIDE : NR;
 #pragma omp parallel for schedule(static) if ((double)m * n * k > 65536)
-    for (int j = 0; j < n; j += step) {
-        int cols = n - j < step ? n - j : step;
-        if (cols == WIDE)
+    for (int j = 0; j < n; j += WIDE) {
+        int cols = n - j < WIDE ? n - j : WIDE;
+        if (m == 1 && cols == WIDE)
             wide_row(k, x, w + j, ldw, y + j);
         else
-            for (int p = 0; p < cols; p += NR)
-                panel(m, cols - p < NR ? cols - p : NR, k, x, ldx, w + j + p, ldw, y + j + p, ldy);
+            strip(m, cols, k, x, ldx, w + j, ldw, y + j, ldy);
     }
 }

@@ -1,4 +1,4 @@
-/* Activations into integers: spike codes, and the int8 of keys and values. */
+/* Activations into spike codes. */
 #include <float.h>
 #include <math.h>
 
@@ -19,12 +19,4 @@ int64_t K(encode)(const struct stac_levels *levels, int n, const float *x, const
         spikes += levels->spikes[level];
     }
     return spikes;
-}
-
-float K(quantise)(int n, const float *x, int8_t *q) {
-    float largest = 0;
-    for (int i = 0; i < n; i++) largest = fabsf(x[i]) > largest ? fabsf(x[i]) : largest;
-    float inverse = largest > 0 ? 127.0f / largest : 0.0f;
-    for (int i = 0; i < n; i++) q[i] = (int8_t)rintf(x[i] * inverse);
-    return largest > 0 ? largest / 127.0f : 1.0f;
 }

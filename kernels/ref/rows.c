@@ -69,6 +69,17 @@ float K(softmax_exp)(int n, const float *s, float scale, float *e) {
     return sum_of(n, e);
 }
 
+void K(decode)(int n, const int32_t *acc, float factor, const float *scale, const float *bias, float *y) {
+    if (bias)
+        for (int i = 0; i < n; i++) y[i] = fmaf((float)acc[i], factor * scale[i], bias[i]);
+    else
+        for (int i = 0; i < n; i++) y[i] = (float)acc[i] * (factor * scale[i]);
+}
+
+void K(add)(int n, const float *x, float *y) {
+    for (int i = 0; i < n; i++) y[i] += x[i];
+}
+
 void K(scale)(int n, float *x, float a) {
     for (int i = 0; i < n; i++) x[i] *= a;
 }

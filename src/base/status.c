@@ -10,8 +10,8 @@ void stac_error_record(struct stac_error *err, int status, const char *format, .
     va_start(args, format);
     vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
-    for (char *c = err->text; *c; c++) /* one line, whatever a file name or a token contains */
-        if (*c == '\n' || *c == '\r') *c = ' ';
+    for (char *c = err->text; *c; c++) /* one line without control codes, whatever a file name or a token contains */
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = ' ';
     err->status = status;
 }
 
@@ -22,13 +22,13 @@ int stac_fail_in(struct stac_error *err, const char *format, ...) {
     vsnprintf(context, sizeof context, format, args);
     va_end(args);
     memcpy(inner, err->text, sizeof inner);
-    int n = snprintf(err->text, sizeof err->text, "%.250s: ", context);
-    snprintf(err->text + n, sizeof err->text - (size_t)n, "%s", inner);
+    snprintf(err->text, sizeof err->text, "%.250s: %.500s", context, inner);
     return err->status;
 }
 
 void stac_error_clear(struct stac_error *err) {
     err->status = STAC_OK;
+    err->agreed = 0;
     err->text[0] = 0;
 }
 

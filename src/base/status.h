@@ -20,6 +20,7 @@ enum stac_status {
 
 struct stac_error {
     int status;                 /* enum stac_status; STAC_OK while nothing failed */
+    int agreed;                 /* all ranks know of this failure and have left together (dist/ranks.h) */
     char text[STAC_ERROR_TEXT]; /* one line, no newline at its end */
 };
 

@@ -66,7 +66,7 @@ size_t stac_gguf_n_tensors(const struct stac_gguf *g);
 const struct stac_gguf_tensor *stac_gguf_tensor_at(const struct stac_gguf *g, size_t i);
 const struct stac_gguf_tensor *stac_gguf_find(const struct stac_gguf *g, const char *name); /* NULL: none */
 
-/* Decode a tensor to float32, out[product of ne], in the order of the file. */
+/* Decode a tensor to float32, out[product of ne], in the order of the file. Values are not checked to be finite. */
 int stac_gguf_decode(const struct stac_gguf_tensor *t, float *out, struct stac_error *err);
 
 #endif

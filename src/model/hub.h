@@ -6,9 +6,10 @@
 
 /* `name` -> path of a model folder or GGUF file, a new string owned by the caller.
  * An existing path is returned as it is. "ORG/NAME" or "NAME" is looked up in the cache folders that the Hugging Face
- * tools use ($HF_HUB_CACHE, $HF_HOME/hub, $XDG_CACHE_HOME/huggingface/hub, ~/.cache/huggingface/hub: revision of
- * refs/main, else the only snapshot). The reference's short names "distilgpt2" and "SmolLM2-1.7B-Instruct" are
- * understood too. Otherwise STAC_ERR_INPUT with the command that downloads the model. */
+ * tools use ($HF_HUB_CACHE, $HF_HOME/hub, $XDG_CACHE_HOME/huggingface/hub, ~/.cache/huggingface/hub): revision of
+ * refs/main, else the only snapshot; a snapshot without config.json may hold one GGUF file instead. The reference's
+ * short names "distilgpt2" and "SmolLM2-1.7B-Instruct" are understood too. Otherwise STAC_ERR_INPUT with the command
+ * that downloads the model. */
 int stac_hub_resolve(const char *name, char **path, struct stac_error *err);
 
 #endif

@@ -44,24 +44,25 @@ struct stac_model;
 
 /* Open the model at `path`: a folder with config.json and safetensors, or a GGUF file. *out is owned by the caller.
  * STAC_ERR_INPUT names the file and what is wrong with it: unknown architecture, an unsupported value, heads that do
- * not divide the width, a tensor missing or of a wrong shape, a malformed or truncated file. */
+ * not divide the width, a tensor missing, unknown or of a wrong shape, a missing shard, a malformed or truncated file. */
 int stac_model_open(const char *path, struct stac_model **out, struct stac_error *err);
 void stac_model_close(struct stac_model *m); /* accepts NULL */
 
 const struct stac_hparams *stac_model_hparams(const struct stac_model *m); /* borrowed, lives as long as m */
 const char *stac_model_path(const struct stac_model *m);                   /* borrowed */
 
-/* Whether the weight exists. `layer` is 0 for weights outside the blocks. */
+/* Whether the weight exists; a tied model has a head. `layer` is 0 for weights outside the blocks. */
 bool stac_model_has(const struct stac_model *m, enum stac_weight weight, int layer);
 
-/* Number of float32 values of a weight. */
+/* Number of float32 values of a weight; 0 when it does not exist. */
 size_t stac_model_count(const struct stac_model *m, enum stac_weight weight, int layer);
 
 /* Read a weight as float32 into out[stac_model_count()], converting its format and layout. Values are checked to be
- * finite. Opens the shard that holds it if it is not open yet. */
+ * finite. Opens the shard that holds it if it is not open yet, and then checks the shapes of all weights in it. */
 int stac_model_read(struct stac_model *m, enum stac_weight weight, int layer, float *out, struct stac_error *err);
 
-/* Bytes on disk of all weights of a block: what the partition over ranks balances. */
+/* Bytes on disk of all weights of a block: what the partition over ranks balances. Of a sharded folder, whose shards
+ * need not be open, the number of values times the bytes of config.json's dtype: the same figure on every rank. */
 size_t stac_model_layer_bytes(const struct stac_model *m, int layer);
 
 /* SHA-256 over the content of all weight files (in the order of their names) and, for a folder, of config.json:

@@ -24,8 +24,11 @@ static void set_weights(struct stac_code *code, int bits) {
         code->weight[t] = code->mantissa[t % n] << (code->base.shift * (last_round - t / n));
 }
 
+/* Value of the longest word that an outlier may get. */
 static int largest_sum(const struct stac_code *code) {
-    return code->weight[0] + (code->timesteps > 1 ? code->weight[1] : 0);
+    int sum = 0;
+    for (int t = 0; t < code->timesteps && t < STAC_MAX_SPIKES; t++) sum += code->weight[t];
+    return sum;
 }
 
 /* The finest mantissas that keep every word <= max_integer. False when not even the coarsest do. */
@@ -50,20 +53,33 @@ static int by_value_then_spikes(const void *a, const void *b) {
     return (x->word.minus > y->word.minus) - (x->word.minus < y->word.minus);
 }
 
-/* All words of at most two spikes with value >= 0, the cheapest for each value, ascending. Returns their number;
- * `list` holds 1 + T + T (T - 1). */
+static int32_t value_of(const struct stac_code *code, struct stac_word word) {
+    int32_t v = 0;
+    for (int t = 0; t < code->timesteps; t++) v += code->weight[t] * ((int)(word.plus >> t & 1) - (int)(word.minus >> t & 1));
+    return v;
+}
+
+static void add_candidate(const struct stac_code *code, struct candidate *list, int *n, uint64_t plus, uint64_t minus) {
+    struct stac_word word = {plus, minus};
+    list[(*n)++] = (struct candidate){value_of(code, word), stac_word_spikes(word), word};
+}
+
+/* All words of at most two spikes and, for values beyond their reach, words that add a third or a fourth spike to the
+ * heaviest steps; the cheapest for each value >= 0, ascending. Returns their number; `list` holds (T + 1)^2. */
 static int list_candidates(const struct stac_code *code, struct candidate *list) {
-    int n = 0;
-    list[n++] = (struct candidate){0};
-    for (int a = 0; a < code->timesteps; a++) {
+    int n = 0, steps = code->timesteps;
+    add_candidate(code, list, &n, 0, 0);
+    for (int a = 0; a < steps; a++) {
         uint64_t first = UINT64_C(1) << a;
-        list[n++] = (struct candidate){code->weight[a], 1, {first, 0}};
-        for (int b = a + 1; b < code->timesteps; b++) {
-            uint64_t second = UINT64_C(1) << b;
-            list[n++] = (struct candidate){code->weight[a] + code->weight[b], 2, {first | second, 0}};
-            list[n++] = (struct candidate){code->weight[a] - code->weight[b], 2, {first, second}};
+        add_candidate(code, list, &n, first, 0);
+        for (int b = a + 1; b < steps; b++) {
+            add_candidate(code, list, &n, first | UINT64_C(1) << b, 0);
+            add_candidate(code, list, &n, first, UINT64_C(1) << b);
         }
     }
+    for (int heaviest = 2; heaviest < STAC_MAX_SPIKES; heaviest++)
+        for (int c = heaviest; c < steps; c++)
+            add_candidate(code, list, &n, ((UINT64_C(1) << heaviest) - 1) | UINT64_C(1) << c, 0);
     qsort(list, (size_t)n, sizeof *list, by_value_then_spikes);
     int kept = 0;
     for (int i = 0; i < n; i++)
@@ -90,21 +106,37 @@ static int upper_hull(const struct candidate *list, int n, double lambda, int *c
     return kept;
 }
 
+/* Sums over the bins of a histogram from the smallest value up: of counts, values and squares, each [STAC_BINS + 1].
+ * With them the cost of a table follows from its thresholds alone. */
+struct moments {
+    const struct stac_histogram *h;
+    double count[STAC_BINS + 1], sum[STAC_BINS + 1], squares[STAC_BINS + 1];
+};
+
+static void take_moments(struct moments *m, const struct stac_histogram *h) {
+    m->h = h;
+    m->count[0] = m->sum[0] = m->squares[0] = 0;
+    for (int k = 0; k < STAC_BINS; k++) {
+        int i = h->logarithmic ? STAC_BINS - 1 - k : k;
+        double x = stac_histogram_centre(h, i), n = (double)h->count[i];
+        m->count[k + 1] = m->count[k] + n;
+        m->sum[k + 1] = m->sum[k] + n * x;
+        m->squares[k + 1] = m->squares[k] + n * x * x;
+    }
+}
+
 /* Mean squared error and spikes of a hull on a distribution; `unit` is the value of an integer. */
 static struct stac_code_cost cost_of_hull(const struct candidate *list, const int *chosen, const double *threshold, int n,
-                                          double unit, const struct stac_histogram *h) {
+                                          double unit, const struct moments *m) {
     struct stac_code_cost cost = {0, 0};
-    double total = 0;
-    int level = 0;
-    for (int k = 0; k < STAC_BINS; k++) {
-        int i = h->logarithmic ? STAC_BINS - 1 - k : k; /* ascending values */
-        if (!h->count[i]) continue;
-        double x = stac_histogram_centre(h, i), weight = (double)h->count[i];
-        while (level < n - 1 && x / unit >= threshold[level]) level++;
-        double error = x - unit * list[chosen[level]].value;
-        cost.distortion += weight * error * error;
-        cost.spikes += weight * list[chosen[level]].spikes;
-        total += weight;
+    double total = m->count[STAC_BINS];
+    for (int level = 0, from = 0; level < n && from < STAC_BINS; level++) {
+        int to = level < n - 1 ? stac_histogram_rank(m->h, threshold[level] * unit) : STAC_BINS;
+        if (to <= from) continue;
+        double v = unit * list[chosen[level]].value, count = m->count[to] - m->count[from];
+        cost.distortion += m->squares[to] - m->squares[from] - 2 * v * (m->sum[to] - m->sum[from]) + v * v * count;
+        cost.spikes += list[chosen[level]].spikes * count;
+        from = to;
     }
     if (total > 0) {
         cost.distortion /= total;
@@ -128,7 +160,7 @@ static void scratch_clean(struct scratch *s) {
 }
 
 static int scratch_init(struct scratch *s, int timesteps, struct stac_error *err) {
-    size_t n = 1 + (size_t)timesteps * timesteps;
+    size_t n = (size_t)(timesteps + 1) * (size_t)(timesteps + 1);
     *s = (struct scratch){0};
     int status = STAC_OK;
     STAC_TRY_DONE(STAC_NEW(s->list, n, "spike words", err));
@@ -161,18 +193,13 @@ static void fill_bins(struct stac_levels *levels, uint16_t *bin, int n_bins, flo
 
 enum { LOOKUP_BINS = 4096 };
 
-static int32_t value_of(const struct stac_code *code, struct stac_word word) {
-    int32_t v = 0;
-    for (int t = 0; t < code->timesteps; t++) v += code->weight[t] * ((int)(word.plus >> t & 1) - (int)(word.minus >> t & 1));
-    return v;
-}
-
 /* Lay out the tables of a code whose weights are set. words[0] is silence; values ascend. */
 static int finish(struct stac_code *code, int n_levels, const struct stac_word *words, const float *thresholds,
                   struct stac_error *err) {
     float *threshold = NULL;
     int16_t *value = NULL;
     uint8_t *spikes = NULL;
+    int32_t *emit = NULL;
     uint16_t *bin = NULL;
     int status = STAC_OK;
     code->n_levels = code->levels.n_levels = n_levels;
@@ -183,10 +210,13 @@ static int finish(struct stac_code *code, int n_levels, const struct stac_word *
     code->levels.value = value;
     STAC_TRY_DONE(STAC_NEW(spikes, n_levels, "a code", err));
     code->levels.spikes = spikes;
-    STAC_TRY_DONE(STAC_NEW(bin, LOOKUP_BINS, "a code", err));
+    STAC_TRY_DONE(STAC_NEW(emit, n_levels, "a code", err));
+    code->levels.emit = emit;
+    STAC_TRY_DONE(STAC_NEW(bin, LOOKUP_BINS + 1, "a code", err));
     for (int i = 0; i < n_levels; i++) {
         value[i] = (int16_t)value_of(code, words[i]);
         spikes[i] = (uint8_t)stac_word_spikes(words[i]);
+        emit[i] = value[i] | spikes[i] << 16;
         threshold[i] = i < n_levels - 1 ? thresholds[i] : INFINITY;
         code->word[i] = words[i];
     }
@@ -248,11 +278,11 @@ struct best {
 };
 
 /* Try one base with the heaviest step worth `top`. */
-static void try_top(struct best *best, const struct stac_code *code, struct scratch *s, int n, const struct stac_histogram *h,
+static void try_top(struct best *best, const struct stac_code *code, struct scratch *s, int n, const struct moments *m,
                     double lambda, double top) {
     double unit = top / code->weight[0];
     int kept = upper_hull(s->list, n, lambda / (unit * unit), s->chosen, s->threshold);
-    struct stac_code_cost cost = cost_of_hull(s->list, s->chosen, s->threshold, kept, unit, h);
+    struct stac_code_cost cost = cost_of_hull(s->list, s->chosen, s->threshold, kept, unit, m);
     double price = cost.distortion + lambda * cost.spikes;
     if (price < best->price) *best = (struct best){price, code->base, top, cost};
 }
@@ -261,8 +291,15 @@ int stac_code_design(struct stac_code *out, const struct stac_histogram *h, int 
                      struct stac_code_cost *cost, struct stac_error *err) {
     struct scratch s;
     struct best best = {.price = INFINITY};
+    struct moments *m;
     STAC_TRY(check_timesteps(timesteps, err));
-    STAC_TRY(scratch_init(&s, timesteps, err));
+    STAC_TRY(STAC_NEW(m, 1, "a distribution", err));
+    int status = scratch_init(&s, timesteps, err);
+    if (status != STAC_OK) {
+        free(m);
+        return status;
+    }
+    take_moments(m, h);
     double reach = stac_histogram_quantile(h, 0.9999);
     for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
         struct stac_code code = {.timesteps = timesteps, .base = bases[i]};
@@ -270,12 +307,13 @@ int stac_code_design(struct stac_code *out, const struct stac_histogram *h, int 
         int n = list_candidates(&code, s.list);
         struct best of_base = {.price = INFINITY};
         for (int step = -12; step <= 8; step++) /* quarter octaves around the reach of the values */
-            try_top(&of_base, &code, &s, n, h, lambda, reach * exp2(step / 4.0));
+            try_top(&of_base, &code, &s, n, m, lambda, reach * exp2(step / 4.0));
         double centre = of_base.top;
-        for (int step = -5; step <= 5; step++) try_top(&of_base, &code, &s, n, h, lambda, centre * exp2(step / 24.0));
+        for (int step = -5; step <= 5; step++) try_top(&of_base, &code, &s, n, m, lambda, centre * exp2(step / 24.0));
         if (of_base.price < best.price) best = of_base;
     }
     scratch_clean(&s);
+    free(m);
     if (!(best.price < INFINITY))
         return stac_fail(err, STAC_ERR_USAGE, "no code of %d time steps fits integers up to %d", timesteps, max_integer);
     *out = (struct stac_code){.timesteps = timesteps, .base = best.base};
@@ -307,7 +345,7 @@ int stac_code_restore(struct stac_code *out, int timesteps, struct stac_base bas
                       int n_levels, const struct stac_word *words, const float *thresholds, struct stac_error *err) {
     *out = (struct stac_code){.timesteps = timesteps, .base = base, .unit = unit};
     if (timesteps < 1 || timesteps > STAC_MAX_TIMESTEPS || base.n_classes < 1 || base.n_classes > STAC_MAX_CLASSES ||
-        base.shift < 1 || base.shift * ((timesteps - 1) / base.n_classes) > 14 || n_levels < 1 || n_levels > 1 + 64 * 64 ||
+        base.shift < 1 || base.shift * ((timesteps - 1) / base.n_classes) > 14 || n_levels < 1 || n_levels > 65 * 65 ||
         !(unit > 0 && unit < INFINITY))
         return stac_fail(err, STAC_ERR_INPUT, "a code of %d steps, base 2^(%d/%d), %d levels and unit %g", timesteps,
                          base.shift, base.n_classes, n_levels, (double)unit);
@@ -346,6 +384,7 @@ void stac_code_clean(struct stac_code *code) {
     free((void *)(uintptr_t)code->levels.threshold);
     free((void *)(uintptr_t)code->levels.value);
     free((void *)(uintptr_t)code->levels.spikes);
+    free((void *)(uintptr_t)code->levels.emit);
     free((void *)(uintptr_t)code->levels.bin);
     *code = (struct stac_code){0};
 }

@@ -1,6 +1,8 @@
-/* Spike codes: how a value becomes at most two signed spikes over T steps, and which word a value gets.
+/* Spike codes: how a value becomes a few signed spikes over T steps, and which word a value gets.
  *
- *     x = unit * sum over t of s_t w_t,   s_t in {-1, 0, +1},   at most STAC_MAX_SPIKES non-zero s_t
+ *     x = unit * sum over t of s_t w_t,   s_t in {-1, 0, +1}
+ *
+ * A word has at most two spikes; only a value beyond the reach of two gets up to STAC_MAX_SPIKES.
  *
  * The step weights w_t are integers that fall geometrically: step t belongs to class c = t mod n_classes and weighs
  *
@@ -27,7 +29,7 @@
 
 #define STAC_MAX_TIMESTEPS 64
 #define STAC_MAX_CLASSES 16
-#define STAC_MAX_SPIKES 2
+#define STAC_MAX_SPIKES 4
 
 /* The spikes of one level: bit t of `plus` (`minus`) is a positive (negative) spike at step t. */
 struct stac_word {

@@ -25,12 +25,13 @@ struct stac_tokenizer;
 
 /* From a folder (tokenizer.json, and tokenizer_config.json, chat_template.jinja and special_tokens_map.json where
  * present) or from the vocabulary of a GGUF file. *out is owned by the caller. STAC_ERR_INPUT names the file and the
- * fault: holes or duplicates in the vocabulary, merges of unknown tokens, an unsupported normalizer or pre-tokenizer. */
+ * fault: holes or duplicates in the vocabulary, merges of unknown tokens, a control token that merges of ordinary text
+ * would give, an unsupported normalizer or pre-tokenizer. */
 int stac_tokenizer_open(const char *path, struct stac_tokenizer **out, struct stac_error *err);
 void stac_tokenizer_close(struct stac_tokenizer *t); /* accepts NULL */
 
 int stac_tokenizer_n_vocab(const struct stac_tokenizer *t);
-int32_t stac_tokenizer_find(const struct stac_tokenizer *t, const char *token); /* id of a token's text, or -1 */
+int32_t stac_tokenizer_find(const struct stac_tokenizer *t, const char *token); /* text as in tokenizer.json; or -1 */
 int32_t stac_tokenizer_bos(const struct stac_tokenizer *t);                     /* -1: none */
 int32_t stac_tokenizer_eos(const struct stac_tokenizer *t);                     /* -1: none */
 const char *stac_tokenizer_chat_template(const struct stac_tokenizer *t);       /* borrowed; NULL: none */
@@ -38,12 +39,14 @@ bool stac_tokenizer_is_special(const struct stac_tokenizer *t, int32_t id);
 
 /* Append the tokens of a text. Malformed UTF-8 is read as U+FFFD, one for each maximal part of a sequence, as Python's
  * errors="replace" does. With `specials`, special tokens spelled out in the text become control tokens; without, they
- * are ordinary text. No BOS or EOS is added. */
-int stac_tokenizer_encode(const struct stac_tokenizer *t, const char *text, size_t size, bool specials,
-                          struct stac_tokens *out, struct stac_error *err);
+ * are ordinary text. No BOS or EOS is added, nothing is truncated or padded. A byte that the vocabulary has no token for
+ * (SmolLM2's lacks 21) is left out, as Hugging Face's does. */
+int stac_tokenizer_encode(const struct stac_tokenizer *t, const char *text, size_t size, bool specials, struct stac_tokens *out,
+                          struct stac_error *err);
 
-/* A text in parts of which only the trusted ones may spell control tokens; what lies between control tokens is
- * tokenised as one run across parts, so a chat gives the same tokens as its rendered text. */
+/* A text in parts of which only the trusted ones may spell control tokens, each by itself: no text beside a trusted part
+ * completes or hides one. What lies between control tokens is tokenised as one run across parts, so a chat gives the
+ * same tokens as its rendered text. */
 struct stac_text_part {
     const char *text;
     size_t size;
@@ -52,8 +55,8 @@ struct stac_text_part {
 int stac_tokenizer_encode_parts(const struct stac_tokenizer *t, const struct stac_text_part *parts, size_t n,
                                 struct stac_tokens *out, struct stac_error *err);
 
-/* Append the text of tokens: the bytes of the pieces, which may end inside a UTF-8 sequence. An id outside the
- * vocabulary is STAC_ERR_USAGE. */
+/* Append the text of tokens: the bytes of the pieces, which may end inside a UTF-8 sequence; an added token is its own
+ * text. An id outside the vocabulary is STAC_ERR_USAGE. */
 int stac_tokenizer_decode(const struct stac_tokenizer *t, const int32_t *ids, size_t n, bool skip_specials,
                           struct stac_strbuf *out, struct stac_error *err);
 

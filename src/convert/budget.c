@@ -1,0 +1,112 @@
+#include "convert/budget.h"
+
+#include <math.h>
+
+/* Measured by `stac-convert` in mode full (see conversion_log.txt, "sensitivity"); refreshed by hand when that changes. */
+const double stac_default_sensitivity[STAC_SITE_KINDS] = {
+    [STAC_SITE_ATTN_IN] = 9.6, [STAC_SITE_Q] = 0.57,      [STAC_SITE_P] = 21,        [STAC_SITE_O_IN] = 1.25,
+    [STAC_SITE_MLP_IN] = 6.6,  [STAC_SITE_DOWN_IN] = 5.6, [STAC_SITE_HEAD_IN] = 2.7,
+};
+
+void stac_mac_shares(const struct stac_hparams *hp, int context, double share[STAC_SITE_KINDS]) {
+    double d = hp->n_embd, q = stac_q_width(hp), kv = stac_kv_width(hp), keys = (context + 1) / 2.0, total = 0;
+    share[STAC_SITE_ATTN_IN] = d * (q + 2 * kv);
+    share[STAC_SITE_Q] = share[STAC_SITE_P] = q * keys;
+    share[STAC_SITE_O_IN] = q * d;
+    share[STAC_SITE_MLP_IN] = d * hp->n_ff * (hp->gated ? 2 : 1);
+    share[STAC_SITE_DOWN_IN] = (double)hp->n_ff * d;
+    share[STAC_SITE_HEAD_IN] = d * hp->n_vocab;
+    for (int k = 0; k < STAC_SITE_KINDS; k++) total += share[k] * (k == STAC_SITE_HEAD_IN ? 1 : hp->n_layer);
+    for (int k = 0; k < STAC_SITE_KINDS; k++) share[k] /= total;
+}
+
+int stac_largest_integer(const struct stac_hparams *hp, enum stac_site_kind kind) {
+    int inputs = hp->n_embd;
+    switch (kind) {
+    case STAC_SITE_Q: inputs = hp->head_dim; break;
+    case STAC_SITE_P: inputs = hp->n_ctx; break;
+    case STAC_SITE_O_IN: inputs = stac_q_width(hp); break;
+    case STAC_SITE_DOWN_IN: inputs = hp->n_ff; break;
+    default: break;
+    }
+    int64_t most = INT32_MAX / (127 * (int64_t)inputs);
+    return most > INT16_MAX ? INT16_MAX : (int)most;
+}
+
+/* One site at a price. */
+static int plan_site(const struct stac_statistics *s, int site, int timesteps, double lambda, struct stac_plan *plan,
+                     struct stac_error *err) {
+    struct stac_code code = {0};
+    enum stac_site_kind kind = stac_site_kind_at(&s->hp, site);
+    plan->lambda = lambda;
+    STAC_TRY(stac_code_design(&code, &s->histogram[site], timesteps, lambda, stac_largest_integer(&s->hp, kind),
+                              &plan->expected, err));
+    plan->base = code.base;
+    plan->unit = code.unit;
+    stac_code_clean(&code);
+    return STAC_OK;
+}
+
+/* All sites, each at its own price, in parallel. */
+static int plan_sites(const struct stac_statistics *s, int timesteps, struct stac_plan *plan, struct stac_error *err) {
+    int status = STAC_OK;
+#pragma omp parallel for schedule(dynamic, 1)
+    for (int i = 0; i < s->n_sites; i++) {
+        struct stac_error mine = {0};
+        if (plan_site(s, i, timesteps, plan[i].lambda, &plan[i], &mine) == STAC_OK) continue;
+#pragma omp critical(stac_plan)
+        if (status == STAC_OK) {
+            *err = mine;
+            status = mine.status;
+        }
+    }
+    return status;
+}
+
+static void take_powers(const struct stac_statistics *s, struct stac_plan *plan) {
+    for (int i = 0; i < s->n_sites; i++) {
+        double power = stac_histogram_power(&s->histogram[i]);
+        plan[i].power = power > 0 ? power : 1; /* a site that is always zero costs nothing at any price */
+    }
+}
+
+int stac_plan_trial(const struct stac_statistics *s, int timesteps, const double relative[STAC_SITE_KINDS],
+                    struct stac_plan *plan, struct stac_error *err) {
+    take_powers(s, plan);
+    for (int i = 0; i < s->n_sites; i++) plan[i].lambda = relative[stac_site_kind_at(&s->hp, i)] * plan[i].power;
+    return plan_sites(s, timesteps, plan, err);
+}
+
+static double spent(const struct stac_statistics *s, const double share[STAC_SITE_KINDS], const struct stac_plan *plan) {
+    double sum = 0;
+    for (int i = 0; i < s->n_sites; i++) sum += share[stac_site_kind_at(&s->hp, i)] * plan[i].expected.spikes;
+    return sum;
+}
+
+int stac_plan_budget(const struct stac_statistics *s, int timesteps, const double sensitivity[STAC_SITE_KINDS], double target,
+                     int context, struct stac_plan *plan, double *expected, struct stac_error *err) {
+    double share[STAC_SITE_KINDS], low = -24, high = 8; /* log2 of mu */
+    stac_mac_shares(&s->hp, context, share);
+    take_powers(s, plan);
+    for (int step = 0; step < 16; step++) { /* the last step has the finer price of the two */
+        double mu = exp2(0.5 * (low + high));
+        for (int i = 0; i < s->n_sites; i++) {
+            enum stac_site_kind kind = stac_site_kind_at(&s->hp, i);
+            double layers = kind == STAC_SITE_HEAD_IN ? 1 : s->hp.n_layer;
+            plan[i].lambda = mu * share[kind] * plan[i].power * layers / sensitivity[kind];
+        }
+        STAC_TRY(plan_sites(s, timesteps, plan, err));
+        *expected = spent(s, share, plan);
+        if (fabs(*expected - target) < 1e-3 * target) break;
+        if (*expected > target)
+            low = 0.5 * (low + high);
+        else
+            high = 0.5 * (low + high);
+    }
+    return STAC_OK;
+}
+
+int stac_plan_build(const struct stac_plan *plan, int timesteps, const struct stac_hparams *hp, enum stac_site_kind kind,
+                    struct stac_code *out, struct stac_error *err) {
+    return stac_code_build(out, timesteps, plan->base, plan->unit, plan->lambda, stac_largest_integer(hp, kind), err);
+}

@@ -1,0 +1,283 @@
+#include "convert/calibrate.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "net/logits.h"
+
+int stac_calibrate_begin(struct stac_calibration *c, struct stac_error *err) {
+    int status = STAC_OK;
+    STAC_TRY_DONE(stac_statistics_init(&c->stats, c->hp, err));
+    STAC_TRY_DONE(STAC_NEW(c->index, 2 * (size_t)c->length, "positions", err));
+    STAC_TRY_DONE(STAC_NEW(c->mean, c->stats.sums_at[c->stats.n_sites], "means", err));
+    for (int i = 0; i < c->length; i++) c->index[i] = i;
+    if (c->grid->stage >= 0) {
+        STAC_TRY_DONE(stac_cache_init(&c->cache, c->net, 1, c->length, err));
+        STAC_TRY_DONE(stac_run_init(&c->run, c->net, &c->cache, STAC_MODE_DENSE, c->length, err));
+        struct stac_run *run = &c->run;
+        STAC_TRY_DONE(stac_pipeline_init(&c->pipeline, c->grid, 1, &run, err));
+    }
+done:
+    return stac_agree(c->ranks, c->ranks->comm, status, err);
+}
+
+void stac_calibrate_end(struct stac_calibration *c) {
+    stac_pipeline_clean(&c->pipeline);
+    stac_run_clean(&c->run);
+    stac_cache_clean(&c->cache);
+    stac_statistics_clean(&c->stats);
+    free(c->index);
+    free(c->mean);
+    c->index = NULL;
+    c->mean = NULL;
+}
+
+/* ---- a pass ------------------------------------------------------------------------------------------------------- */
+
+/* One pass over the windows: what it shows, and what its probe and output work on. `error` holds the first trouble of
+ * a probe, which cannot return one. */
+struct pass {
+    struct stac_calibration *c;
+    const char *name;
+    int n_windows;
+    void (*see)(void *ctx, const struct stac_site *site, int head, int first, int n_rows, int n, float *x, int ld);
+    int (*output)(void *ctx, int item, const struct stac_batch *batch, float *const *x, struct stac_error *err);
+    bool ranges; /* look at the range of v after each window */
+    struct stac_progress *progress;
+    struct stac_error error;
+    struct coded *coded; /* damage passes */
+};
+
+static int window_batch(void *ctx, int item, struct stac_batch *out, struct stac_error *err) {
+    struct stac_calibration *c = ((struct pass *)ctx)->c;
+    (void)err;
+    *out = (struct stac_batch){c->length, c->tokens + (size_t)item * c->length, c->index, c->index + c->length};
+    return STAC_OK;
+}
+
+/* Largest |v| of each channel in the cache: what passed through this stage in the last window. */
+static void range_of_values(struct stac_calibration *c) {
+    const struct stac_cache *cache = &c->cache;
+    int kv = stac_kv_width(&c->stats.hp);
+    for (int l = 0; l < cache->n_layers; l++)
+        for (int h = 0; h < cache->n_head_kv; h++) {
+            const float *v = cache->v + stac_cache_offset(cache, l, 0, h);
+            float *most = c->stats.v_max + (size_t)(c->net->first + l) * kv + (size_t)h * cache->head_dim;
+            for (int i = 0; i < cache->length[0]; i++)
+                for (int j = 0; j < cache->head_dim; j++) {
+                    float a = fabsf(v[(size_t)i * cache->head_dim + j]);
+                    most[j] = a > most[j] ? a : most[j];
+                }
+        }
+}
+
+static void window_step(void *ctx, int item) {
+    struct pass *p = ctx;
+    (void)item;
+    if (p->ranges) range_of_values(p->c);
+    stac_progress_step(p->progress, p->c->grid->n_groups);
+}
+
+static int run_pass(struct pass *p, struct stac_error *err) {
+    struct stac_calibration *c = p->c;
+    struct stac_work work = {p->n_windows, window_batch, p->output, window_step, p};
+    int status = STAC_OK;
+    if (c->grid->stage >= 0) {
+        c->run.probe = (struct stac_probe){p->see, p};
+        status = stac_pipeline_work(&c->pipeline, &work, err);
+        c->run.probe = (struct stac_probe){0};
+    }
+    if (status == STAC_OK && p->error.status != STAC_OK) {
+        *err = p->error;
+        status = err->status;
+    }
+    return stac_agree(c->ranks, c->ranks->comm, status, err);
+}
+
+/* The head's input passes the probe only when the head is run. */
+static int show_head_input(void *ctx, int item, const struct stac_batch *batch, float *const *x, struct stac_error *err) {
+    struct pass *p = ctx;
+    (void)item;
+    return stac_run_head(&p->c->run, batch->n, x[0], NULL, err);
+}
+
+/* ---- means -------------------------------------------------------------------------------------------------------- */
+
+static void add_rows(void *ctx, const struct stac_site *site, int head, int first, int n_rows, int n, float *x, int ld) {
+    struct pass *p = ctx;
+    (void)first, (void)n, (void)ld;
+    if (head >= 0 || p->error.status != STAC_OK) return;
+    stac_statistics_add_rows(&p->c->stats, stac_site_index(&p->c->stats.hp, site), n_rows, x, &p->error);
+}
+
+int stac_calibrate_means(struct stac_calibration *c, struct stac_error *err) {
+    struct stac_progress progress;
+    struct pass p = {.c = c, .n_windows = c->n_windows, .see = add_rows, .output = show_head_input, .ranges = true};
+    p.progress = &progress;
+    stac_progress_begin(&progress, c->log, "calibrate: means", c->n_windows);
+    STAC_TRY(run_pass(&p, err));
+    stac_progress_end(&progress);
+    return stac_statistics_merge_means(&c->stats, c->ranks, err);
+}
+
+/* ---- histograms --------------------------------------------------------------------------------------------------- */
+
+/* Mean of a site's channels, for the widest of them, or NULL for a site without. */
+static const float *mean_of(const struct stac_calibration *c, int site) {
+    return c->stats.sums_at[site + 1] > c->stats.sums_at[site] ? c->mean + c->stats.sums_at[site] : NULL;
+}
+
+/* 1 / scale of a row: what stac_row_scale is to the forward pass, with a unit of 1. */
+static float inverse_scale(const struct stac_calibration *c, const struct stac_site *site, int n, const float *x,
+                           const float *mean) {
+    if (site->scaling == STAC_SCALE_STATIC) return 1.0f;
+    float rms = sqrtf(c->run.kernels->sum_squares(n, x, mean) / (float)n);
+    return rms > 1e-20f ? 1.0f / rms : 1.0f;
+}
+
+static void add_magnitudes(const struct stac_calibration *c, const struct stac_site *site, int n, const float *x,
+                           const float *mean, struct stac_histogram *h) {
+    float magnitude[64];
+    float inverse = inverse_scale(c, site, n, x, mean);
+    for (int at = 0; at < n; at += 64) {
+        int piece = n - at < 64 ? n - at : 64, kept = 0;
+        for (int i = at; i < at + piece; i++) {
+            if (site->kind == STAC_SITE_P && x[i] == 0) continue; /* a key that is not seen */
+            magnitude[kept++] = fabsf(mean ? x[i] - mean[i] : x[i]) * inverse;
+        }
+        stac_histogram_add(h, magnitude, kept);
+    }
+}
+
+static void add_histogram(void *ctx, const struct stac_site *site, int head, int first, int n_rows, int n, float *x, int ld) {
+    struct pass *p = ctx;
+    int index = stac_site_index(&p->c->stats.hp, site);
+    struct stac_histogram *total = &p->c->stats.histogram[index];
+    const float *mean = mean_of(p->c, index);
+    (void)head, (void)first;
+#pragma omp parallel
+    {
+        struct stac_histogram local = {.logarithmic = total->logarithmic, .range = total->range};
+#pragma omp for schedule(static)
+        for (int i = 0; i < n_rows; i++) add_magnitudes(p->c, site, n, x + (size_t)i * ld, mean, &local);
+#pragma omp critical(stac_histograms)
+        stac_histogram_merge(total, &local);
+    }
+}
+
+int stac_calibrate_histograms(struct stac_calibration *c, struct stac_error *err) {
+    struct stac_progress progress;
+    struct pass p = {.c = c, .n_windows = c->n_windows, .see = add_histogram, .output = show_head_input};
+    p.progress = &progress;
+    for (int i = 0; i < c->stats.n_sites; i++)
+        if (mean_of(c, i)) stac_statistics_mean(&c->stats, i, c->mean + c->stats.sums_at[i]);
+    stac_progress_begin(&progress, c->log, "calibrate: distributions", c->n_windows);
+    STAC_TRY(run_pass(&p, err));
+    stac_progress_end(&progress);
+    return stac_statistics_merge_histograms(&c->stats, c->ranks, err);
+}
+
+/* ---- damage ------------------------------------------------------------------------------------------------------- */
+
+enum { EVERY = 4 }; /* one row in four is compared */
+
+/* What the damage passes share on this rank. */
+struct coded {
+    const struct stac_code *codes;
+    enum stac_site_kind kind; /* coded in this pass; STAC_SITE_KINDS: none, the pass keeps the reference */
+    int rows;                 /* compared in each window */
+    float *x, *logits, *scratch;
+    float *reference;   /* [windows of this rank][rows][n_vocab] */
+    double *divergence; /* [n_windows] mean of each window */
+};
+
+/* Put what would be decoded in place of what enters a site. */
+static void code_rows(void *ctx, const struct stac_site *site, int head, int first, int n_rows, int n, float *x, int ld) {
+    struct pass *p = ctx;
+    const struct stac_calibration *c = p->c;
+    (void)head, (void)first;
+    if (site->kind != p->coded->kind) return;
+    int index = stac_site_index(&c->stats.hp, site);
+    const struct stac_code *code = &p->coded->codes[index];
+    const float *mean = mean_of(c, index);
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < n_rows; i++) {
+        int16_t integer[64];
+        float *row = x + (size_t)i * ld, inverse = inverse_scale(c, site, n, row, mean), unit = code->unit / inverse;
+        for (int at = 0; at < n; at += 64) {
+            int piece = n - at < 64 ? n - at : 64;
+            const float *centre = mean ? mean + at : NULL;
+            c->run.kernels->encode(&code->levels, piece, row + at, centre, inverse / code->unit, integer);
+            for (int j = 0; j < piece; j++) row[at + j] = (float)integer[j] * unit + (centre ? centre[j] : 0.0f);
+        }
+    }
+}
+
+static int compare_window(void *ctx, int item, const struct stac_batch *batch, float *const *x, struct stac_error *err) {
+    struct pass *p = ctx;
+    struct coded *d = p->coded;
+    struct stac_calibration *c = p->c;
+    size_t width = (size_t)c->stats.hp.n_embd, vocab = (size_t)c->stats.hp.n_vocab;
+    float *reference = d->reference + (size_t)(item / c->grid->n_groups) * d->rows * vocab;
+    bool keep = d->kind == STAC_SITE_KINDS;
+    double sum = 0;
+    (void)batch;
+    for (int i = 0; i < d->rows; i++)
+        memcpy(d->x + i * width, x[0] + (size_t)((i + 1) * EVERY - 1) * width, width * sizeof *d->x);
+    STAC_TRY(stac_run_head(&c->run, d->rows, d->x, keep ? reference : d->logits, err));
+    for (int i = 0; i < d->rows && !keep; i++) {
+        const float *a = reference + i * vocab, *b = d->logits + i * vocab;
+        double za = stac_log_partition(c->run.kernels, (int)vocab, a, d->scratch);
+        double zb = stac_log_partition(c->run.kernels, (int)vocab, b, d->scratch);
+        sum += stac_divergence(c->run.kernels, (int)vocab, a, za, b, zb, d->scratch);
+    }
+    d->divergence[item] = sum / d->rows;
+    return STAC_OK;
+}
+
+static int coded_init(struct coded *d, const struct stac_calibration *c, int n_windows, struct stac_error *err) {
+    size_t vocab = (size_t)c->stats.hp.n_vocab, width = (size_t)c->stats.hp.n_embd;
+    size_t mine = (size_t)(n_windows + c->grid->n_groups - 1) / (size_t)c->grid->n_groups;
+    d->rows = c->length / EVERY;
+    STAC_TRY(STAC_NEW(d->divergence, n_windows, "divergences", err));
+    if (c->grid->stage < 0 || !stac_pipeline_is_last(&c->pipeline)) return STAC_OK;
+    STAC_TRY(STAC_NEW(d->x, (size_t)d->rows * width, "compared rows", err));
+    STAC_TRY(STAC_NEW(d->logits, (size_t)d->rows * vocab, "compared logits", err));
+    STAC_TRY(STAC_NEW(d->scratch, vocab, "compared logits", err));
+    return STAC_NEW(d->reference, mine * (size_t)d->rows * vocab, "reference logits", err);
+}
+
+static void coded_clean(struct coded *d) {
+    free(d->x);
+    free(d->logits);
+    free(d->scratch);
+    free(d->reference);
+    free(d->divergence);
+}
+
+int stac_calibrate_damage(struct stac_calibration *c, const struct stac_code *codes, int n_windows, double *damage,
+                          struct stac_error *err) {
+    struct coded d = {.codes = codes};
+    struct stac_progress progress;
+    struct pass p = {
+        .c = c, .n_windows = n_windows, .see = code_rows, .output = compare_window, .coded = &d, .progress = &progress};
+    int status = coded_init(&d, c, n_windows, err);
+    status = stac_agree(c->ranks, c->ranks->comm, status, err);
+    stac_progress_begin(&progress, c->log, "calibrate: sensitivity", (double)n_windows * (STAC_SITE_KINDS + 1));
+    for (int pass = 0; status == STAC_OK && pass <= STAC_SITE_KINDS; pass++) {
+        d.kind = pass == 0 ? STAC_SITE_KINDS : (enum stac_site_kind)(pass - 1);
+        memset(d.divergence, 0, (size_t)n_windows * sizeof *d.divergence);
+        STAC_TRY_DONE(run_pass(&p, err));
+        STAC_TRY_DONE(stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, d.divergence, n_windows, MPI_DOUBLE, MPI_SUM, c->ranks->comm),
+                                     "cannot add up divergences", err)); /* each window has one non-zero term: exact */
+        double sum = 0;
+        for (int i = 0; i < n_windows; i++) sum += d.divergence[i];
+        if (pass > 0) damage[d.kind] = sum / n_windows;
+    }
+    if (status == STAC_OK) stac_progress_end(&progress);
+done:
+    coded_clean(&d);
+    return status;
+}

@@ -1,0 +1,42 @@
+/* Calibration: the folded network reads the calibration windows, and every pass learns something about its sites. */
+#ifndef STAC_CONVERT_CALIBRATE_H
+#define STAC_CONVERT_CALIBRATE_H
+
+#include "base/log.h"
+#include "convert/statistics.h"
+#include "net/pipeline.h"
+
+struct stac_calibration {
+    const struct stac_ranks *ranks; /* borrowed, like all pointers to const */
+    const struct stac_grid *grid;
+    const struct stac_log *log;
+    const struct stac_hparams *hp;
+    const struct stac_network *net; /* this rank's part; NULL on a rank left over */
+    const int32_t *tokens;          /* [n_windows][length], the same on every rank */
+    int n_windows, length;
+    struct stac_statistics stats;
+    struct stac_cache cache;
+    struct stac_run run;
+    struct stac_pipeline pipeline;
+    int32_t *index; /* positions and slots of a window */
+    float *mean;    /* of every channel, laid out as stats.sums; filled by the second pass */
+};
+
+/* All functions below are collective over all ranks, and end with an agreement. Set the fields above `stats` before the
+ * first one. */
+int stac_calibrate_begin(struct stac_calibration *c, struct stac_error *err);
+void stac_calibrate_end(struct stac_calibration *c);
+
+/* First pass: means of the channels and the range of v. */
+int stac_calibrate_means(struct stac_calibration *c, struct stac_error *err);
+
+/* Second pass: histograms of what is left when the means are taken away. */
+int stac_calibrate_histograms(struct stac_calibration *c, struct stac_error *err);
+
+/* Damage of coding one kind of site in all layers while everything else stays as it is: mean Kullback-Leibler divergence
+ * of the predictions, in nats per token, over the first `n_windows` windows. codes[stac_site_count]: only those of a
+ * kind are used. damage[STAC_SITE_KINDS]. */
+int stac_calibrate_damage(struct stac_calibration *c, const struct stac_code *codes, int n_windows, double *damage,
+                          struct stac_error *err);
+
+#endif

@@ -1,0 +1,194 @@
+#include "convert/convert.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "convert/calibrate.h"
+#include "convert/fold.h"
+#include "convert/quantise_network.h"
+#include "convert/sample.h"
+
+enum { SIMPLIFIED_WINDOWS = 4, SENSITIVITY_WINDOWS = 4 };
+
+static int agree(const struct stac_conversion *c, int status, struct stac_error *err) {
+    return stac_agree(c->ranks, c->ranks->comm, status, err);
+}
+
+static int smaller(int64_t a, int64_t b) {
+    return (int)(a < b ? a : b);
+}
+
+/* ---- calibration windows ------------------------------------------------------------------------------------------ */
+
+/* The windows of a text file: read by rank 0, given to all. */
+static int windows_of_text(struct stac_conversion *c, int32_t *tokens, struct stac_error *err) {
+    size_t n = (size_t)c->n_windows * (size_t)c->length;
+    struct stac_corpus corpus = {0};
+    int status = STAC_OK;
+    if (c->ranks->rank == 0) {
+        status = stac_corpus_read(c->tokenizer, c->job->calibration_text, n, &corpus, err);
+        if (status == STAC_OK && corpus.tokens.n < n)
+            status = stac_fail(err, STAC_ERR_INPUT,
+                               "%s has %zu tokens; %d windows of %d need %zu: give a longer text or set num_samples",
+                               c->job->calibration_text, corpus.tokens.n, c->n_windows, c->length, n);
+        if (status == STAC_OK) memcpy(tokens, corpus.tokens.id, n * sizeof *tokens);
+        snprintf(c->calibration, sizeof c->calibration, "text with SHA-256 %s", corpus.sha256);
+        stac_corpus_clean(&corpus);
+    }
+    STAC_TRY(agree(c, status, err));
+    STAC_TRY(stac_broadcast(c->ranks->comm, c->calibration, sizeof c->calibration, 0, err));
+    return stac_broadcast(c->ranks->comm, tokens, n * sizeof *tokens, 0, err);
+}
+
+static int calibration_windows(struct stac_conversion *c, int32_t *tokens, struct stac_error *err) {
+    const struct stac_hparams *hp = stac_model_hparams(c->model);
+    if (c->job->calibration_text[0]) return windows_of_text(c, tokens, err);
+    int32_t first = hp->n_eos > 0 ? hp->eos[0] : hp->bos >= 0 ? hp->bos : 0; /* what ends a text begins the next */
+    snprintf(c->calibration, sizeof c->calibration, "texts written by the model after token %d, seed %lld", first,
+             (long long)c->job->seed);
+    return stac_sample_windows(c->ranks, &c->grid, c->log, c->grid.stage >= 0 ? &c->net : NULL, hp->n_vocab, first,
+                               (uint64_t)c->job->seed, c->n_windows, c->length, tokens, err);
+}
+
+/* ---- rewriting ---------------------------------------------------------------------------------------------------- */
+
+static int rewrite(struct stac_conversion *c, struct stac_error *err) {
+    int d = stac_model_hparams(c->model)->n_embd, status = STAC_OK;
+    uint64_t seed = (uint64_t)c->job->seed;
+    float *q;
+    STAC_TRY(STAC_NEW(q, (size_t)d * d, "a rotation", err));
+    if (c->ranks->rank == 0) status = stac_random_orthogonal(d, seed, 0, q, err);
+    STAC_TRY_DONE(agree(c, status, err));
+    STAC_TRY_DONE(stac_broadcast(c->ranks->comm, q, (size_t)d * d * sizeof *q, 0, err));
+    if (c->grid.stage >= 0) {
+        status = stac_fold_norms(&c->net, err);
+        if (status == STAC_OK) status = stac_rotate_residual(&c->net, q, err);
+        if (status == STAC_OK) status = stac_rotate_heads(&c->net, seed, err);
+        if (status == STAC_OK) status = stac_add_hadamard(&c->net, err);
+    }
+    status = agree(c, status, err);
+done:
+    free(q);
+    return status;
+}
+
+/* ---- learning ----------------------------------------------------------------------------------------------------- */
+
+/* Trial codes: coarse enough that their damage stands out, fine enough that it is of the kind that the final codes do. */
+static const double trial_price[STAC_SITE_KINDS] = {
+    [STAC_SITE_ATTN_IN] = 0.01, [STAC_SITE_Q] = 0.02,       [STAC_SITE_P] = 1e-4,       [STAC_SITE_O_IN] = 0.02,
+    [STAC_SITE_MLP_IN] = 0.01,  [STAC_SITE_DOWN_IN] = 0.01, [STAC_SITE_HEAD_IN] = 0.01,
+};
+
+static int build_codes(const struct stac_conversion *c, const struct stac_statistics *stats, struct stac_code *codes,
+                       struct stac_error *err) {
+    for (int i = 0; i < stats->n_sites; i++)
+        STAC_TRY(
+            stac_plan_build(&c->plan[i], (int)c->job->timesteps, &stats->hp, stac_site_kind_at(&stats->hp, i), &codes[i], err));
+    return STAC_OK;
+}
+
+/* Plans are made by rank 0 and given to all: other machines may round their logarithms otherwise. */
+static int share_plan(struct stac_conversion *c, int n_sites, int status, struct stac_error *err) {
+    STAC_TRY(agree(c, status, err));
+    STAC_TRY(stac_broadcast(c->ranks->comm, &c->expected_ac_per_mac, sizeof c->expected_ac_per_mac, 0, err));
+    return stac_broadcast(c->ranks->comm, c->plan, (size_t)n_sites * sizeof *c->plan, 0, err);
+}
+
+static int weigh(struct stac_conversion *c, struct stac_calibration *cal, struct stac_error *err) {
+    int n_sites = cal->stats.n_sites, status = STAC_OK;
+    double damage[STAC_SITE_KINDS], error[STAC_SITE_KINDS] = {0};
+    struct stac_code *codes;
+    memcpy(c->sensitivity, stac_default_sensitivity, sizeof c->sensitivity);
+    if (c->job->mode == STAC_JOB_SIMPLIFIED) return STAC_OK;
+    if (c->ranks->rank == 0) status = stac_plan_trial(&cal->stats, (int)c->job->timesteps, trial_price, c->plan, err);
+    STAC_TRY(share_plan(c, n_sites, status, err));
+    STAC_TRY(STAC_NEW(codes, n_sites, "trial codes", err));
+    STAC_TRY_DONE(build_codes(c, &cal->stats, codes, err));
+    STAC_TRY_DONE(stac_calibrate_damage(cal, codes, smaller(c->n_windows, SENSITIVITY_WINDOWS), damage, err));
+    for (int i = 0; i < n_sites; i++) {
+        enum stac_site_kind kind = stac_site_kind_at(&cal->stats.hp, i);
+        double layers = kind == STAC_SITE_HEAD_IN ? 1 : cal->stats.hp.n_layer;
+        error[kind] += c->plan[i].expected.distortion / c->plan[i].power / layers;
+    }
+    for (int k = 0; k < STAC_SITE_KINDS; k++) {
+        /* a site that shows no damage at all still gets a share of the budget */
+        double measured = error[k] > 0 ? damage[k] / error[k] : 0, least = 0.01 * stac_default_sensitivity[k];
+        c->sensitivity[k] = measured > least ? measured : least;
+        stac_log_info(c->log, "    sensitivity %-8s %8.3f  (damage %.5f nats at relative error %.5f)",
+                      stac_site_name((enum stac_site_kind)k), c->sensitivity[k], damage[k], error[k]);
+    }
+done:
+    for (int i = 0; i < n_sites; i++) stac_code_clean(&codes[i]);
+    free(codes);
+    return status;
+}
+
+static int learn_and_plan(struct stac_conversion *c, const int32_t *tokens, struct stac_error *err) {
+    const struct stac_hparams *hp = stac_model_hparams(c->model);
+    struct stac_calibration cal = {.ranks = c->ranks,
+                                   .grid = &c->grid,
+                                   .log = c->log,
+                                   .hp = hp,
+                                   .net = &c->net,
+                                   .tokens = tokens,
+                                   .n_windows = c->n_windows,
+                                   .length = c->length};
+    int status = STAC_OK;
+    STAC_TRY_DONE(stac_calibrate_begin(&cal, err));
+    STAC_TRY_DONE(STAC_NEW(c->plan, cal.stats.n_sites, "plans", err));
+    STAC_TRY_DONE(stac_calibrate_means(&cal, err));
+    STAC_TRY_DONE(stac_calibrate_histograms(&cal, err));
+    STAC_TRY_DONE(weigh(c, &cal, err));
+    if (c->ranks->rank == 0)
+        status = stac_plan_budget(&cal.stats, (int)c->job->timesteps, c->sensitivity, c->job->spike_budget, c->length, c->plan,
+                                  &c->expected_ac_per_mac, err);
+    STAC_TRY_DONE(share_plan(c, cal.stats.n_sites, status, err));
+    c->stats = cal.stats;
+    cal.stats = (struct stac_statistics){0};
+done:
+    stac_calibrate_end(&cal);
+    return status;
+}
+
+/* ---- all of it ---------------------------------------------------------------------------------------------------- */
+
+int stac_convert(struct stac_conversion *c, struct stac_error *err) {
+    const struct stac_hparams *hp = stac_model_hparams(c->model);
+    int32_t *tokens = NULL;
+    int status = STAC_OK;
+    c->n_windows =
+        c->job->mode == STAC_JOB_SIMPLIFIED ? smaller(c->job->num_samples, SIMPLIFIED_WINDOWS) : (int)c->job->num_samples;
+    c->length = smaller(c->job->calibration_length, hp->n_ctx);
+    STAC_TRY_DONE(stac_spread(c->job, c->ranks, hp, &c->grid, &c->stage_begin, &c->part, err));
+    stac_log_info(c->log, "%s: %d layers over %d stage%s, %d group%s of ranks", hp->arch, hp->n_layer, c->grid.n_stages,
+                  c->grid.n_stages > 1 ? "s" : "", c->grid.n_groups, c->grid.n_groups > 1 ? "s" : "");
+    if (c->grid.stage >= 0)
+        status = stac_network_load(c->model, c->part, &c->net, err);
+    else
+        status = stac_network_init(&c->net, hp, c->part, err);
+    STAC_TRY_DONE(agree(c, status, err));
+    STAC_TRY_DONE(STAC_NEW(tokens, (size_t)c->n_windows * c->length, "calibration windows", err));
+    STAC_TRY_DONE(calibration_windows(c, tokens, err));
+    STAC_TRY_DONE(rewrite(c, err));
+    STAC_TRY_DONE(learn_and_plan(c, tokens, err));
+    if (c->grid.stage >= 0)
+        status = stac_quantise_network(&c->net, &c->stats, c->plan, (int)c->job->timesteps, (int)c->job->quantize_bits, err);
+    STAC_TRY_DONE(agree(c, status, err));
+    stac_log_info(c->log, "  planned: %.3f additions per multiply-accumulate", c->expected_ac_per_mac);
+done:
+    free(tokens);
+    if (status != STAC_OK) stac_conversion_clean(c);
+    return status;
+}
+
+void stac_conversion_clean(struct stac_conversion *c) {
+    stac_network_clean(&c->net);
+    stac_statistics_clean(&c->stats);
+    stac_grid_clean(&c->grid);
+    free(c->plan);
+    free(c->stage_begin);
+    c->plan = NULL;
+    c->stage_begin = NULL;
+}

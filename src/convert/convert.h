@@ -1,0 +1,50 @@
+/* The conversion: from a model on disk to a quantised spiking network spread over the ranks. The recipe, step by step:
+ *
+ *   1. load    each rank its layers, float32
+ *   2. texts   calibration windows, from a file or written by the model itself
+ *   3. fold    norm gains and biases into the weights; layer norms become root-mean-square norms
+ *   4. rotate  the residual stream and every value head; a Hadamard transform before `down`
+ *   5. learn   means of channels, range of v; then the distribution of what is left
+ *   6. weigh   (full) how much damage coding each kind of site does to the predictions
+ *   7. plan    a code for every site that spends the spike budget where it hurts least
+ *   8. quantise weights to integers, means into biases
+ *
+ * Each step is the same for any number of ranks, to the bit. */
+#ifndef STAC_CONVERT_CONVERT_H
+#define STAC_CONVERT_CONVERT_H
+
+#include "base/log.h"
+#include "convert/budget.h"
+#include "dist/grid.h"
+#include "job/job.h"
+#include "text/corpus.h"
+
+struct stac_conversion {
+    /* set by the caller, borrowed */
+    const struct stac_job *job;
+    const struct stac_ranks *ranks;
+    const struct stac_log *log;
+    struct stac_model *model;               /* open on every rank */
+    const struct stac_tokenizer *tokenizer; /* needed on rank 0 when there is a calibration text */
+    /* the result */
+    struct stac_grid grid;
+    int *stage_begin; /* [n_stages + 1] */
+    struct stac_part part;
+    struct stac_network net; /* this rank's part, quantised */
+    struct stac_statistics stats;
+    struct stac_plan *plan; /* [stac_site_count] */
+    double sensitivity[STAC_SITE_KINDS];
+    double expected_ac_per_mac;
+    int n_windows, length;
+    char calibration[160]; /* what was read */
+};
+
+/* Convert. Collective over all ranks; every rank returns the same status. Release with stac_conversion_clean. */
+int stac_convert(struct stac_conversion *c, struct stac_error *err);
+void stac_conversion_clean(struct stac_conversion *c);
+
+/* How the layers of a model are spread over the ranks, for conversion and for evaluation alike. Collective. */
+int stac_spread(const struct stac_job *job, const struct stac_ranks *ranks, const struct stac_hparams *hp,
+                struct stac_grid *grid, int **stage_begin, struct stac_part *part, struct stac_error *err);
+
+#endif

@@ -1,0 +1,106 @@
+#include "convert/statistics.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+int stac_site_count(const struct stac_hparams *hp) {
+    return hp->n_layer * STAC_SITE_HEAD_IN + 1;
+}
+
+int stac_site_index(const struct stac_hparams *hp, const struct stac_site *site) {
+    return site->kind == STAC_SITE_HEAD_IN ? hp->n_layer * STAC_SITE_HEAD_IN
+                                           : site->layer * STAC_SITE_HEAD_IN + (int)site->kind;
+}
+
+enum stac_site_kind stac_site_kind_at(const struct stac_hparams *hp, int index) {
+    return index == hp->n_layer * STAC_SITE_HEAD_IN ? STAC_SITE_HEAD_IN : (enum stac_site_kind)(index % STAC_SITE_HEAD_IN);
+}
+
+int stac_site_layer_at(const struct stac_hparams *hp, int index) {
+    return index == hp->n_layer * STAC_SITE_HEAD_IN ? 0 : index / STAC_SITE_HEAD_IN;
+}
+
+/* Channels that have a mean of their own. */
+static size_t channels(const struct stac_hparams *hp, enum stac_site_kind kind) {
+    switch (kind) {
+    case STAC_SITE_Q:
+    case STAC_SITE_P: return 0;
+    case STAC_SITE_O_IN: return (size_t)stac_q_width(hp);
+    case STAC_SITE_DOWN_IN: return (size_t)hp->n_ff;
+    default: return (size_t)hp->n_embd;
+    }
+}
+
+/* Normalised activations rarely reach 10; a row of n equal values next to one large one reaches sqrt(n). */
+#define HISTOGRAM_RANGE 32.0
+
+int stac_statistics_init(struct stac_statistics *s, const struct stac_hparams *hp, struct stac_error *err) {
+    int n = stac_site_count(hp), status = STAC_OK;
+    *s = (struct stac_statistics){.hp = *hp, .n_sites = n};
+    STAC_TRY_DONE(STAC_NEW(s->rows, n, "statistics", err));
+    STAC_TRY_DONE(STAC_NEW(s->sums_at, n + 1, "statistics", err));
+    for (int i = 0; i < n; i++) s->sums_at[i + 1] = s->sums_at[i] + channels(hp, stac_site_kind_at(hp, i));
+    STAC_TRY_DONE(STAC_NEW(s->sums, s->sums_at[n], "statistics", err));
+    STAC_TRY_DONE(STAC_NEW(s->v_max, (size_t)hp->n_layer * stac_kv_width(hp), "statistics", err));
+    STAC_TRY_DONE(STAC_NEW(s->histogram, n, "histograms", err));
+    for (int i = 0; i < n; i++) {
+        s->histogram[i].logarithmic = stac_site_kind_at(hp, i) == STAC_SITE_P;
+        s->histogram[i].range = HISTOGRAM_RANGE;
+    }
+done:
+    if (status != STAC_OK) stac_statistics_clean(s);
+    return status;
+}
+
+void stac_statistics_clean(struct stac_statistics *s) {
+    free(s->rows);
+    free(s->sums_at);
+    free(s->sums);
+    free(s->v_max);
+    free(s->histogram);
+    *s = (struct stac_statistics){0};
+}
+
+int stac_statistics_add_rows(struct stac_statistics *s, int site, int n, const float *x, struct stac_error *err) {
+    size_t width = s->sums_at[site + 1] - s->sums_at[site];
+    int64_t *sums = s->sums + s->sums_at[site];
+    double *column;
+    bool sane = true;
+    STAC_TRY(STAC_NEW(column, width, "column sums", err));
+    for (int i = 0; i < n; i++) /* in the order of the rows: a window gives the same sums wherever it is read */
+        for (size_t j = 0; j < width; j++) column[j] += x[(size_t)i * width + j];
+    for (size_t j = 0; j < width; j++) {
+        sane = sane && fabs(column[j]) < 0x1p40;
+        if (sane) sums[j] += llrint(column[j] * (1 << STAC_SUM_BITS));
+    }
+    s->rows[site] += n;
+    free(column);
+    if (sane) return STAC_OK;
+    return stac_fail(err, STAC_ERR_INPUT, "the activations at %s of layer %d are not finite: the model's weights are damaged",
+                     stac_site_name(stac_site_kind_at(&s->hp, site)), stac_site_layer_at(&s->hp, site));
+}
+
+void stac_statistics_mean(const struct stac_statistics *s, int site, float *out) {
+    size_t width = s->sums_at[site + 1] - s->sums_at[site];
+    double rows = s->rows[site] > 0 ? (double)s->rows[site] : 1;
+    for (size_t j = 0; j < width; j++) out[j] = (float)((double)s->sums[s->sums_at[site] + j] / (1 << STAC_SUM_BITS) / rows);
+}
+
+float stac_value_scale(const struct stac_statistics *s, int layer, int channel) {
+    float most = s->v_max[(size_t)layer * stac_kv_width(&s->hp) + channel];
+    return most > 0 ? most / 127.0f : 1.0f;
+}
+
+int stac_statistics_merge_means(struct stac_statistics *s, const struct stac_ranks *ranks, struct stac_error *err) {
+    STAC_TRY(stac_sum_i64(ranks->comm, s->rows, (size_t)s->n_sites, err));
+    STAC_TRY(stac_sum_i64(ranks->comm, s->sums, s->sums_at[s->n_sites], err));
+    return stac_max_f32(ranks->comm, s->v_max, (size_t)s->hp.n_layer * stac_kv_width(&s->hp), err);
+}
+
+int stac_statistics_merge_histograms(struct stac_statistics *s, const struct stac_ranks *ranks, struct stac_error *err) {
+    for (int i = 0; i < s->n_sites; i++) STAC_TRY(stac_sum_i64(ranks->comm, (int64_t *)s->histogram[i].count, STAC_BINS, err));
+    return STAC_OK;
+}

@@ -1,0 +1,30 @@
+/* How ranks share a model: n_groups groups of n_stages ranks. A group holds the whole model, each of its ranks a
+ * contiguous range of layers (a stage); groups take different pieces of the work. */
+#ifndef STAC_DIST_GRID_H
+#define STAC_DIST_GRID_H
+
+#include <stdbool.h>
+
+#include "dist/ranks.h"
+
+struct stac_grid {
+    int n_stages, n_groups;
+    int stage, group;    /* of this rank; stage -1: the rank is left over and only agrees */
+    MPI_Comm group_comm; /* the stages of my group, by stage; MPI_COMM_NULL when left over */
+    MPI_Comm stage_comm; /* the ranks with my stage, by group; MPI_COMM_NULL when left over */
+};
+
+/* Stages for a model: `wanted` > 0 is taken (STAC_ERR_USAGE when it exceeds ranks or layers); for 0 the fewest stages
+ * whose share of `model_bytes` fits `rank_bytes`, preferring counts that leave no rank over. */
+int stac_grid_stages(int ranks, int n_layers, int wanted, double model_bytes, double rank_bytes, int *n_stages,
+                     struct stac_error *err);
+
+/* Lay out the grid. Collective over all ranks. */
+int stac_grid_init(struct stac_grid *g, const struct stac_ranks *r, int n_stages, struct stac_error *err);
+void stac_grid_clean(struct stac_grid *g);
+
+/* Cut n_layers into n_stages contiguous ranges that make the most expensive stage as cheap as can be; `before` and
+ * `after` are the costs of embedding and head, which belong to the first and the last stage. begin[n_stages + 1]. */
+void stac_partition(int n_layers, const double *cost, double before, double after, int n_stages, int *begin);
+
+#endif

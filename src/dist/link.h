@@ -1,0 +1,32 @@
+/* The link between neighbouring stages of a group: activations flow forward, message by message, in order.
+ *
+ * One interface for every transport (MPI now). A message carries a status: a stage that failed keeps the rhythm and
+ * sends its failure instead of activations, so no neighbour waits for ever and all ranks meet at the next agreement. */
+#ifndef STAC_DIST_LINK_H
+#define STAC_DIST_LINK_H
+
+#include <stddef.h>
+
+#include "base/status.h"
+#include "dist/grid.h"
+
+struct stac_link;
+
+struct stac_link_ops {
+    /* Send n floats (or, with status != STAC_OK, only the status) to the next stage. The data may be reused at once. */
+    int (*send)(struct stac_link *link, int status, const float *data, size_t n, struct stac_error *err);
+    /* Receive exactly n floats from the previous stage; *status is what it sent. */
+    int (*receive)(struct stac_link *link, int *status, float *data, size_t n, struct stac_error *err);
+    /* Wait until everything sent has left. */
+    int (*flush)(struct stac_link *link, struct stac_error *err);
+    void (*close)(struct stac_link *link);
+};
+
+struct stac_link {
+    const struct stac_link_ops *ops;
+};
+
+/* The MPI link of this rank within its group; messages hold at most max_floats. Not collective. */
+int stac_link_open_mpi(const struct stac_grid *g, size_t max_floats, struct stac_link **out, struct stac_error *err);
+
+#endif

@@ -1,0 +1,326 @@
+#include "eval/check.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "net/batch.h"
+#include "net/logits.h"
+
+void stac_check_perplexity(const struct stac_subject *s, const struct stac_score *score, struct stac_check *out) {
+    *out = (struct stac_check){.name = "perplexity", .passed = true, .limit = s->hp.n_vocab};
+    for (int side = 0; side < STAC_SIDES; side++) {
+        if (!s->side[side]) continue;
+        double p = score->perplexity[side];
+        out->figure = p > out->figure || !isfinite(p) ? p : out->figure;
+        out->passed = out->passed && isfinite(p) && p < s->hp.n_vocab;
+    }
+    snprintf(out->text, sizeof out->text, "largest perplexity of a side, over %zu tokens; a blind guess has %d", score->tokens,
+             s->hp.n_vocab);
+}
+
+void stac_check_fidelity(const struct stac_subject *s, const struct stac_score *score, struct stac_check *out) {
+    double ratio_max = s->job->fidelity_ratio_max, top1_min = s->job->fidelity_top1_min;
+    double distinct = (double)score->distinct[STAC_SNN] / (double)score->distinct[STAC_BASELINE];
+    *out = (struct stac_check){.name = "fidelity", .figure = score->ratio, .limit = ratio_max};
+    const char *why = !(score->ratio <= ratio_max) ? "; the ratio is too large"
+                      : !(score->top1 >= top1_min) ? "; too few predictions agree"
+                      : !(distinct >= 0.5)         ? "; the predictions have collapsed"
+                                                   : "";
+    out->passed = !*why;
+    snprintf(
+        out->text, sizeof out->text,
+        "perplexity ratio; top-1 agreement %.4f (at least %.2f), divergence %.5f nats, distinct predictions %lld of %lld%s",
+        score->top1, top1_min, score->kl, (long long)score->distinct[STAC_SNN], (long long)score->distinct[STAC_BASELINE], why);
+}
+
+/* ---- comparisons -------------------------------------------------------------------------------------------------- */
+
+/* What a check finds on the last stage, and all ranks get from there. */
+struct finding {
+    double compared, different, worst; /* logits compared, not equal in their bits, largest difference */
+    double other;                      /* further faults, counted */
+    double divergence;
+};
+
+static void compare(struct finding *f, const float *a, const float *b, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        double gap = fabs((double)a[i] - (double)b[i]);
+        f->compared++;
+        f->different += memcmp(&a[i], &b[i], sizeof *a) != 0;
+        f->worst = gap > f->worst || isnan(gap) ? gap : f->worst;
+    }
+}
+
+/* From the last stage of the first group to all ranks. */
+static int share(const struct stac_subject *s, struct finding *f, struct stac_error *err) {
+    return stac_broadcast(s->ranks->comm, f, sizeof *f, s->grid.n_stages - 1, err);
+}
+
+/* Run one batch through a stand whose caches were emptied, and the logits of all its rows on the last stage. */
+static int read_batch(struct stac_stand *t, const struct stac_batch *batch, bool fresh, float *logits, struct stac_error *err) {
+    if (t->subject->grid.stage < 0) return STAC_OK;
+    if (fresh) stac_cache_reset(t->run[0].cache, -1);
+    STAC_TRY(stac_pipeline_pass(&t->pipeline, STAC_OK, batch, err));
+    STAC_TRY(stac_pipeline_settle(&t->pipeline, err));
+    if (!stac_pipeline_is_last(&t->pipeline)) return STAC_OK;
+    return stac_run_head(&t->run[0], batch->n, t->pipeline.x[0], logits, err);
+}
+
+/* A check is a function of one side; this runs it on all of them and merges what it finds. */
+typedef int (*side_fn)(struct stac_subject *s, struct stac_stand *t, struct finding *f, struct stac_error *err);
+
+static int on_every_side(struct stac_subject *s, int n_slots, int capacity, int max_rows, side_fn look, struct finding *f,
+                         struct stac_error *err) {
+    for (int side = 0; side < STAC_SIDES; side++) {
+        struct stac_stand stand;
+        if (!s->side[side]) continue;
+        STAC_TRY(stac_stand_init(&stand, s, (enum stac_side)side, n_slots, capacity, max_rows, err));
+        int status = look(s, &stand, f, err);
+        status = stac_agree(s->ranks, s->ranks->comm, status, err);
+        stac_stand_clean(&stand);
+        STAC_TRY(status);
+    }
+    return share(s, f, err);
+}
+
+static void conclude(struct stac_check *out, const struct finding *f, const char *what) {
+    out->figure = f->different + f->other;
+    out->passed = out->figure == 0 && f->compared > 0;
+    snprintf(out->text, sizeof out->text, "%s: %.0f of %.0f logits differ%s", what, f->different, f->compared,
+             f->other > 0 ? ", and a rule is broken" : "");
+    if (f->different > 0)
+        snprintf(out->text + strlen(out->text), sizeof out->text - strlen(out->text), ", by up to %.3g", f->worst);
+}
+
+/* Tokens to look at: ordinary ones, none of them special, the same in every run. */
+static int32_t some_token(const struct stac_subject *s, int i) {
+    int64_t n = s->hp.n_vocab;
+    return (int32_t)((n / 3 + 7919 * (int64_t)i) % n);
+}
+
+/* ---- positions ---------------------------------------------------------------------------------------------------- */
+
+enum { PROBED = 8 };
+
+static int look_at_positions(struct stac_subject *s, struct stac_stand *t, struct finding *f, struct stac_error *err) {
+    int vocab = s->hp.n_vocab, end = s->hp.n_ctx, status = STAC_OK;
+    int n = end < PROBED ? end : PROBED;
+    int32_t token[PROBED], front[PROBED], back[PROBED], slot[PROBED] = {0};
+    float *a = NULL, *b = NULL, *scratch = NULL;
+    size_t all = (size_t)n * (size_t)vocab;
+    bool last = s->grid.stage >= 0 && stac_pipeline_is_last(&t->pipeline);
+    for (int i = 0; i < n; i++) token[i] = some_token(s, i), front[i] = i, back[i] = end - n + i;
+    STAC_TRY_DONE(STAC_NEW(a, all, "logits", err));
+    STAC_TRY_DONE(STAC_NEW(b, all, "logits", err));
+    STAC_TRY_DONE(STAC_NEW(scratch, vocab, "logits", err));
+
+    struct stac_batch at_once = {n, token, back, slot};
+    STAC_TRY_DONE(read_batch(t, &at_once, true, a, err));
+    for (int i = 0; i < n; i++) { /* one by one, up to the last position */
+        struct stac_batch one = {1, token + i, back + i, slot};
+        STAC_TRY_DONE(read_batch(t, &one, i == 0, b + (size_t)i * vocab, err));
+    }
+    if (last) {
+        compare(f, a, b, all);
+        for (size_t i = 0; i < all; i++) f->other += !isfinite(a[i]);
+    }
+    struct stac_batch in_front = {n, token, front, slot};
+    STAC_TRY_DONE(read_batch(t, &in_front, true, b, err));
+    if (last) {
+        const float *p = a + all - vocab, *q = b + all - vocab;
+        double zp = stac_log_partition(t->run[0].kernels, vocab, p, scratch),
+               zq = stac_log_partition(t->run[0].kernels, vocab, q, scratch);
+        double divergence = stac_divergence(t->run[0].kernels, vocab, p, zp, q, zq, scratch);
+        if (divergence > f->divergence || isnan(divergence)) f->divergence = divergence;
+        if (s->hp.rope_theta > 0) f->other += !(divergence < 0.5); /* only distances count */
+    }
+    int32_t swapped[PROBED]; /* the order of the text must count */
+    memcpy(swapped, token, sizeof swapped);
+    if (n >= 3) swapped[0] = token[1], swapped[1] = token[0];
+    struct stac_batch turned = {n, swapped, front, slot};
+    STAC_TRY_DONE(read_batch(t, &turned, true, a, err));
+    if (last && n >= 3) f->other += memcmp(a + all - vocab, b + all - vocab, (size_t)vocab * sizeof *a) == 0;
+
+    if (s->grid.stage >= 0) {
+        struct stac_error refusal = {0};
+        int32_t beyond = end;
+        struct stac_batch outside = {1, token, &beyond, slot};
+        f->other += stac_run_begin(&t->run[0], &outside, &refusal) != STAC_ERR_USAGE;
+    }
+done:
+    free(a);
+    free(b);
+    free(scratch);
+    return status;
+}
+
+int stac_check_positions(struct stac_subject *s, struct stac_check *out, struct stac_error *err) {
+    struct finding f = {0};
+    *out = (struct stac_check){.name = "position_boundaries"};
+    STAC_TRY(on_every_side(s, 1, PROBED, PROBED, look_at_positions, &f, err));
+    conclude(out, &f, "the last positions, at once and one by one");
+    if (s->hp.rope_theta > 0)
+        snprintf(out->text + strlen(out->text), sizeof out->text - strlen(out->text), "; moving a text there: %.4f nats",
+                 f.divergence);
+    return STAC_OK;
+}
+
+/* ---- attention mask ----------------------------------------------------------------------------------------------- */
+
+enum { SEQUENCES = 3, LENGTH = 10 };
+
+/* Every sequence alone, against its rows in the batch of all. */
+static int look_at_mask(struct stac_subject *s, struct stac_stand *t, struct finding *f, struct stac_error *err) {
+    static const int8_t mask[SEQUENCES][LENGTH] = {
+        {0, 0, 0, 0, 1, 1, 1, 1, 1, 1}, /* padded on the left */
+        {1, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+        {1, 1, 0, 1, 0, 0, 1, 1, 0, 0}, /* holes, and padded on the right */
+    };
+    size_t vocab = (size_t)s->hp.n_vocab;
+    int32_t ids[SEQUENCES][LENGTH], row_of[SEQUENCES * LENGTH], *storage = NULL;
+    float *all = NULL, *alone = NULL;
+    struct stac_batch batch;
+    int status = STAC_OK;
+    bool last = s->grid.stage >= 0 && stac_pipeline_is_last(&t->pipeline);
+    for (int q = 0; q < SEQUENCES; q++)
+        for (int i = 0; i < LENGTH; i++) ids[q][i] = some_token(s, q * LENGTH + i);
+    STAC_TRY_DONE(STAC_NEW(all, SEQUENCES * LENGTH * vocab, "logits", err));
+    STAC_TRY_DONE(STAC_NEW(alone, LENGTH * vocab, "logits", err));
+    STAC_TRY_DONE(stac_batch_from_padded(SEQUENCES, LENGTH, ids[0], mask[0], NULL, NULL, &batch, &storage, row_of, err));
+    STAC_TRY_DONE(read_batch(t, &batch, true, all, err));
+    for (int q = 0; q < SEQUENCES; q++) {
+        int first = 0;
+        while (row_of[q * LENGTH + first] < 0) first++;
+        const float *rows = all + (size_t)row_of[q * LENGTH + first] * vocab;
+        STAC_TRY_DONE(stac_batch_from_padded(1, LENGTH, ids[q], mask[q], NULL, NULL, &batch, &storage, NULL, err));
+        STAC_TRY_DONE(read_batch(t, &batch, true, alone, err));
+        if (last) compare(f, alone, rows, (size_t)batch.n * vocab);
+        batch.n--; /* without its last token, the rows before it must stay */
+        STAC_TRY_DONE(read_batch(t, &batch, true, alone, err));
+        if (last) compare(f, alone, rows, (size_t)batch.n * vocab);
+    }
+done:
+    free(all);
+    free(alone);
+    free(storage);
+    return status;
+}
+
+int stac_check_mask(struct stac_subject *s, struct stac_check *out, struct stac_error *err) {
+    struct finding f = {0};
+    *out = (struct stac_check){.name = "attention_mask"};
+    STAC_TRY(on_every_side(s, SEQUENCES, LENGTH, SEQUENCES * LENGTH, look_at_mask, &f, err));
+    conclude(out, &f, "sequences in a batch and alone, with and without later tokens");
+    return STAC_OK;
+}
+
+/* ---- several turns ------------------------------------------------------------------------------------------------ */
+
+enum { TURNS = 3, ANSWER = 24 };
+static const char *const questions[TURNS] = {"My name is Ada and I keep bees.", "How many legs does a bee have?",
+                                             "What is my name?"};
+
+/* A conversation as it grows: tokens read so far, and what the model predicted after each turn. */
+struct talk {
+    struct stac_tokens tokens;
+    size_t read[TURNS];   /* tokens when the turn's logits were taken */
+    float *logits[TURNS]; /* last stage */
+    struct stac_strbuf text;
+};
+
+static void talk_clean(struct talk *k) {
+    stac_tokens_clean(&k->tokens);
+    stac_strbuf_clean(&k->text);
+    for (int i = 0; i < TURNS; i++) free(k->logits[i]);
+}
+
+/* Answer greedily: at most ANSWER tokens, up to the end of the turn, which is appended but not read yet. */
+static int answer(struct stac_subject *s, struct stac_sequence *q, struct talk *k, enum stac_chat_format format, char **text,
+                  struct stac_error *err) {
+    static const struct stac_sampling greedy = {.temperature = 0};
+    struct stac_strbuf said = {0};
+    size_t from = k->tokens.n;
+    int32_t end = stac_chat_end(s->tokenizer, format);
+    int status = STAC_OK;
+    for (int i = 0; i < ANSWER; i++) {
+        int32_t token = 0;
+        STAC_TRY_DONE(stac_sequence_next(q, &greedy, &token, err));
+        if (token == end) break;
+        STAC_TRY_DONE(stac_tokens_add(&k->tokens, token, err));
+        STAC_TRY_DONE(stac_sequence_read(q, &token, 1, NULL, err));
+    }
+    STAC_TRY_DONE(stac_tokenizer_decode(s->tokenizer, k->tokens.id + from, k->tokens.n - from, true, &said, err));
+    if (!(*text = stac_strdup(stac_strbuf_text(&said), err))) status = err->status;
+    if (status == STAC_OK) status = stac_chat_close(s->tokenizer, format, &k->tokens, err);
+done:
+    stac_strbuf_clean(&said);
+    return status;
+}
+
+static int converse(struct stac_subject *s, struct stac_stand *t, struct talk *k, struct stac_error *err) {
+    struct stac_message message[2 * TURNS];
+    struct stac_sequence q = {0};
+    char *said[TURNS] = {NULL};
+    enum stac_chat_format format = (enum stac_chat_format)s->job->chat_template;
+    size_t vocab = (size_t)s->hp.n_vocab;
+    int status = STAC_OK;
+    if (format == STAC_CHAT_AUTO) STAC_TRY(stac_chat_format_of(s->tokenizer, &format, err));
+    STAC_TRY_DONE(stac_sequence_init(&q, &t->pipeline, 0, (uint64_t)s->job->seed, err));
+    for (int turn = 0; turn < TURNS; turn++) {
+        size_t from = (size_t)q.position, first = 2 * (size_t)turn; /* the closing of the last answer is still to be read */
+        message[first] = (struct stac_message){"user", questions[turn]};
+        STAC_TRY_DONE(stac_chat_encode(s->tokenizer, format, message, first + 1, first, true, &k->tokens, err));
+        STAC_TRY_DONE(stac_sequence_read(&q, k->tokens.id + from, (int)(k->tokens.n - from), NULL, err));
+        k->read[turn] = k->tokens.n;
+        STAC_TRY_DONE(STAC_NEW(k->logits[turn], vocab, "logits", err));
+        memcpy(k->logits[turn], q.logits, vocab * sizeof(float));
+        STAC_TRY_DONE(answer(s, &q, k, format, &said[turn], err));
+        message[2 * turn + 1] = (struct stac_message){"assistant", said[turn]};
+        STAC_TRY_DONE(stac_strbuf_printf(&k->text, err, "user: %s\nassistant: %s\n", questions[turn], said[turn]));
+    }
+done:
+    for (int i = 0; i < TURNS; i++) free(said[i]);
+    stac_sequence_clean(&q);
+    return status;
+}
+
+/* The same tokens from an empty cache, all at once. */
+static int read_again(struct stac_subject *s, struct stac_stand *t, const struct talk *k, struct finding *f,
+                      struct stac_error *err) {
+    struct stac_sequence q = {0};
+    int status = STAC_OK;
+    STAC_TRY_DONE(stac_sequence_init(&q, &t->pipeline, 1, 0, err));
+    for (int turn = 0; turn < TURNS; turn++) {
+        stac_sequence_reset(&q);
+        STAC_TRY_DONE(stac_sequence_read(&q, k->tokens.id, (int)k->read[turn], NULL, err));
+        if (stac_pipeline_is_last(&t->pipeline)) compare(f, k->logits[turn], q.logits, (size_t)s->hp.n_vocab);
+    }
+done:
+    stac_sequence_clean(&q);
+    return status;
+}
+
+int stac_check_multi_turn(struct stac_subject *s, char *transcript[STAC_SIDES], struct stac_check *out,
+                          struct stac_error *err) {
+    struct finding f = {0};
+    int capacity = (int)(s->job->max_context_length < s->hp.n_ctx ? s->job->max_context_length : s->hp.n_ctx);
+    *out = (struct stac_check){.name = "multi_turn"};
+    for (int side = 0; side < STAC_SIDES; side++) {
+        struct stac_stand stand;
+        struct talk talk = {0};
+        if (!s->side[side]) continue;
+        STAC_TRY(stac_stand_init(&stand, s, (enum stac_side)side, 2, capacity, 64, err));
+        int status = s->grid.stage < 0 ? STAC_OK : converse(s, &stand, &talk, err);
+        if (status == STAC_OK && s->grid.stage >= 0) status = read_again(s, &stand, &talk, &f, err);
+        if (status == STAC_OK && transcript) transcript[side] = stac_strdup(stac_strbuf_text(&talk.text), err);
+        status = stac_agree(s->ranks, s->ranks->comm, status, err);
+        talk_clean(&talk);
+        stac_stand_clean(&stand);
+        STAC_TRY(status);
+    }
+    STAC_TRY(share(s, &f, err));
+    conclude(out, &f, "three turns through the cache and the same text at once");
+    return STAC_OK;
+}

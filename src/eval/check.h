@@ -1,0 +1,34 @@
+/* Checks: each compares two ways of computing the same thing, or holds a figure against a limit, and can fail. */
+#ifndef STAC_EVAL_CHECK_H
+#define STAC_EVAL_CHECK_H
+
+#include "eval/score.h"
+
+struct stac_check {
+    const char *name; /* "fidelity" */
+    bool passed;
+    double figure, limit; /* what was measured and what was allowed */
+    char text[240];       /* one line: what the figure means, and when it failed, why */
+};
+
+/* The checks below run on every side of the subject and are collective over all ranks; every rank gets the result. A
+ * returned status is an error of the machinery; a failed check is not an error. */
+
+/* Perplexity is a finite number below the size of the vocabulary. Fidelity holds the limits of the job. From a score. */
+void stac_check_perplexity(const struct stac_subject *s, const struct stac_score *score, struct stac_check *out);
+void stac_check_fidelity(const struct stac_subject *s, const struct stac_score *score, struct stac_check *out);
+
+/* A conversation of three turns: the logits after each turn, read through the cache, equal those of the same tokens read
+ * at once, bit for bit. The transcripts (text of the answers, by side) are new strings owned by the caller; may be NULL. */
+int stac_check_multi_turn(struct stac_subject *s, char *transcript[STAC_SIDES], struct stac_check *out, struct stac_error *err);
+
+/* Tokens at the model's last positions give finite logits, the same whether they are read at once or one by one; the
+ * order of tokens counts; with rotary positions the same tokens further back predict much the same; the position after
+ * the last is refused. */
+int stac_check_positions(struct stac_subject *s, struct stac_check *out, struct stac_error *err);
+
+/* In a batch of sequences of different length, with masked tokens in them, every sequence gives the logits it gives alone,
+ * and later tokens do not change the logits of earlier ones, bit for bit. */
+int stac_check_mask(struct stac_subject *s, struct stac_check *out, struct stac_error *err);
+
+#endif

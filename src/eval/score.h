@@ -1,0 +1,38 @@
+/* Perplexity and fidelity over the windows of a text: both sides read the same windows, side by side. */
+#ifndef STAC_EVAL_SCORE_H
+#define STAC_EVAL_SCORE_H
+
+#include "eval/subject.h"
+#include "text/corpus.h"
+
+struct stac_score {
+    size_t tokens; /* predicted and counted */
+    size_t windows, context, stride;
+    double nll[STAC_SIDES];        /* mean negative log-likelihood per token, nats; by enum stac_side */
+    double perplexity[STAC_SIDES]; /* exp(nll) */
+    int64_t distinct[STAC_SIDES];  /* different most likely tokens */
+    /* with both sides */
+    double ratio; /* perplexity of the SNN over that of the baseline */
+    double kl;    /* mean divergence of the SNN's prediction from the baseline's, nats per token */
+    double top1;  /* share of tokens where both have the same most likely prediction */
+    /* of the SNN side, by site; owned */
+    struct stac_counts *counts;
+    struct stac_counts total;
+};
+
+/* Read tokens[n] in windows of `context` every `stride` tokens. Collective; ends with an agreement. */
+int stac_score_text(struct stac_subject *s, const int32_t *tokens, size_t n, size_t context, size_t stride,
+                    struct stac_score *out, struct stac_error *err);
+void stac_score_clean(struct stac_score *score);
+
+/* What the counts say. AC/MAC: additions per multiply-accumulate of the dense model, over all products. Coverage: share
+ * of the multiply-accumulates whose input was spikes. */
+double stac_ac_per_mac(const struct stac_counts *total);
+double stac_spikes_per_activation(const struct stac_counts *total);
+double stac_coverage(const struct stac_counts *total);
+
+/* Energy of the dense products over that of the spiking ones, operations only: `mac` and `ac` picojoules each (Horowitz,
+ * ISSCC 2014, 45 nm: FP32 4.6 and 0.9). */
+double stac_energy_ratio(const struct stac_counts *total, double mac, double ac);
+
+#endif

@@ -1,0 +1,162 @@
+#include "eval/subject.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "convert/convert.h"
+#include "model/hub.h"
+
+/* ---- opening ------------------------------------------------------------------------------------------------------ */
+
+/* The original of a converted folder: where the job says, else where it was when it was converted. */
+static int open_original(struct stac_subject *s, struct stac_error *err) {
+    char *path = NULL;
+    int status = STAC_OK;
+    if (s->job->model_name[0])
+        status = stac_hub_resolve(s->job->model_name, &path, err);
+    else if (!(path = stac_strdup(s->origin_path, err)))
+        status = err->status;
+    if (status == STAC_OK && !stac_file_exists(path))
+        status = stac_fail(err, STAC_ERR_INPUT,
+                           "the original model %s is not there any more: name it with --model_name, or use --mode snn", path);
+    if (status == STAC_OK) status = stac_model_open(path, &s->model, err);
+    free(path);
+    return status;
+}
+
+/* The weights must be those that were converted; only rank 0 reads them all. */
+static int check_identity(struct stac_subject *s, struct stac_error *err) {
+    char hex[STAC_SHA256_HEX];
+    if (s->ranks->rank != 0 || !s->model || !s->folder) return STAC_OK;
+    STAC_TRY(stac_model_digest(s->model, hex, err));
+    if (strcmp(hex, s->snn.origin.model_sha256) == 0) return STAC_OK;
+    return stac_fail(err, STAC_ERR_INPUT, "%s is not the model that was converted: its SHA-256 is %s, not %s",
+                     stac_model_path(s->model), hex, s->snn.origin.model_sha256);
+}
+
+static int open_folder(struct stac_subject *s, const char *file, struct stac_error *err) {
+    s->folder = stac_strdup(s->job->dir, err);
+    if (!s->folder) return err->status;
+    STAC_TRY(stac_snn_open(file, &s->snn, err));
+    s->hp = s->snn.hp;
+    s->side[STAC_SNN] = s->job->mode != STAC_JOB_BASELINE;
+    s->side[STAC_BASELINE] = s->job->mode != STAC_JOB_SNN;
+    if (!s->side[STAC_BASELINE]) return STAC_OK;
+    s->origin_path = s->snn.origin.model_path;
+    return open_original(s, err);
+}
+
+static int open_model_alone(struct stac_subject *s, struct stac_error *err) {
+    if (s->job->mode != STAC_JOB_BASELINE)
+        return stac_fail(
+            err, STAC_ERR_USAGE,
+            "%s is not a converted folder (it has no snn_model.h5): convert it with stac-convert, or use --mode baseline",
+            s->job->dir);
+    char *path;
+    STAC_TRY(stac_hub_resolve(s->job->dir, &path, err));
+    int status = stac_model_open(path, &s->model, err);
+    free(path);
+    s->side[STAC_BASELINE] = true;
+    return status;
+}
+
+static int open_texts(struct stac_subject *s, struct stac_error *err) {
+    if (!s->folder) return stac_tokenizer_open(stac_model_path(s->model), &s->tokenizer, err);
+    char *path = stac_file_join(s->folder, "tokenizer", err);
+    if (!path) return err->status;
+    int status = stac_tokenizer_open(path, &s->tokenizer, err);
+    free(path);
+    return status;
+}
+
+static int open_files(struct stac_subject *s, struct stac_error *err) {
+    char *file = stac_file_join(s->job->dir, "snn_model.h5", err);
+    if (!file) return err->status;
+    int status = stac_file_exists(file) ? open_folder(s, file, err) : open_model_alone(s, err);
+    free(file);
+    STAC_TRY(status);
+    if (s->model) s->hp = *stac_model_hparams(s->model);
+    STAC_TRY(check_identity(s, err));
+    return open_texts(s, err);
+}
+
+static int load_parts(struct stac_subject *s, struct stac_error *err) {
+    if (s->grid.stage < 0) return STAC_OK;
+    if (s->side[STAC_BASELINE]) STAC_TRY(stac_network_load(s->model, s->part, &s->net[STAC_BASELINE], err));
+    if (s->side[STAC_SNN]) STAC_TRY(stac_snn_load(&s->snn, s->part, &s->net[STAC_SNN], err));
+    return STAC_OK;
+}
+
+int stac_subject_open(struct stac_subject *s, struct stac_error *err) {
+    int status = STAC_OK;
+    s->snn.h5.file = -1;
+    STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, open_files(s, err), err));
+    STAC_TRY_DONE(stac_spread(s->job, s->ranks, &s->hp, &s->grid, &s->stage_begin, &s->part, err));
+    STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, load_parts(s, err), err));
+done:
+    if (status != STAC_OK) stac_subject_close(s);
+    return status;
+}
+
+void stac_subject_close(struct stac_subject *s) {
+    for (int i = 0; i < STAC_SIDES; i++) stac_network_clean(&s->net[i]);
+    stac_model_close(s->model);
+    stac_tokenizer_close(s->tokenizer);
+    if (s->folder) stac_snn_close(&s->snn);
+    stac_grid_clean(&s->grid);
+    free(s->folder);
+    free(s->stage_begin);
+    *s = (struct stac_subject){.job = s->job, .ranks = s->ranks, .log = s->log};
+}
+
+/* ---- stands ------------------------------------------------------------------------------------------------------- */
+
+int stac_stand_init(struct stac_stand *t, struct stac_subject *s, enum stac_side only, int n_slots, int capacity, int max_rows,
+                    struct stac_error *err) {
+    enum stac_mode spiking = s->job->execution == STAC_JOB_TEMPORAL ? STAC_MODE_TEMPORAL : STAC_MODE_COUNT;
+    struct stac_run *runs[STAC_SIDES];
+    int status = STAC_OK;
+    *t = (struct stac_stand){.subject = s};
+    for (int i = 0; i < STAC_SIDES; i++)
+        if (s->side[i] && (only == STAC_SIDES || only == (enum stac_side)i)) t->side[t->n_sides++] = (enum stac_side)i;
+    for (int p = 0; p < t->n_sides && s->grid.stage >= 0; p++) {
+        struct stac_network *net = &s->net[t->side[p]];
+        STAC_TRY_DONE(stac_cache_init(&t->cache[p], net, n_slots, capacity, err));
+        STAC_TRY_DONE(
+            stac_run_init(&t->run[p], net, &t->cache[p], t->side[p] == STAC_SNN ? spiking : STAC_MODE_DENSE, max_rows, err));
+        runs[p] = &t->run[p];
+    }
+    STAC_TRY_DONE(stac_pipeline_init(&t->pipeline, &s->grid, t->n_sides, runs, err));
+done:
+    status = stac_agree(s->ranks, s->ranks->comm, status, err);
+    if (status != STAC_OK) stac_stand_clean(t);
+    return status;
+}
+
+void stac_stand_clean(struct stac_stand *t) {
+    stac_pipeline_clean(&t->pipeline);
+    for (int p = 0; p < STAC_SIDES; p++) {
+        stac_run_clean(&t->run[p]);
+        stac_cache_clean(&t->cache[p]);
+    }
+    t->n_sides = 0;
+}
+
+int stac_stand_counts(struct stac_stand *t, int position, struct stac_counts *counts, struct stac_error *err) {
+    struct stac_subject *s = t->subject;
+    int n = stac_site_count(&s->hp);
+    memset(counts, 0, (size_t)n * sizeof *counts);
+    if (s->grid.stage >= 0) {
+        struct stac_run *run = &t->run[position];
+        for (int l = s->part.first; l < s->part.last; l++)
+            for (int k = 0; k < STAC_SITE_HEAD_IN; k++) {
+                const struct stac_site *site = &run->net->block[l - s->part.first].site[k];
+                counts[stac_site_index(&s->hp, site)] = *stac_run_counts(run, site);
+            }
+        if (s->part.head) counts[n - 1] = *stac_run_counts(run, &run->net->head_in);
+    }
+    _Static_assert(sizeof *counts == STAC_COUNT_FIELDS * sizeof(int64_t), "counts are integers");
+    return stac_sum_i64(s->ranks->comm, (int64_t *)counts, STAC_COUNT_FIELDS * (size_t)n, err);
+}

@@ -1,0 +1,54 @@
+/* What is evaluated: a converted folder with its original, or an original alone, spread over the ranks and ready to run. */
+#ifndef STAC_EVAL_SUBJECT_H
+#define STAC_EVAL_SUBJECT_H
+
+#include "base/log.h"
+#include "job/job.h"
+#include "net/generate.h"
+#include "store/snn_file.h"
+#include "text/chat.h"
+
+/* Sides of a comparison, as indices of runs and results. */
+enum stac_side { STAC_BASELINE, STAC_SNN, STAC_SIDES };
+
+struct stac_subject {
+    const struct stac_job *job; /* borrowed, as are ranks and log */
+    const struct stac_ranks *ranks;
+    const struct stac_log *log;
+    char *folder; /* of the converted network, or NULL; owned */
+    struct stac_snn snn;
+    const char *origin_path;  /* where the original was when it was converted; borrowed from snn */
+    struct stac_model *model; /* NULL when the baseline is not run */
+    struct stac_tokenizer *tokenizer;
+    struct stac_hparams hp; /* of the original where there is one, else of the folded network */
+    struct stac_grid grid;
+    int *stage_begin;
+    struct stac_part part;
+    bool side[STAC_SIDES]; /* which ones run */
+    struct stac_network net[STAC_SIDES];
+};
+
+/* Open what the job names. Collective over all ranks; ends with an agreement. STAC_ERR_USAGE when the SNN side is asked
+ * for and there is none; STAC_ERR_INPUT when the original is not the one that was converted. */
+int stac_subject_open(struct stac_subject *s, struct stac_error *err);
+void stac_subject_close(struct stac_subject *s);
+
+/* Caches, runs and a pipeline over some sides of a subject. */
+struct stac_stand {
+    struct stac_subject *subject; /* borrowed */
+    int n_sides;
+    enum stac_side side[STAC_SIDES];
+    struct stac_cache cache[STAC_SIDES]; /* by position, like run */
+    struct stac_run run[STAC_SIDES];
+    struct stac_pipeline pipeline;
+};
+
+/* All sides that run, or just `only` (STAC_SIDES: all). Collective; ends with an agreement. */
+int stac_stand_init(struct stac_stand *t, struct stac_subject *s, enum stac_side only, int n_slots, int capacity, int max_rows,
+                    struct stac_error *err);
+void stac_stand_clean(struct stac_stand *t);
+
+/* Counts of all sites of a side, merged over all ranks: counts[stac_site_count(hp)]. Collective. */
+int stac_stand_counts(struct stac_stand *t, int position, struct stac_counts *counts, struct stac_error *err);
+
+#endif

@@ -1,0 +1,185 @@
+#include "job/job.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "job/keys.h"
+
+static void *field(struct stac_job *job, const struct stac_key *key) {
+    return (char *)job + key->offset;
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------------- */
+
+static int set_text(char **to, const char *value, struct stac_error *err) {
+    char *copy = stac_strdup(value, err);
+    if (!copy) return err->status;
+    free(*to);
+    *to = copy;
+    return STAC_OK;
+}
+
+static int set_number(const struct stac_key *key, const char *value, const char *where, double *out, struct stac_error *err) {
+    char *end;
+    errno = 0;
+    double x = strtod(value, &end);
+    bool whole = key->type == STAC_KEY_INT;
+    if (*value == 0 || *end || errno || !isfinite(x) || (whole && x != floor(x)) || strpbrk(value, "xXpP \t"))
+        return stac_fail(err, STAC_ERR_USAGE, "%s: %s must be a %s, not \"%.60s\"", where, key->name,
+                         whole ? "whole number" : "number", value);
+    if (x < key->low || x > key->high)
+        return stac_fail(err, STAC_ERR_USAGE, "%s: %s is %.12g; accepted are %.12g to %.12g%s%s", where, key->name, x, key->low,
+                         key->high, *key->unit ? " " : "", key->unit);
+    *out = x;
+    return STAC_OK;
+}
+
+/* Index of a word in "a|b|c", or -1. */
+static int64_t choice(const char *words, const char *value) {
+    size_t n = strlen(value);
+    int64_t index = 0;
+    for (const char *at = words; at; index++) {
+        const char *bar = strchr(at, '|');
+        size_t length = bar ? (size_t)(bar - at) : strlen(at);
+        if (length == n && strncmp(at, value, n) == 0) return index;
+        at = bar ? bar + 1 : NULL;
+    }
+    return -1;
+}
+
+static int set_value(struct stac_job *job, const struct stac_key *key, const char *value, const char *where,
+                     struct stac_error *err) {
+    double x;
+    switch (key->type) {
+    case STAC_KEY_TEXT: return set_text(field(job, key), value, err);
+    case STAC_KEY_INT:
+        STAC_TRY(set_number(key, value, where, &x, err));
+        *(int64_t *)field(job, key) = (int64_t)x;
+        return STAC_OK;
+    case STAC_KEY_REAL:
+        STAC_TRY(set_number(key, value, where, &x, err));
+        *(double *)field(job, key) = x;
+        return STAC_OK;
+    case STAC_KEY_BOOL:
+        if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
+            return stac_fail(err, STAC_ERR_USAGE, "%s: %s must be true or false, not \"%.60s\"", where, key->name, value);
+        *(bool *)field(job, key) = *value == 't';
+        return STAC_OK;
+    default: {
+        int64_t index = choice(key->words, value);
+        if (index < 0)
+            return stac_fail(err, STAC_ERR_USAGE, "%s: %s must be one of %s, not \"%.60s\"", where, key->name, key->words,
+                             value);
+        *(int64_t *)field(job, key) = index;
+        return STAC_OK;
+    }
+    }
+}
+
+int stac_job_set(struct stac_job *job, const char *name, const char *value, const char *where, struct stac_error *err) {
+    const char *nearest;
+    const struct stac_key *key = stac_key_find(job->program, name, &nearest);
+    if (!key) return stac_fail(err, STAC_ERR_USAGE, "%s: unknown key \"%.60s\"; did you mean \"%s\"?", where, name, nearest);
+    if (key->planned)
+        return stac_fail(err, STAC_ERR_USAGE, "%s: %s is refused: %s is not part of this version", where, key->name,
+                         key->planned);
+    return set_value(job, key, value, where, err);
+}
+
+int stac_job_init(struct stac_job *job, enum stac_program program, struct stac_error *err) {
+    size_t n;
+    const struct stac_key *key = stac_keys(&n);
+    *job = (struct stac_job){.program = program};
+    for (size_t i = 0; i < n; i++) { /* texts of every program are set, so that none is NULL */
+        if (key[i].planned || (!(key[i].programs & program) && key[i].type != STAC_KEY_TEXT)) continue;
+        STAC_TRY(set_value(job, &key[i], key[i].fallback, "default", err));
+    }
+    return set_text(&job->dir, "", err);
+}
+
+void stac_job_clean(struct stac_job *job) {
+    size_t n;
+    const struct stac_key *key = stac_keys(&n);
+    for (size_t i = 0; i < n; i++)
+        if (key[i].type == STAC_KEY_TEXT) free(*(char **)field(job, &key[i]));
+    free(job->dir);
+    *job = (struct stac_job){0};
+}
+
+/* ---- command line ------------------------------------------------------------------------------------------------- */
+
+static bool is_yaml(const char *name) {
+    size_t n = strlen(name);
+    return (n > 5 && strcmp(name + n - 5, ".yaml") == 0) || (n > 4 && strcmp(name + n - 4, ".yml") == 0);
+}
+
+/* --set key=value */
+static int take_set(struct stac_job *job, const char *pair, struct stac_error *err) {
+    const char *equals = strchr(pair, '=');
+    char name[64];
+    if (!equals || equals == pair || (size_t)(equals - pair) >= sizeof name)
+        return stac_fail(err, STAC_ERR_USAGE, "--set %.60s: write --set key=value", pair);
+    memcpy(name, pair, (size_t)(equals - pair));
+    name[equals - pair] = 0;
+    return stac_job_set(job, name, equals + 1, "--set", err);
+}
+
+/* One flag at argv[*i]; *i moves past its value. */
+static int take_flag(struct stac_job *job, int argc, char *const *argv, int *i, struct stac_error *err) {
+    const char *flag = argv[*i] + 2, *equals = strchr(flag, '='), *nearest, *value = equals ? equals + 1 : NULL;
+    char name[64], where[80];
+    size_t n = equals ? (size_t)(equals - flag) : strlen(flag);
+    if (n >= sizeof name) return stac_fail(err, STAC_ERR_USAGE, "unknown flag %.70s...; see --help", argv[*i]);
+    memcpy(name, flag, n);
+    name[n] = 0;
+    snprintf(where, sizeof where, "--%s", name);
+    const struct stac_key_alias *alias = stac_key_alias(job->program, name);
+    if (alias && !value) return stac_job_set(job, alias->key, alias->value, where, err);
+    bool is_set = strcmp(name, "set") == 0;
+    const struct stac_key *key = is_set ? NULL : stac_key_find(job->program, name, &nearest);
+    if (!is_set && !key)
+        return stac_fail(err, STAC_ERR_USAGE, "unknown flag %s; did you mean --%s? (see --help)", where, nearest);
+    if (!value && key && key->type == STAC_KEY_BOOL) value = "true";
+    if (!value && *i + 1 < argc) value = argv[++*i];
+    if (!value) return stac_fail(err, STAC_ERR_USAGE, "%s needs a value; see --help", where);
+    return is_set ? take_set(job, value, err) : stac_job_set(job, name, value, where, err);
+}
+
+int stac_job_command_line(struct stac_job *job, int argc, char *const *argv, const char *yaml, size_t yaml_size,
+                          const char **yaml_path, enum stac_job_request *request, struct stac_error *err) {
+    static const struct {
+        const char *flag;
+        enum stac_job_request request;
+    } asks[] = {{"--help", STAC_JOB_SHOW_HELP},
+                {"-h", STAC_JOB_SHOW_HELP},
+                {"--reference", STAC_JOB_SHOW_REFERENCE},
+                {"--version", STAC_JOB_SHOW_VERSION}};
+    *yaml_path = NULL;
+    *request = STAC_JOB_RUN;
+    for (int i = 1; i < argc; i++)
+        for (size_t k = 0; k < sizeof asks / sizeof *asks; k++)
+            if (strcmp(argv[i], asks[k].flag) == 0) *request = asks[k].request;
+    if (*request != STAC_JOB_RUN) return STAC_OK;
+    for (int i = 1; i < argc; i++) /* the file comes first, wherever it stands on the line */
+        if (strncmp(argv[i], "--", 2) != 0 && is_yaml(argv[i]) && !*yaml_path) *yaml_path = argv[i];
+    if (!yaml && *yaml_path) return STAC_OK;
+    if (yaml) STAC_TRY(stac_job_yaml(job, *yaml_path, yaml, yaml_size, err));
+    bool has_dir = false;
+    for (int i = 1; i < argc; i++) {
+        if (argv[i] == *yaml_path) continue;
+        if (strncmp(argv[i], "--", 2) == 0) {
+            STAC_TRY(take_flag(job, argc, argv, &i, err));
+            continue;
+        }
+        if (job->program == STAC_CONVERT || has_dir)
+            return stac_fail(err, STAC_ERR_USAGE, "unexpected argument \"%.60s\"; flags begin with --, job files end in .yaml",
+                             argv[i]);
+        STAC_TRY(set_text(&job->dir, argv[i], err));
+        has_dir = true;
+    }
+    return STAC_OK;
+}

@@ -1,0 +1,73 @@
+/* The job: everything a person can set, as one plain struct. Values come from the defaults, then the YAML file, then the
+ * command line, in that order; the table in keys.c says what exists and generates help, reference file and checks. */
+#ifndef STAC_JOB_JOB_H
+#define STAC_JOB_JOB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/strbuf.h"
+
+enum stac_program { STAC_CONVERT = 1, STAC_EVAL = 2, STAC_CHAT = 4 };
+
+/* Texts are owned by the job and never NULL ("" when not set). Choices are indices into the words of their key. */
+struct stac_job {
+    enum stac_program program;
+
+    char *model_name, *output_dir;
+    bool force, verify, quiet;
+
+    int64_t mode; /* enum stac_job_mode of stac-convert, enum stac_job_side of the others */
+    int64_t timesteps;
+    double spike_budget;
+    int64_t code, quantize_bits, seed;
+
+    char *calibration_text;
+    int64_t num_samples, calibration_length, max_context_length;
+
+    int64_t stages, threads;
+    double rank_memory;
+
+    char *dir; /* stac-eval, stac-chat: what to look at */
+    bool test_all, test_perplexity, test_fidelity, test_multi_turn, test_position_boundaries, test_attention_mask;
+    char *text, *ids, *logits_out, *tokenize, *json;
+    int64_t context, stride, limit_tokens, execution;
+    double fidelity_ratio_max, fidelity_top1_min;
+
+    int64_t chat_template, max_new_tokens, top_k;
+    double temperature, top_p;
+};
+
+enum stac_job_mode { STAC_JOB_FULL, STAC_JOB_SIMPLIFIED };
+enum stac_job_side { STAC_JOB_SNN, STAC_JOB_BASELINE, STAC_JOB_BOTH };
+enum stac_job_execution { STAC_JOB_COUNT, STAC_JOB_TEMPORAL };
+
+/* A job with every key at its default. */
+int stac_job_init(struct stac_job *job, enum stac_program program, struct stac_error *err);
+void stac_job_clean(struct stac_job *job);
+
+/* What a command line asks for besides running the job. */
+enum stac_job_request { STAC_JOB_RUN, STAC_JOB_SHOW_HELP, STAC_JOB_SHOW_REFERENCE, STAC_JOB_SHOW_VERSION };
+
+/* Take the command line. `yaml` is the text of the job file it names, or NULL to learn only its name: *yaml_path is then
+ * the file to read first (borrowed from argv; NULL: none). STAC_ERR_USAGE names the flag or the place in the file. */
+int stac_job_command_line(struct stac_job *job, int argc, char *const *argv, const char *yaml, size_t yaml_size,
+                          const char **yaml_path, enum stac_job_request *request, struct stac_error *err);
+
+/* Set one key from a text; `where` goes before an error ("job.yaml:3:1", "--timesteps"). */
+int stac_job_set(struct stac_job *job, const char *key, const char *value, const char *where, struct stac_error *err);
+
+/* Apply the text of a YAML job file called `name`. */
+int stac_job_yaml(struct stac_job *job, const char *name, const char *text, size_t size, struct stac_error *err);
+
+/* Append the job as YAML: enough to repeat it. Only keys of its program; ranks and threads are left out, because they do
+ * not change the result. */
+int stac_job_print(const struct stac_job *job, struct stac_strbuf *out, struct stac_error *err);
+
+/* Append the help of a program, and the commented reference of its keys as a YAML file. */
+int stac_job_help(enum stac_program program, struct stac_strbuf *out, struct stac_error *err);
+int stac_job_reference(enum stac_program program, struct stac_strbuf *out, struct stac_error *err);
+
+#endif

@@ -1,0 +1,160 @@
+#include "job/keys.h"
+
+#include <string.h>
+
+#define C STAC_CONVERT
+#define E STAC_EVAL
+#define H STAC_CHAT
+#define AT(field) offsetof(struct stac_job, field)
+
+static const char model_group[] = "Model and output", convert_group[] = "Conversion", calibrate_group[] = "Calibration",
+                  rank_group[] = "Ranks and threads", test_group[] = "Checks", eval_group[] = "Evaluation",
+                  chat_group[] = "Conversation";
+
+static const struct stac_key keys[] = {
+    {"model_name", C | E | H, STAC_KEY_TEXT, AT(model_name), "", 0, 0, NULL, "", NULL, model_group,
+     "Model to convert: a Hugging Face folder, a GGUF file, or a hub name that is in the local cache. For a converted "
+     "folder: where its original lies now, if it was moved."},
+    {"output_dir", C, STAC_KEY_TEXT, AT(output_dir), "out/snn", 0, 0, NULL, "", NULL, model_group,
+     "Folder that receives snn_model.h5, tokenizer/, config.json, conversion_log.txt."},
+    {"force", C, STAC_KEY_BOOL, AT(force), "false", 0, 0, NULL, "", NULL, model_group, "Replace an output folder that exists."},
+    {"quiet", C | E | H, STAC_KEY_BOOL, AT(quiet), "false", 0, 0, NULL, "", NULL, model_group,
+     "Show warnings and results only."},
+
+    {"mode", C, STAC_KEY_CHOICE, AT(mode), "full", 0, 0, "full|simplified", "", NULL, convert_group,
+     "full: calibrate on num_samples windows and measure how sensitive each kind of site is. simplified: a few windows, "
+     "built-in sensitivities."},
+    {"timesteps", C, STAC_KEY_INT, AT(timesteps), "16", 1, 64, NULL, "steps", NULL, convert_group,
+     "Time steps T of the spike code; 8 to 64 are usual."},
+    {"spike_budget", C, STAC_KEY_REAL, AT(spike_budget), "1.2", 0.05, 16, NULL, "AC/MAC", NULL, convert_group,
+     "Synaptic additions to spend per multiply-accumulate of the dense model, over all matrix products."},
+    {"code", C, STAC_KEY_CHOICE, AT(code), "table", 0, 0, "table", "", NULL, convert_group,
+     "Spike code. table: words of one or two signed spikes chosen by rate and distortion, looked up by a programmable neuron."},
+    {"quantize_bits", C, STAC_KEY_INT, AT(quantize_bits), "8", 2, 8, NULL, "bits", NULL, convert_group,
+     "Bits of the integer weights."},
+    {"seed", C | E | H, STAC_KEY_INT, AT(seed), "1", 0, 4294967295.0, NULL, "", NULL, convert_group,
+     "Seed of everything random: rotations, calibration samples, sampling of tokens."},
+    {"verify", C, STAC_KEY_BOOL, AT(verify), "false", 0, 0, NULL, "", NULL, convert_group,
+     "Read the stored result back and check it: temporal equals count mode, perplexity against the original."},
+    {"surrogate_function", C, STAC_KEY_CHOICE, 0, "atan", 0, 0, "atan|sigmoid|stbif_plus", "",
+     "threshold optimisation by surrogate gradients", convert_group, "Surrogate gradient of threshold optimisation."},
+    {"use_sparse", C | E, STAC_KEY_BOOL, 0, "false", 0, 0, NULL, "", "the choice between event-driven and packed execution",
+     convert_group, "Pick event-driven or packed execution by measured density."},
+
+    {"calibration_text", C, STAC_KEY_TEXT, AT(calibration_text), "", 0, 0, NULL, "", NULL, calibrate_group,
+     "Text file to calibrate on. Empty: texts that the model itself writes."},
+    {"num_samples", C, STAC_KEY_INT, AT(num_samples), "16", 1, 4096, NULL, "windows", NULL, calibrate_group,
+     "Calibration windows."},
+    {"calibration_length", C, STAC_KEY_INT, AT(calibration_length), "512", 8, 131072, NULL, "tokens", NULL, calibrate_group,
+     "Tokens of a calibration window; cut to what the model can read."},
+    {"max_context_length", C | E | H, STAC_KEY_INT, AT(max_context_length), "512", 16, 131072, NULL, "tokens", NULL,
+     calibrate_group, "Longest conversation that is kept; 512 to 2048 are usual, cut to what the model can read."},
+
+    {"stages", C | E | H, STAC_KEY_INT, AT(stages), "0", 0, 1024, NULL, "ranks", NULL, rank_group,
+     "Ranks that share the layers of one copy of the model. 0: the fewest whose share fits rank_memory; the ranks left "
+     "form further groups, which take other windows."},
+    {"rank_memory", C | E | H, STAC_KEY_REAL, AT(rank_memory), "4", 0.001, 4096, NULL, "GiB", NULL, rank_group,
+     "Weights that one rank may hold, for stages: 0."},
+    {"threads", C | E | H, STAC_KEY_INT, AT(threads), "0", 0, 1024, NULL, "threads", NULL, rank_group,
+     "Threads of a rank. 0: the processors of the machine divided among its ranks."},
+
+    {"test_all", E, STAC_KEY_BOOL, AT(test_all), "false", 0, 0, NULL, "", NULL, test_group, "All checks below."},
+    {"test_perplexity", E, STAC_KEY_BOOL, AT(test_perplexity), "false", 0, 0, NULL, "", NULL, test_group,
+     "Perplexity of the text, of the original, the SNN, or both."},
+    {"test_fidelity", E, STAC_KEY_BOOL, AT(test_fidelity), "false", 0, 0, NULL, "", NULL, test_group,
+     "Perplexity ratio, divergence, top-1 agreement and number of distinct predictions against the original."},
+    {"test_multi_turn", E, STAC_KEY_BOOL, AT(test_multi_turn), "false", 0, 0, NULL, "", NULL, test_group,
+     "A conversation read turn by turn through the cache gives the logits of the same text read at once."},
+    {"test_position_boundaries", E, STAC_KEY_BOOL, AT(test_position_boundaries), "false", 0, 0, NULL, "", NULL, test_group,
+     "Positions up to the model's last one count, and the one after it is refused."},
+    {"test_attention_mask", E, STAC_KEY_BOOL, AT(test_attention_mask), "false", 0, 0, NULL, "", NULL, test_group,
+     "Masked tokens and other sequences of a batch leave no trace in the logits."},
+    {"test_energy", E, STAC_KEY_BOOL, 0, "false", 0, 0, NULL, "", "the energy accounts", test_group,
+     "Energy by three accounts."},
+    {"test_tsp_state", E, STAC_KEY_BOOL, 0, "false", 0, 0, NULL, "", "the temporal spike processor", test_group,
+     "State of the temporal spike processor."},
+    {"test_parity_multi_turn", E, STAC_KEY_BOOL, 0, "false", 0, 0, NULL, "", "the kept set of conversations", test_group,
+     "SNN against original over many conversations."},
+    {"test_spike_rates", E, STAC_KEY_BOOL, 0, "false", 0, 0, NULL, "", "the spike rate report", test_group,
+     "Spike rates of every layer and site."},
+    {"fidelity_ratio_max", E, STAC_KEY_REAL, AT(fidelity_ratio_max), "1.05", 1, 1e6, NULL, "", NULL, test_group,
+     "Largest perplexity ratio that passes."},
+    {"fidelity_top1_min", E, STAC_KEY_REAL, AT(fidelity_top1_min), "0.85", 0, 1, NULL, "", NULL, test_group,
+     "Smallest share of equal most likely tokens that passes."},
+
+    {"mode", E | H, STAC_KEY_CHOICE, AT(mode), "both", 0, 0, "snn|baseline|both", "", NULL, eval_group,
+     "Which model to run: the SNN, its original, or both side by side."},
+    {"execution", E | H, STAC_KEY_CHOICE, AT(execution), "count", 0, 0, "count|temporal", "", NULL, eval_group,
+     "How the SNN runs: T time steps event by event, or the same integers in one product."},
+    {"text", E, STAC_KEY_TEXT, AT(text), "", 0, 0, NULL, "", NULL, eval_group, "Text file for perplexity and fidelity."},
+    {"context", E, STAC_KEY_INT, AT(context), "0", 0, 131072, NULL, "tokens", NULL, eval_group,
+     "Tokens of a window. 0: 512, or what the model can read."},
+    {"stride", E, STAC_KEY_INT, AT(stride), "0", 0, 131072, NULL, "tokens", NULL, eval_group,
+     "Tokens from the start of one window to the next. 0: the context."},
+    {"limit_tokens", E, STAC_KEY_INT, AT(limit_tokens), "0", 0, 1e12, NULL, "tokens", NULL, eval_group,
+     "Read only that many tokens of the text. 0: all."},
+    {"ids", E, STAC_KEY_TEXT, AT(ids), "", 0, 0, NULL, "", NULL, eval_group,
+     "Token ids to run, like 5,17,42; needs logits_out."},
+    {"logits_out", E, STAC_KEY_TEXT, AT(logits_out), "", 0, 0, NULL, "", NULL, eval_group,
+     "HDF5 file that receives the logits of ids as `logits`, float32 [tokens, vocabulary]."},
+    {"tokenize", E, STAC_KEY_TEXT, AT(tokenize), "", 0, 0, NULL, "", NULL, eval_group,
+     "Print the token ids of a text file on one line."},
+    {"json", E, STAC_KEY_TEXT, AT(json), "", 0, 0, NULL, "", NULL, eval_group,
+     "File that receives the results as one flat JSON object."},
+
+    {"chat_template", E | H, STAC_KEY_CHOICE, AT(chat_template), "auto", 0, 0, "auto|chatml|smollm2|plain", "", NULL,
+     chat_group, "How a conversation is written for the model. auto: as the tokenizer says."},
+    {"max_new_tokens", E | H, STAC_KEY_INT, AT(max_new_tokens), "64", 1, 131072, NULL, "tokens", NULL, chat_group,
+     "Longest answer."},
+    {"temperature", E | H, STAC_KEY_REAL, AT(temperature), "1", 0, 100, NULL, "", NULL, chat_group,
+     "Temperature of sampling. 0: always the most likely token."},
+    {"top_k", E | H, STAC_KEY_INT, AT(top_k), "20", 0, 1e9, NULL, "tokens", NULL, chat_group,
+     "Sample from the k most likely tokens. 0: from all."},
+    {"top_p", E | H, STAC_KEY_REAL, AT(top_p), "1", 0, 1, NULL, "", NULL, chat_group,
+     "Sample from the fewest tokens that hold this probability."},
+};
+
+static const struct stac_key_alias aliases[] = {
+    {"simplified", "mode", "simplified", C},
+};
+
+const struct stac_key *stac_keys(size_t *n) {
+    *n = sizeof keys / sizeof *keys;
+    return keys;
+}
+
+/* Edits between two short names. */
+static size_t distance(const char *a, const char *b) {
+    enum { LONGEST = 48 };
+    size_t row[LONGEST + 1], n = strlen(b);
+    if (n > LONGEST) n = LONGEST;
+    for (size_t j = 0; j <= n; j++) row[j] = j;
+    for (size_t i = 0; a[i]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < n; j++) {
+            size_t change = diagonal + (a[i] != b[j]), best = row[j] < row[j + 1] ? row[j] + 1 : row[j + 1] + 1;
+            diagonal = row[j + 1];
+            row[j + 1] = change < best ? change : best;
+        }
+    }
+    return row[n];
+}
+
+const struct stac_key *stac_key_find(enum stac_program program, const char *name, const char **nearest) {
+    size_t best = (size_t)-1;
+    *nearest = "";
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (!(keys[i].programs & program)) continue;
+        size_t d = distance(name, keys[i].name);
+        if (d == 0) return &keys[i];
+        if (d < best) best = d, *nearest = keys[i].name;
+    }
+    return NULL;
+}
+
+const struct stac_key_alias *stac_key_alias(enum stac_program program, const char *flag) {
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+        if (aliases[i].programs & program && strcmp(flag, aliases[i].flag) == 0) return &aliases[i];
+    return NULL;
+}

@@ -1,0 +1,167 @@
+/* Help, reference file and the record of a job: all written from the table of keys. */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "job/keys.h"
+
+static const char *program_name(enum stac_program program) {
+    return program == STAC_CONVERT ? "stac-convert" : program == STAC_EVAL ? "stac-eval" : "stac-chat";
+}
+
+static const char usage_convert[] =
+    "Usage: mpirun -n RANKS stac-convert [JOB.yaml] [--key value ...]\n\n"
+    "Converts a pretrained causal language model into a spiking network, without training it again.\n";
+static const char usage_eval[] =
+    "Usage: mpirun -n RANKS stac-eval [DIR] [JOB.yaml] [--key value ...]\n\n"
+    "Measures a converted network (DIR, default out/snn) against its original. DIR may also be a model\n"
+    "folder or a GGUF file; then only --mode baseline makes sense.\n";
+static const char usage_chat[] =
+    "Usage: stac-chat [DIR] [--key value ...]\n\n"
+    "A conversation with a converted network (DIR, default out/snn), its original, or both: one turn per\n"
+    "line of standard input.\n";
+static const char ending[] = "\nOther flags:\n"
+                             "  --set key=value           any key below by its name\n"
+                             "  --reference               print a commented job file with every key\n"
+                             "  --help, --version\n\n"
+                             "Precedence: defaults, then the job file, then the command line from left to right.\n"
+                             "Exit code: 0 done, 1 a check failed, 2 bad usage or job, 3 bad input file, 4 another failure.\n";
+
+/* Text wrapped at 100 columns, every line after `lead`. */
+static int wrap(const char *text, const char *lead, struct stac_strbuf *out, struct stac_error *err) {
+    size_t room = 100 - strlen(lead);
+    while (*text) {
+        size_t n = strlen(text), cut = n;
+        if (n > room) {
+            cut = room;
+            while (cut > 0 && text[cut] != ' ') cut--;
+            if (cut == 0) cut = room;
+        }
+        STAC_TRY(stac_strbuf_printf(out, err, "%s%.*s\n", lead, (int)cut, text));
+        text += cut;
+        while (*text == ' ') text++;
+    }
+    return STAC_OK;
+}
+
+/* What a value may be: "1 to 64 steps", "full|simplified", "true or false". */
+static void describe(const struct stac_key *key, char *out, size_t size) {
+    const char *gap = *key->unit ? " " : "";
+    switch (key->type) {
+    case STAC_KEY_INT:
+    case STAC_KEY_REAL: snprintf(out, size, "%.12g to %.12g%s%s", key->low, key->high, gap, key->unit); break;
+    case STAC_KEY_BOOL: snprintf(out, size, "true or false"); break;
+    case STAC_KEY_CHOICE: snprintf(out, size, "%s", key->words); break;
+    default: snprintf(out, size, "text");
+    }
+}
+
+static int help_of_key(const struct stac_key *key, struct stac_strbuf *out, struct stac_error *err) {
+    char values[160];
+    describe(key, values, sizeof values);
+    STAC_TRY(stac_strbuf_printf(out, err, "  --%s   (%s%s%s)\n", key->name, values, *key->fallback ? "; default " : "",
+                                key->fallback));
+    if (key->planned) {
+        char text[256];
+        snprintf(text, sizeof text, "Refused in this version: %s is not part of it.", key->planned);
+        STAC_TRY(wrap(text, "        ", out, err));
+    }
+    return wrap(key->help, "        ", out, err);
+}
+
+int stac_job_help(enum stac_program program, struct stac_strbuf *out, struct stac_error *err) {
+    size_t n;
+    const struct stac_key *key = stac_keys(&n);
+    const char *group = "";
+    STAC_TRY(stac_strbuf_puts(out,
+                              program == STAC_CONVERT ? usage_convert
+                              : program == STAC_EVAL  ? usage_eval
+                                                      : usage_chat,
+                              err));
+    for (size_t i = 0; i < n; i++) {
+        if (!(key[i].programs & program)) continue;
+        if (strcmp(group, key[i].group) != 0) STAC_TRY(stac_strbuf_printf(out, err, "\n%s:\n", key[i].group));
+        group = key[i].group;
+        STAC_TRY(help_of_key(&key[i], out, err));
+    }
+    if (program == STAC_CONVERT) STAC_TRY(stac_strbuf_puts(out, "\n  --simplified   the same as --mode simplified\n", err));
+    return stac_strbuf_puts(out, ending, err);
+}
+
+/* A text as a YAML scalar that reads back as itself. */
+static int quote(const char *text, struct stac_strbuf *out, struct stac_error *err) {
+    STAC_TRY(stac_strbuf_puts(out, "\"", err));
+    for (const char *c = text; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            STAC_TRY(stac_strbuf_printf(out, err, "\\%c", *c));
+        else if (iscntrl((unsigned char)*c))
+            STAC_TRY(stac_strbuf_printf(out, err, "\\x%02x", (unsigned char)*c));
+        else
+            STAC_TRY(stac_strbuf_add(out, c, 1, err));
+    }
+    return stac_strbuf_puts(out, "\"", err);
+}
+
+static int value_as_yaml(const struct stac_key *key, const char *value, struct stac_strbuf *out, struct stac_error *err) {
+    return key->type == STAC_KEY_TEXT ? quote(value, out, err) : stac_strbuf_puts(out, value, err);
+}
+
+int stac_job_reference(enum stac_program program, struct stac_strbuf *out, struct stac_error *err) {
+    size_t n;
+    const struct stac_key *key = stac_keys(&n);
+    const char *group = "";
+    STAC_TRY(stac_strbuf_printf(out, err,
+                                "# Every key of a %s job, at its default. Written by `%s --reference`.\n"
+                                "# Unknown keys are refused; a key that is left out keeps its default.\n",
+                                program_name(program), program_name(program)));
+    for (size_t i = 0; i < n; i++) {
+        char values[160];
+        if (!(key[i].programs & program)) continue;
+        describe(&key[i], values, sizeof values);
+        if (strcmp(group, key[i].group) != 0) STAC_TRY(stac_strbuf_printf(out, err, "\n# ---- %s ----\n", key[i].group));
+        group = key[i].group;
+        STAC_TRY(stac_strbuf_puts(out, "\n", err));
+        STAC_TRY(wrap(key[i].help, "# ", out, err));
+        if (key[i].planned) {
+            STAC_TRY(stac_strbuf_printf(out, err, "# Refused in this version: %s is not part of it.\n", key[i].planned));
+            STAC_TRY(stac_strbuf_printf(out, err, "# %s: %s   # %s\n", key[i].name, key[i].fallback, values));
+            continue;
+        }
+        STAC_TRY(stac_strbuf_printf(out, err, "%s: ", key[i].name));
+        STAC_TRY(value_as_yaml(&key[i], key[i].fallback, out, err));
+        STAC_TRY(stac_strbuf_printf(out, err, "   # %s\n", values));
+    }
+    return STAC_OK;
+}
+
+/* The word with that index in "a|b|c". */
+static void nth_word(const char *words, int64_t index, char *out, size_t size) {
+    for (; index > 0 && strchr(words, '|'); index--) words = strchr(words, '|') + 1;
+    size_t n = strcspn(words, "|");
+    snprintf(out, size, "%.*s", (int)n, words);
+}
+
+int stac_job_print(const struct stac_job *job, struct stac_strbuf *out, struct stac_error *err) {
+    size_t n;
+    const struct stac_key *key = stac_keys(&n);
+    for (size_t i = 0; i < n; i++) {
+        const char *at = (const char *)job + key[i].offset;
+        bool neutral = strcmp(key[i].name, "stages") == 0 || strcmp(key[i].name, "threads") == 0 ||
+                       strcmp(key[i].name, "rank_memory") == 0 || strcmp(key[i].name, "force") == 0 ||
+                       strcmp(key[i].name, "quiet") == 0 || strcmp(key[i].name, "output_dir") == 0;
+        char value[64];
+        if (!(key[i].programs & job->program) || key[i].planned || neutral) continue;
+        STAC_TRY(stac_strbuf_printf(out, err, "%s: ", key[i].name));
+        switch (key[i].type) {
+        case STAC_KEY_TEXT: STAC_TRY(quote(*(char *const *)(const void *)at, out, err)); break;
+        case STAC_KEY_INT: STAC_TRY(stac_strbuf_printf(out, err, "%lld", (long long)*(const int64_t *)(const void *)at)); break;
+        case STAC_KEY_REAL: STAC_TRY(stac_strbuf_printf(out, err, "%.12g", *(const double *)(const void *)at)); break;
+        case STAC_KEY_BOOL: STAC_TRY(stac_strbuf_puts(out, *(const bool *)at ? "true" : "false", err)); break;
+        default:
+            nth_word(key[i].words, *(const int64_t *)(const void *)at, value, sizeof value);
+            STAC_TRY(stac_strbuf_puts(out, value, err));
+        }
+        STAC_TRY(stac_strbuf_puts(out, "\n", err));
+    }
+    return STAC_OK;
+}

@@ -1,0 +1,74 @@
+/* The transformer: weights and sites of a range of layers. Read-only while it runs; what changes lives in the cache and
+ * in the run. The same structure serves the original model, the folded one that is calibrated, and the spiking one. */
+#ifndef STAC_NET_NETWORK_H
+#define STAC_NET_NETWORK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "model/model.h"
+#include "net/site.h"
+
+/* y = x W + bias, as float or as int8 with a scale per output: W[i][j] = scale[j] * q[i][j]. */
+struct stac_linear {
+    int n_in, n_out;
+    float *w;     /* [n_in][n_out], or NULL */
+    int8_t *q;    /* [n_in][n_out], or NULL */
+    float *scale; /* [n_out] with q */
+    float *bias;  /* [n_out], or NULL */
+};
+
+/* One block; linears feed on the sites of the same index: q, k, v are one product, so are gate and up. */
+struct stac_block {
+    float *attn_norm, *attn_norm_bias; /* [n_embd] or NULL: no gain, no bias */
+    struct stac_linear qkv;            /* [n_embd][q + 2 kv] */
+    struct stac_linear o;              /* [q][n_embd] */
+    float *mlp_norm, *mlp_norm_bias;
+    struct stac_linear up;   /* [n_embd][n_ff], gated: [n_embd][2 n_ff], gate first */
+    struct stac_linear down; /* [n_ff][n_embd] */
+    float *v_scale;          /* [kv] value of 1 in the int8 cache of v; NULL: the cache is float */
+    struct stac_site site[STAC_SITE_HEAD_IN];
+};
+
+struct stac_network {
+    struct stac_hparams hp;
+    int first, last;          /* layers [first, last) are here */
+    float *token_embd;        /* [n_vocab][n_embd], on the first stage, else NULL */
+    float *position_embd;     /* [n_ctx][n_embd], likewise, or NULL */
+    struct stac_block *block; /* [last - first] */
+    bool has_head;            /* the last stage: final norm and head are here */
+    float *final_norm, *final_norm_bias;
+    struct stac_site head_in;
+    struct stac_linear head; /* [n_embd][n_vocab] */
+    int hadamard;            /* order of the transform on the hidden activation; 0: none */
+};
+
+/* Part of a network: a stage. */
+struct stac_part {
+    int first, last; /* layers [first, last) */
+    bool embedding, head;
+};
+
+/* The original weights of a part of a model, float32, no site spiking. Not collective; reads only what it needs. */
+int stac_network_load(struct stac_model *model, struct stac_part part, struct stac_network *net, struct stac_error *err);
+
+/* An empty network of that shape: sites described, no weights. */
+int stac_network_init(struct stac_network *net, const struct stac_hparams *hp, struct stac_part part, struct stac_error *err);
+void stac_network_clean(struct stac_network *net);
+
+/* Widths. */
+int stac_q_width(const struct stac_hparams *hp);
+int stac_kv_width(const struct stac_hparams *hp);
+
+/* Bytes of float32 weights of a block, of the embeddings and of the head: what stages are balanced by. */
+double stac_block_bytes(const struct stac_hparams *hp);
+double stac_embedding_bytes(const struct stac_hparams *hp);
+double stac_head_bytes(const struct stac_hparams *hp);
+
+/* The linear that a site feeds, or NULL for q and p. */
+const struct stac_linear *stac_site_linear(const struct stac_network *net, const struct stac_site *site);
+
+void stac_linear_clean(struct stac_linear *l);
+
+#endif

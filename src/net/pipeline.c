@@ -1,0 +1,79 @@
+#include "net/pipeline.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+int stac_pipeline_init(struct stac_pipeline *p, const struct stac_grid *grid, int n_runs, struct stac_run *const *run,
+                       struct stac_error *err) {
+    int status = STAC_OK;
+    *p = (struct stac_pipeline){.grid = grid, .n_runs = n_runs};
+    if (grid->stage < 0) return STAC_OK;
+    size_t n = (size_t)run[0]->max_rows * (size_t)run[0]->net->hp.n_embd;
+    for (int r = 0; r < n_runs; r++) {
+        p->run[r] = run[r];
+        STAC_TRY_DONE(STAC_NEW(p->x[r], n, "activations", err));
+    }
+    STAC_TRY_DONE(stac_link_open_mpi(grid, n, &p->link, err));
+done:
+    if (status != STAC_OK) stac_pipeline_clean(p);
+    return status;
+}
+
+void stac_pipeline_clean(struct stac_pipeline *p) {
+    for (int r = 0; r < p->n_runs; r++) free(p->x[r]);
+    if (p->link) p->link->ops->close(p->link);
+    *p = (struct stac_pipeline){0};
+}
+
+bool stac_pipeline_is_first(const struct stac_pipeline *p) {
+    return p->grid->stage == 0;
+}
+
+bool stac_pipeline_is_last(const struct stac_pipeline *p) {
+    return p->grid->stage == p->grid->n_stages - 1;
+}
+
+/* The computation of one run on this stage. */
+static int compute(struct stac_pipeline *p, int r, const struct stac_batch *batch, struct stac_error *err) {
+    struct stac_run *run = p->run[r];
+    STAC_TRY(stac_run_begin(run, batch, err));
+    if (stac_pipeline_is_first(p)) stac_run_embed(run, p->x[r]);
+    STAC_TRY(stac_run_blocks(run, p->x[r], err));
+    stac_run_end(run);
+    return STAC_OK;
+}
+
+int stac_pipeline_pass(struct stac_pipeline *p, int ahead, const struct stac_batch *batch, struct stac_error *err) {
+    int status = ahead;
+    size_t n = (size_t)batch->n * (size_t)p->run[0]->net->hp.n_embd;
+    for (int r = 0; r < p->n_runs; r++) {
+        int sent = STAC_OK;
+        if (!stac_pipeline_is_first(p)) STAC_TRY(p->link->ops->receive(p->link, &sent, p->x[r], n, err));
+        if (sent != STAC_OK && status == STAC_OK) status = stac_fail(err, sent, "an earlier stage failed");
+        if (status == STAC_OK) status = compute(p, r, batch, err);
+        if (!stac_pipeline_is_last(p)) STAC_TRY(p->link->ops->send(p->link, status, p->x[r], n, err));
+    }
+    return status;
+}
+
+int stac_pipeline_settle(struct stac_pipeline *p, struct stac_error *err) {
+    return p->link->ops->flush(p->link, err);
+}
+
+int stac_pipeline_work(struct stac_pipeline *p, const struct stac_work *work, struct stac_error *err) {
+    int status = STAC_OK;
+    if (p->grid->stage < 0) return STAC_OK;
+    for (int item = p->grid->group; item < work->n_items; item += p->grid->n_groups) {
+        struct stac_batch batch = {0};
+        int mine = work->batch(work->ctx, item, &batch, err);
+        if (status == STAC_OK) status = mine;
+        for (int r = 0; r < p->n_runs; r++) stac_cache_reset(p->run[r]->cache, -1);
+        status = stac_pipeline_pass(p, status, &batch, err);
+        if (status == STAC_OK && stac_pipeline_is_last(p) && work->output)
+            status = work->output(work->ctx, item, &batch, p->x, err);
+        if (work->step) work->step(work->ctx, item);
+    }
+    int settled = stac_pipeline_settle(p, err); /* on failure too: the first one is the one that is told */
+    return status != STAC_OK ? status : settled;
+}

@@ -1,0 +1,91 @@
+#include "net/product.h"
+
+#include <math.h>
+#include <omp.h>
+
+bool stac_site_spikes(const struct stac_run *run, const struct stac_site *site) {
+    return run->mode != STAC_MODE_DENSE && site->spiking;
+}
+
+float stac_row_scale(const struct stac_run *run, const struct stac_site *site, int n, const float *x) {
+    if (site->scaling == STAC_SCALE_STATIC) return site->code.unit;
+    float rms = sqrtf(run->kernels->sum_squares(n, x, site->mean) / (float)n);
+    return rms > 1e-20f ? rms * site->code.unit : 1.0f; /* a row of zeros stays silent whatever its scale */
+}
+
+void stac_count(struct stac_run *run, const struct stac_site *site, struct stac_counts amount) {
+    struct stac_counts *c = stac_run_counts(run, site);
+#pragma omp critical(stac_counts)
+    stac_counts_add(c, &amount);
+}
+
+/* Rows into codes and the factor that turns their integers back into values. Returns the spikes of the codes. */
+static int64_t encode_rows(struct stac_run *run, const struct stac_site *site, int n, int width, const float *x) {
+    int64_t spikes = 0;
+#pragma omp parallel for schedule(static) reduction(+ : spikes)
+    for (int i = 0; i < n; i++) {
+        const float *row = x + (size_t)i * width;
+        float scale = stac_row_scale(run, site, width, row);
+        run->factor[i] = scale;
+        spikes += run->kernels->encode(&site->code.levels, width, row, site->mean, 1.0f / scale, run->code + (size_t)i * width);
+    }
+    return spikes;
+}
+
+/* Temporal mode of rows [from, to): every row is played over time and drives the weights, event by event. Returns the
+ * number of events. */
+static int64_t drive_rows(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int from, int to) {
+    int64_t events = 0;
+#pragma omp parallel for schedule(dynamic, 1) reduction(+ : events)
+    for (int i = from; i < to; i++) {
+        struct stac_lane *lane = &run->lane[omp_get_thread_num()];
+        events += stac_train_play(&lane->train, &site->code, l->n_in, run->code + (size_t)i * l->n_in);
+        stac_train_drive(&lane->train, &site->code, run->kernels, l->n_out, l->q, l->n_out, lane->scratch,
+                         run->acc + (size_t)(i - from) * l->n_out);
+    }
+    return events;
+}
+
+static void spiking_product(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n,
+                            const float *x, float *y) {
+    bool temporal = run->mode == STAC_MODE_TEMPORAL;
+    int64_t macs = (int64_t)n * l->n_in * l->n_out, in_codes = encode_rows(run, site, n, l->n_in, x), events = 0;
+    int chunk = (int)(run->acc_size / (size_t)l->n_out);
+    for (int from = 0; from < n; from += chunk) {
+        int to = n - from < chunk ? n : from + chunk;
+        if (temporal)
+            events += drive_rows(run, site, l, from, to);
+        else
+            run->kernels->gemm_i16i8(to - from, l->n_out, l->n_in, run->code + (size_t)from * l->n_in, l->n_in, l->q, l->n_out,
+                                     run->acc, l->n_out);
+#pragma omp parallel for schedule(static)
+        for (int i = from; i < to; i++)
+            run->kernels->decode(l->n_out, run->acc + (size_t)(i - from) * l->n_out, run->factor[i], l->scale, l->bias,
+                                 y + (size_t)i * l->n_out);
+    }
+    int64_t spikes = temporal ? events : in_codes;
+    stac_count(run, site, (struct stac_counts){(int64_t)n * l->n_in, spikes, spikes * l->n_out, macs, macs});
+}
+
+static void dense_product(struct stac_run *run, const struct stac_linear *l, int n, const float *x, float *y) {
+    run->kernels->gemm_f32(n, l->n_out, l->n_in, x, l->n_in, l->w, l->n_out, y, l->n_out);
+    if (!l->bias) return;
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < n; i++) run->kernels->add(l->n_out, l->bias, y + (size_t)i * l->n_out);
+}
+
+int stac_product(struct stac_run *run, const struct stac_site *site, const struct stac_linear *linear, int n, float *x,
+                 float *y, struct stac_error *err) {
+    if (run->probe.see) run->probe.see(run->probe.ctx, site, -1, 0, n, linear->n_in, x, linear->n_in);
+    if (!y) return STAC_OK;
+    if (stac_site_spikes(run, site)) {
+        spiking_product(run, site, linear, n, x, y);
+        return STAC_OK;
+    }
+    if (!linear->w || site->mean)
+        return stac_fail(err, STAC_ERR_USAGE, "a converted network has no float weights: it runs spiking only");
+    stac_count(run, site,
+               (struct stac_counts){.values = (int64_t)n * linear->n_in, .macs = (int64_t)n * linear->n_in * linear->n_out});
+    dense_product(run, linear, n, x, y);
+    return STAC_OK;
+}

@@ -1,0 +1,231 @@
+#include "net/run.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "net/product.h"
+
+enum { ACC_TARGET = 1 << 22 }; /* accumulators of one chunk of rows */
+
+static int larger(int a, int b) {
+    return a > b ? a : b;
+}
+
+/* ---- workspace ---------------------------------------------------------------------------------------------------- */
+
+/* Angles as Hugging Face computes them, in float32. */
+static int init_rotary(struct stac_run *run, struct stac_error *err) {
+    const struct stac_hparams *hp = &run->net->hp;
+    int half = hp->head_dim / 2;
+    if (hp->rope_theta <= 0) return STAC_OK;
+    STAC_TRY(STAC_NEW(run->cosine, (size_t)hp->n_ctx * half, "rotary positions", err));
+    STAC_TRY(STAC_NEW(run->sine, (size_t)hp->n_ctx * half, "rotary positions", err));
+    for (int i = 0; i < half; i++) {
+        float frequency = 1.0f / powf((float)hp->rope_theta, (float)(2 * i) / (float)hp->head_dim);
+        for (int p = 0; p < hp->n_ctx; p++) {
+            float angle = (float)p * frequency;
+            run->cosine[(size_t)p * half + i] = cosf(angle);
+            run->sine[(size_t)p * half + i] = sinf(angle);
+        }
+    }
+    return STAC_OK;
+}
+
+static int init_lanes(struct stac_run *run, struct stac_error *err) {
+    int cap = run->cache->capacity;
+    run->n_lanes = omp_get_max_threads();
+    STAC_TRY(STAC_NEW(run->lane, run->n_lanes, "threads", err));
+    for (int i = 0; i < run->n_lanes; i++) {
+        struct stac_lane *lane = &run->lane[i];
+        size_t rows = STAC_ATTENTION_ROWS;
+        STAC_TRY(STAC_NEW(lane->score, rows * cap, "attention scores", err));
+        STAC_TRY(STAC_NEW(lane->weight, rows * cap, "attention weights", err));
+        STAC_TRY(STAC_NEW(lane->code, rows * run->widest, "attention codes", err));
+        STAC_TRY(STAC_NEW(lane->acc, rows * run->widest, "attention accumulators", err));
+        STAC_TRY(STAC_NEW(lane->scratch, STAC_TRAIN_SCRATCH, "accumulators", err));
+        STAC_TRY(stac_train_init(&lane->train, run->widest, err));
+    }
+    return STAC_OK;
+}
+
+int stac_run_init(struct stac_run *run, const struct stac_network *net, struct stac_cache *cache, enum stac_mode mode,
+                  int max_rows, struct stac_error *err) {
+    const struct stac_hparams *hp = &net->hp;
+    int q = stac_q_width(hp), qkv = q + 2 * stac_kv_width(hp), up = hp->gated ? 2 * hp->n_ff : hp->n_ff, status = STAC_OK;
+    int input = larger(larger(hp->n_embd, q), hp->n_ff);
+    *run = (struct stac_run){.net = net, .cache = cache, .kernels = stac_kernels_best(), .mode = mode, .max_rows = max_rows};
+    run->widest = larger(larger(cache->capacity, hp->head_dim), input);
+    run->acc_size = (size_t)larger(ACC_TARGET, larger(hp->n_vocab, larger(qkv, up)));
+    STAC_TRY_DONE(STAC_NEW(run->counts, (net->last - net->first) * STAC_SITE_HEAD_IN + 1, "counters", err));
+    STAC_TRY_DONE(STAC_NEW(run->normed, (size_t)max_rows * larger(hp->n_embd, q), "activations", err));
+    STAC_TRY_DONE(STAC_NEW(run->wide, (size_t)max_rows * larger(qkv, up), "activations", err));
+    STAC_TRY_DONE(STAC_NEW(run->hidden, (size_t)max_rows * larger(hp->n_ff, hp->n_embd), "activations", err));
+    STAC_TRY_DONE(STAC_NEW(run->code, (size_t)max_rows * input, "codes", err));
+    STAC_TRY_DONE(STAC_NEW(run->factor, max_rows, "codes", err));
+    STAC_TRY_DONE(STAC_NEW(run->acc, run->acc_size, "accumulators", err));
+    STAC_TRY_DONE(STAC_NEW(run->segment, cache->n_slots, "segments", err));
+    STAC_TRY_DONE(init_rotary(run, err));
+    STAC_TRY_DONE(init_lanes(run, err));
+done:
+    if (status != STAC_OK) stac_run_clean(run);
+    return status;
+}
+
+void stac_run_clean(struct stac_run *run) {
+    for (int i = 0; i < run->n_lanes && run->lane; i++) {
+        struct stac_lane *lane = &run->lane[i];
+        free(lane->score);
+        free(lane->weight);
+        free(lane->code);
+        free(lane->acc);
+        free(lane->scratch);
+        stac_train_clean(&lane->train);
+    }
+    free(run->lane);
+    free(run->counts);
+    free(run->cosine);
+    free(run->sine);
+    free(run->normed);
+    free(run->wide);
+    free(run->hidden);
+    free(run->code);
+    free(run->factor);
+    free(run->acc);
+    free(run->segment);
+    *run = (struct stac_run){0};
+}
+
+struct stac_counts *stac_run_counts(struct stac_run *run, const struct stac_site *site) {
+    int blocks = run->net->last - run->net->first;
+    if (site->kind == STAC_SITE_HEAD_IN) return &run->counts[blocks * STAC_SITE_HEAD_IN];
+    return &run->counts[(site->layer - run->net->first) * STAC_SITE_HEAD_IN + (int)site->kind];
+}
+
+void stac_run_clear_counts(struct stac_run *run) {
+    size_t n = (size_t)(run->net->last - run->net->first) * STAC_SITE_HEAD_IN + 1;
+    memset(run->counts, 0, n * sizeof *run->counts);
+}
+
+/* ---- a batch ------------------------------------------------------------------------------------------------------ */
+
+static int check_row(const struct stac_run *run, const struct stac_batch *b, int i, struct stac_error *err) {
+    const struct stac_hparams *hp = &run->net->hp;
+    if (b->token[i] < 0 || b->token[i] >= hp->n_vocab)
+        return stac_fail(err, STAC_ERR_USAGE, "token %d is outside the vocabulary of %d", b->token[i], hp->n_vocab);
+    if (b->position[i] < 0 || b->position[i] >= hp->n_ctx)
+        return stac_fail(err, STAC_ERR_USAGE, "position %d is outside the model's %d", b->position[i], hp->n_ctx);
+    if (b->slot[i] < 0 || b->slot[i] >= run->cache->n_slots)
+        return stac_fail(err, STAC_ERR_USAGE, "slot %d is outside the cache of %d", b->slot[i], run->cache->n_slots);
+    return STAC_OK;
+}
+
+int stac_run_begin(struct stac_run *run, const struct stac_batch *batch, struct stac_error *err) {
+    if (batch->n > run->max_rows)
+        return stac_fail(err, STAC_ERR_USAGE, "a batch of %d rows; the workspace is for %d", batch->n, run->max_rows);
+    run->n_segments = 0;
+    for (int i = 0; i < batch->n; i++) {
+        STAC_TRY(check_row(run, batch, i, err));
+        int s = run->n_segments - 1;
+        if (s >= 0 && run->segment[s].slot == batch->slot[i]) {
+            run->segment[s].n++;
+        } else {
+            for (int k = 0; k <= s; k++)
+                if (run->segment[k].slot == batch->slot[i])
+                    return stac_fail(err, STAC_ERR_USAGE, "the rows of slot %d are not contiguous", batch->slot[i]);
+            run->segment[run->n_segments++] = (struct stac_segment){batch->slot[i], i, 1, run->cache->length[batch->slot[i]]};
+        }
+    }
+    for (int s = 0; s < run->n_segments; s++)
+        if (run->segment[s].cached + run->segment[s].n > run->cache->capacity)
+            return stac_fail(err, STAC_ERR_USAGE, "slot %d holds %d tokens and cannot take %d more: its capacity is %d",
+                             run->segment[s].slot, run->segment[s].cached, run->segment[s].n, run->cache->capacity);
+    run->batch = *batch;
+    return STAC_OK;
+}
+
+void stac_run_end(struct stac_run *run) {
+    for (int s = 0; s < run->n_segments; s++) run->cache->length[run->segment[s].slot] += run->segment[s].n;
+    run->n_segments = 0;
+}
+
+void stac_run_embed(struct stac_run *run, float *x) {
+    const struct stac_network *net = run->net;
+    size_t d = (size_t)net->hp.n_embd;
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < run->batch.n; i++) {
+        memcpy(x + i * d, net->token_embd + (size_t)run->batch.token[i] * d, d * sizeof *x);
+        if (net->position_embd) run->kernels->add((int)d, net->position_embd + (size_t)run->batch.position[i] * d, x + i * d);
+    }
+}
+
+/* ---- blocks ------------------------------------------------------------------------------------------------------- */
+
+static void normalise(struct stac_run *run, int n, const float *x, const float *gain, const float *bias, float *y) {
+    const struct stac_hparams *hp = &run->net->hp;
+    run->kernels->norm(n, hp->n_embd, x, gain, bias, (float)hp->norm_eps, hp->norm == STAC_NORM_LAYER, y);
+}
+
+static void turn(struct stac_run *run, float *qkv, int ld) {
+    const struct stac_hparams *hp = &run->net->hp;
+    int half = hp->head_dim / 2;
+    if (!run->cosine) return;
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < run->batch.n; i++) {
+        size_t at = (size_t)run->batch.position[i] * half; /* q and k lie side by side */
+        run->kernels->rope(hp->n_head + hp->n_head_kv, hp->head_dim, run->cosine + at, run->sine + at, qkv + (size_t)i * ld);
+    }
+}
+
+static void add_residual(struct stac_run *run, const float *delta, float *x) {
+    size_t d = (size_t)run->net->hp.n_embd;
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < run->batch.n; i++) run->kernels->add((int)d, delta + i * d, x + i * d);
+}
+
+static int attention_half(struct stac_run *run, int layer, float *x, struct stac_error *err) {
+    const struct stac_block *b = &run->net->block[layer];
+    int n = run->batch.n;
+    normalise(run, n, x, b->attn_norm, b->attn_norm_bias, run->normed);
+    STAC_TRY(stac_product(run, &b->site[STAC_SITE_ATTN_IN], &b->qkv, n, run->normed, run->wide, err));
+    turn(run, run->wide, b->qkv.n_out);
+    STAC_TRY(stac_attention(run, layer, run->wide, run->normed, err));
+    STAC_TRY(stac_product(run, &b->site[STAC_SITE_O_IN], &b->o, n, run->normed, run->hidden, err));
+    add_residual(run, run->hidden, x);
+    return STAC_OK;
+}
+
+static int feed_forward_half(struct stac_run *run, int layer, float *x, struct stac_error *err) {
+    const struct stac_block *b = &run->net->block[layer];
+    const struct stac_hparams *hp = &run->net->hp;
+    int n = run->batch.n;
+    float *hidden = run->wide;
+    normalise(run, n, x, b->mlp_norm, b->mlp_norm_bias, run->normed);
+    STAC_TRY(stac_product(run, &b->site[STAC_SITE_MLP_IN], &b->up, n, run->normed, run->wide, err));
+    if (hp->gated) {
+        run->kernels->gate(n, hp->n_ff, (int)hp->activation, run->wide, b->up.n_out, run->hidden);
+        hidden = run->hidden;
+    } else {
+        run->kernels->activate(n, hp->n_ff, (int)hp->activation, run->wide, hp->n_ff);
+    }
+    if (run->net->hadamard) run->kernels->hadamard(n, hp->n_ff, run->net->hadamard, hidden);
+    STAC_TRY(stac_product(run, &b->site[STAC_SITE_DOWN_IN], &b->down, n, hidden, run->normed, err));
+    add_residual(run, run->normed, x);
+    return STAC_OK;
+}
+
+int stac_run_blocks(struct stac_run *run, float *x, struct stac_error *err) {
+    for (int l = 0; l < run->net->last - run->net->first; l++) {
+        STAC_TRY(attention_half(run, l, x, err));
+        STAC_TRY(feed_forward_half(run, l, x, err));
+    }
+    return STAC_OK;
+}
+
+int stac_run_head(struct stac_run *run, int n, const float *x, float *logits, struct stac_error *err) {
+    const struct stac_network *net = run->net;
+    normalise(run, n, x, net->final_norm, net->final_norm_bias, run->normed);
+    return stac_product(run, &net->head_in, &net->head, n, run->normed, logits, err);
+}

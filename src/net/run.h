@@ -1,0 +1,93 @@
+/* One forward pass: a batch of rows through a network. The only one: the dense model, calibration, both spiking modes,
+ * generation and evaluation all come through here; dense or spiking is a property of the site and the mode. */
+#ifndef STAC_NET_RUN_H
+#define STAC_NET_RUN_H
+
+#include "kernels/kernels.h"
+#include "net/cache.h"
+#include "net/network.h"
+#include "spike/train.h"
+
+enum stac_mode {
+    STAC_MODE_DENSE,    /* float products at every site */
+    STAC_MODE_COUNT,    /* spiking sites: codes summed over time, one integer product */
+    STAC_MODE_TEMPORAL, /* spiking sites: T steps, every spike adds a weight row; the same integers */
+};
+
+/* Tokens to be read. Rows of one slot are contiguous and in the order of the text; a token that the attention mask
+ * excludes is simply not a row. Positions are those of the tokens in their sequence. */
+struct stac_batch {
+    int n;
+    const int32_t *token, *position, *slot; /* [n], borrowed */
+};
+
+/* Sees, and may change, what enters a site before it is coded: rows [first, first + n_rows) of the batch, `n` values
+ * each, rows `ld` apart; `head` is the query head at q and p, else -1. At q and p it is called from several threads; at p
+ * (dense runs only) a weight of zero is a key that the row does not see. */
+struct stac_probe {
+    void (*see)(void *ctx, const struct stac_site *site, int head, int first, int n_rows, int n, float *x, int ld);
+    void *ctx;
+};
+
+/* Rows of one slot in the current batch. */
+struct stac_segment {
+    int slot, first, n, cached; /* first row, rows, tokens already in the cache */
+};
+
+/* Workspace of one thread inside attention and the temporal mode. */
+struct stac_lane {
+    float *score, *weight; /* [STAC_ATTENTION_ROWS][capacity] */
+    int16_t *code;         /* [STAC_ATTENTION_ROWS][capacity or widest input] */
+    int32_t *acc;          /* the same or [head_dim], whichever is more */
+    int32_t *scratch;      /* [STAC_TRAIN_SCRATCH] */
+    struct stac_train train;
+};
+
+#define STAC_ATTENTION_ROWS 32
+
+/* The state and workspace of forward passes over one network and cache. Not thread-safe; uses OpenMP inside. */
+struct stac_run {
+    const struct stac_network *net; /* borrowed */
+    struct stac_cache *cache;       /* borrowed */
+    const struct stac_kernels *kernels;
+    enum stac_mode mode;
+    struct stac_probe probe;    /* see == NULL: none */
+    struct stac_counts *counts; /* [(last - first) * STAC_SITE_HEAD_IN + 1], the last one is head_in */
+    float *cosine, *sine;       /* [n_ctx][head_dim / 2], rotary models */
+    int max_rows, widest;
+    float *normed, *wide, *hidden; /* [max_rows][...] */
+    int16_t *code;                 /* [max_rows][widest input] */
+    float *factor;                 /* [max_rows] */
+    int32_t *acc;                  /* [rows of a chunk][outputs] */
+    size_t acc_size;
+    struct stac_lane *lane;
+    int n_lanes;
+    struct stac_batch batch;
+    struct stac_segment *segment; /* [n_slots] */
+    int n_segments;
+};
+
+/* Workspace for batches of at most max_rows. Zero-initialise; release with stac_run_clean. */
+int stac_run_init(struct stac_run *run, const struct stac_network *net, struct stac_cache *cache, enum stac_mode mode,
+                  int max_rows, struct stac_error *err);
+void stac_run_clean(struct stac_run *run);
+
+/* Take a batch: checks tokens, positions, order of slots and the room left in the cache (STAC_ERR_USAGE). */
+int stac_run_begin(struct stac_run *run, const struct stac_batch *batch, struct stac_error *err);
+
+/* First stage: x[n][n_embd] = embeddings. Every stage: x through its blocks, keys and values into the cache. */
+void stac_run_embed(struct stac_run *run, float *x);
+int stac_run_blocks(struct stac_run *run, float *x, struct stac_error *err);
+
+/* The batch has been read: the cache keeps it. */
+void stac_run_end(struct stac_run *run);
+
+/* Last stage: logits[n][n_vocab] of n rows x[n][n_embd] of the residual stream; n <= max_rows. x is not changed.
+ * logits == NULL: the probe sees what enters the head, nothing is computed. */
+int stac_run_head(struct stac_run *run, int n, const float *x, float *logits, struct stac_error *err);
+
+/* Counts of one site, and of all sites of this part together; set all to zero. */
+struct stac_counts *stac_run_counts(struct stac_run *run, const struct stac_site *site);
+void stac_run_clear_counts(struct stac_run *run);
+
+#endif

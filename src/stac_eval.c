@@ -1,0 +1,235 @@
+/* stac-eval: measures a converted network against its original, over MPI ranks. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "dist/start.h"
+#include "eval/result.h"
+
+struct program {
+    struct stac_start start;
+    struct stac_subject subject;
+    struct stac_result result;
+};
+
+/* ---- tokens and logits -------------------------------------------------------------------------------------------- */
+
+static int print_tokens(struct program *p, struct stac_error *err) {
+    struct stac_corpus corpus = {0};
+    if (p->start.ranks.rank != 0) return STAC_OK;
+    int status = stac_corpus_read(p->subject.tokenizer, p->start.job.tokenize, 0, &corpus, err);
+    for (size_t i = 0; i < corpus.tokens.n; i++) printf("%s%" PRId32, i ? " " : "", corpus.tokens.id[i]);
+    if (status == STAC_OK) printf("\n");
+    stac_corpus_clean(&corpus);
+    return status;
+}
+
+/* "5,17,42" */
+static int parse_ids(const char *text, struct stac_tokens *out, struct stac_error *err) {
+    const char *at = text;
+    for (;;) {
+        char *end;
+        long id = strtol(at, &end, 10);
+        if (end == at || id < 0 || id > INT32_MAX || (*end && *end != ','))
+            return stac_fail(err, STAC_ERR_USAGE, "--ids: \"%.20s\" is not a list of token ids like 5,17,42", at);
+        STAC_TRY(stac_tokens_add(out, (int32_t)id, err));
+        if (!*end) return STAC_OK;
+        at = end + 1;
+    }
+}
+
+static int write_logits(const char *path, const float *logits, size_t rows, size_t columns, struct stac_error *err) {
+    struct stac_h5 h;
+    STAC_TRY(stac_h5_create(path, &h, err));
+    int status = stac_h5_set_text(&h, "/", "schema", "stac-logits", err);
+    if (status == STAC_OK) status = stac_h5_set_int(&h, "/", "schema_version", 1, err);
+    if (status == STAC_OK) status = stac_h5_write(&h, "/logits", STAC_H5_F32, rows, columns, logits, false, err);
+    if (status == STAC_OK) return stac_h5_commit(&h, err);
+    stac_h5_discard(&h);
+    return status;
+}
+
+/* The logits after every token of --ids, by the SNN or, with --mode baseline, by the original. */
+static int logits_of_ids(struct program *p, struct stac_error *err) {
+    struct stac_subject *s = &p->subject;
+    struct stac_ranks *ranks = &p->start.ranks;
+    struct stac_tokens ids = {0};
+    struct stac_stand stand = {0};
+    struct stac_sequence q = {0};
+    float *logits = NULL;
+    int status = STAC_OK, source = s->grid.n_stages - 1; /* last stage of the first group */
+    size_t vocab = (size_t)s->hp.n_vocab;
+    enum stac_side side = s->side[STAC_SNN] ? STAC_SNN : STAC_BASELINE;
+    status = p->start.job.logits_out[0] ? parse_ids(p->start.job.ids, &ids, err)
+                                        : stac_fail(err, STAC_ERR_USAGE, "--ids needs --logits_out FILE.h5 for the logits");
+    STAC_TRY_DONE(stac_agree(ranks, ranks->comm, status, err));
+    STAC_TRY_DONE(stac_stand_init(&stand, s, side, 1, (int)ids.n, (int)ids.n, err));
+    status = STAC_NEW(logits, ids.n * vocab, "logits", err);
+    if (status == STAC_OK && s->grid.stage >= 0) {
+        status = stac_sequence_init(&q, &stand.pipeline, 0, 0, err);
+        if (status == STAC_OK) status = stac_sequence_read(&q, ids.id, (int)ids.n, logits, err);
+        if (status == STAC_OK) status = stac_pipeline_settle(&stand.pipeline, err);
+    }
+    STAC_TRY_DONE(stac_agree(ranks, ranks->comm, status, err));
+    if (source != 0 && ranks->rank == source)
+        status = stac_send_bytes(ranks->comm, logits, ids.n * vocab * sizeof *logits, 0, err);
+    if (source != 0 && ranks->rank == 0)
+        status = stac_receive_bytes(ranks->comm, logits, ids.n * vocab * sizeof *logits, source, err);
+    if (status == STAC_OK && ranks->rank == 0) status = write_logits(p->start.job.logits_out, logits, ids.n, vocab, err);
+    status = stac_agree(ranks, ranks->comm, status, err);
+done:
+    free(logits);
+    stac_sequence_clean(&q);
+    stac_stand_clean(&stand);
+    stac_tokens_clean(&ids);
+    return status;
+}
+
+/* ---- the text ----------------------------------------------------------------------------------------------------- */
+
+/* The text of the job as tokens, from rank 0 to all. */
+static int read_text(struct program *p, int32_t **tokens, size_t *n, struct stac_error *err) {
+    struct stac_ranks *ranks = &p->start.ranks;
+    struct stac_corpus corpus = {0};
+    uint64_t count = 0;
+    int status = STAC_OK;
+    *tokens = NULL;
+    if (ranks->rank == 0) {
+        status = stac_corpus_read(p->subject.tokenizer, p->start.job.text, (size_t)p->start.job.limit_tokens, &corpus, err);
+        if (status == STAC_OK && corpus.tokens.n < 2)
+            status =
+                stac_fail(err, STAC_ERR_INPUT, "%s has %zu tokens: nothing to predict", p->start.job.text, corpus.tokens.n);
+        p->result.text_bytes = corpus.bytes;
+        p->result.text_words = corpus.words;
+        count = corpus.tokens.n;
+        if (status == STAC_OK) {
+            p->result.text_path = stac_strdup(p->start.job.text, err);
+            p->result.text_sha256 = stac_strdup(corpus.sha256, err);
+            status = err->status;
+        }
+    }
+    STAC_TRY_DONE(stac_agree(ranks, ranks->comm, status, err));
+    STAC_TRY_DONE(stac_broadcast(ranks->comm, &count, sizeof count, 0, err));
+    STAC_TRY_DONE(stac_agree(ranks, ranks->comm, STAC_NEW(*tokens, count, "the text", err), err));
+    if (ranks->rank == 0) memcpy(*tokens, corpus.tokens.id, count * sizeof **tokens);
+    STAC_TRY_DONE(stac_broadcast(ranks->comm, *tokens, count * sizeof **tokens, 0, err));
+    *n = (size_t)count;
+done:
+    stac_corpus_clean(&corpus);
+    return status;
+}
+
+static int score(struct program *p, struct stac_error *err) {
+    const struct stac_job *job = &p->start.job;
+    int32_t *tokens;
+    size_t n, most = (size_t)p->subject.hp.n_ctx;
+    size_t context = job->context > 0 ? (size_t)job->context : most < 512 ? most : 512;
+    if (!job->text[0]) return stac_fail(err, STAC_ERR_USAGE, "perplexity and fidelity need a text: --text FILE");
+    if (context > most)
+        return stac_fail(err, STAC_ERR_USAGE, "--context is %zu, but the model reads at most %zu tokens", context, most);
+    size_t stride = job->stride > 0 ? (size_t)job->stride : context;
+    int status = read_text(p, &tokens, &n, err);
+    if (status == STAC_OK) status = stac_score_text(&p->subject, tokens, n, context, stride, &p->result.score, err);
+    p->result.scored = status == STAC_OK;
+    free(tokens);
+    return status;
+}
+
+/* ---- checks ------------------------------------------------------------------------------------------------------- */
+
+static int run_checks(struct program *p, struct stac_error *err) {
+    const struct stac_job *job = &p->start.job;
+    struct stac_subject *s = &p->subject;
+    struct stac_result *r = &p->result;
+    bool both = s->side[STAC_BASELINE] && s->side[STAC_SNN];
+    bool any = job->test_all || job->test_perplexity || job->test_fidelity || job->test_multi_turn ||
+               job->test_attention_mask || job->test_position_boundaries;
+    if (job->test_fidelity && !both)
+        return stac_fail(err, STAC_ERR_USAGE, "--test_fidelity compares both sides: use --mode both");
+    if (job->test_all || job->test_perplexity || job->test_fidelity || (!any && job->text[0])) STAC_TRY(score(p, err));
+    if (r->scored && (job->test_all || job->test_perplexity)) stac_check_perplexity(s, &r->score, &r->check[r->n_checks++]);
+    if (r->scored && both && (job->test_all || job->test_fidelity)) stac_check_fidelity(s, &r->score, &r->check[r->n_checks++]);
+    if (job->test_all || job->test_multi_turn) STAC_TRY(stac_check_multi_turn(s, r->transcript, &r->check[r->n_checks++], err));
+    if (job->test_all || job->test_position_boundaries) STAC_TRY(stac_check_positions(s, &r->check[r->n_checks++], err));
+    if (job->test_all || job->test_attention_mask) STAC_TRY(stac_check_mask(s, &r->check[r->n_checks++], err));
+    return STAC_OK;
+}
+
+static void print_score(const struct stac_result *r) {
+    const struct stac_score *s = &r->score;
+    const bool *side = r->subject->side;
+    printf("%-28s %zu (%zu windows of %zu, stride %zu)\n", "tokens predicted", s->tokens, s->windows, s->context, s->stride);
+    if (side[STAC_BASELINE]) printf("%-28s %.4f\n", "perplexity, original", s->perplexity[STAC_BASELINE]);
+    if (side[STAC_SNN]) printf("%-28s %.4f\n", "perplexity, SNN", s->perplexity[STAC_SNN]);
+    if (side[STAC_BASELINE] && side[STAC_SNN]) {
+        printf("%-28s %.4f\n", "ratio", s->ratio);
+        printf("%-28s %.5f nats per token\n", "divergence", s->kl);
+        printf("%-28s %.4f\n", "top-1 agreement", s->top1);
+    }
+    if (!side[STAC_SNN]) return;
+    printf("%-28s %d\n", "time steps", r->subject->snn.timesteps);
+    printf("%-28s %.4f\n", "AC/MAC", stac_ac_per_mac(&s->total));
+    printf("%-28s %.4f\n", "spikes per activation", stac_spikes_per_activation(&s->total));
+    printf("%-28s %.2f %%\n", "coverage", 100 * stac_coverage(&s->total));
+    printf("%-28s %.2f (operations only, FP32: 4.6 pJ a MAC, 0.9 pJ an AC)\n", "energy ratio",
+           stac_energy_ratio(&s->total, 4.6, 0.9));
+}
+
+static void print_result(const struct stac_result *r) {
+    char took[32];
+    if (r->scored) print_score(r);
+    for (int i = 0; i < r->n_checks; i++)
+        printf("%s  %-20s %.6g  (%s)\n", r->check[i].passed ? "passed" : "FAILED", r->check[i].name, r->check[i].figure,
+               r->check[i].text);
+    printf("%-28s %s, %.0f MiB at most on rank 0\n", "time, memory", stac_clock_duration(r->seconds, took, sizeof took),
+           (double)r->peak_memory / 1048576);
+}
+
+/* Files of the result: metrics.h5 in the folder, and the JSON file that was asked for. */
+static int write_result(struct program *p, struct stac_error *err) {
+    const struct stac_job *job = &p->start.job;
+    if (p->start.ranks.rank != 0) return STAC_OK;
+    if (p->subject.folder) {
+        char *path = stac_file_join(p->subject.folder, "metrics.h5", err);
+        if (!path) return err->status;
+        int status = stac_result_h5(&p->result, path, err);
+        free(path);
+        STAC_TRY(status);
+    }
+    return job->json[0] ? stac_result_json(&p->result, job->json, err) : STAC_OK;
+}
+
+static int run(struct program *p, struct stac_error *err) {
+    struct stac_start *s = &p->start;
+    double began = stac_clock_now();
+    p->subject = (struct stac_subject){.job = &s->job, .ranks = &s->ranks, .log = &s->log};
+    STAC_TRY(stac_subject_open(&p->subject, err));
+    if (s->job.tokenize[0]) return stac_agree(&s->ranks, s->ranks.comm, print_tokens(p, err), err);
+    if (s->job.ids[0]) return logits_of_ids(p, err);
+    p->result.subject = &p->subject;
+    STAC_TRY(run_checks(p, err));
+    if (!p->result.scored && p->result.n_checks == 0)
+        return stac_fail(err, STAC_ERR_USAGE, "nothing to do: give --text FILE, --test_all or another check; see --help");
+    p->result.seconds = stac_clock_now() - began;
+    p->result.peak_memory = stac_peak_memory();
+    STAC_TRY(stac_agree(&s->ranks, s->ranks.comm, write_result(p, err), err));
+    if (s->ranks.rank == 0) print_result(&p->result);
+    return STAC_OK;
+}
+
+int main(int argc, char **argv) {
+    static struct program p;
+    struct stac_error err = {0};
+    int code = 0, status = stac_start(&p.start, STAC_EVAL, argc, argv, stac_build_info(), &err);
+    if (status == STAC_OK && p.start.answered)
+        fputs(stac_strbuf_text(&p.start.answer), stdout);
+    else if (status == STAC_OK && run(&p, &err) == STAC_OK)
+        code = stac_result_passed(&p.result) ? 0 : 1;
+    stac_result_clean(&p.result);
+    stac_subject_close(&p.subject);
+    return stac_finish(&p.start, code, &err);
+}

@@ -1,0 +1,147 @@
+#include "store/output.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+
+/* ---- folders ------------------------------------------------------------------------------------------------------ */
+
+static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at) {
+    (void)st, (void)kind, (void)at;
+    return remove(path);
+}
+
+/* Does not follow links: what they point to stays. */
+static int remove_folder(const char *path, struct stac_error *err) {
+    if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0) return STAC_OK;
+    return stac_fail(err, STAC_ERR_IO, "cannot remove %s: %s", path, strerror(errno));
+}
+
+static bool is_empty_folder(const char *path) {
+    DIR *dir = opendir(path);
+    int entries = 0;
+    for (struct dirent *e; dir && (e = readdir(dir));) entries += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+    if (dir) closedir(dir);
+    return dir && entries == 0;
+}
+
+static int may_replace(const char *path, bool force, struct stac_error *err) {
+    if (!stac_file_exists(path) || is_empty_folder(path)) return STAC_OK;
+    if (!force) return stac_fail(err, STAC_ERR_USAGE, "%s exists: choose another output_dir, or replace it with --force", path);
+    char *snn = stac_file_join(path, "snn_model.h5", err);
+    if (!snn) return err->status;
+    bool ours = stac_file_is_folder(path) && stac_file_exists(snn);
+    free(snn);
+    if (ours) return STAC_OK;
+    return stac_fail(err, STAC_ERR_USAGE, "%s holds no converted network: --force does not replace what STAC did not make",
+                     path);
+}
+
+static char *beside(const char *path, const char *suffix, struct stac_error *err) {
+    size_t n = strlen(path) + 48;
+    char *out = stac_alloc(n, 1, "a path", err);
+    if (out) snprintf(out, n, "%s.%s-%ld", path, suffix, (long)getpid());
+    return out;
+}
+
+int stac_output_begin(struct stac_output *o, const char *path, bool force, struct stac_error *err) {
+    char *log = NULL;
+    int status = STAC_OK;
+    *o = (struct stac_output){0};
+    STAC_TRY(may_replace(path, force, err));
+    if (!(o->path = stac_strdup(path, err))) return err->status;
+    for (size_t n = strlen(o->path); n > 1 && o->path[n - 1] == '/'; n--) o->path[n - 1] = 0;
+    char *draft = beside(o->path, "draft", err);
+    if (!draft) return err->status;
+    status = stac_file_make_folder(draft, err);
+    if (status != STAC_OK) {
+        free(draft);
+        goto done;
+    }
+    o->draft = draft;
+    if (!(log = stac_output_file(o, "conversion_log.txt", err))) status = err->status;
+    if (status == STAC_OK && !(o->log = fopen(log, "w")))
+        status = stac_fail(err, STAC_ERR_IO, "cannot create %s: %s", log, strerror(errno));
+done:
+    free(log);
+    if (status != STAC_OK) stac_output_discard(o);
+    return status;
+}
+
+char *stac_output_file(const struct stac_output *o, const char *name, struct stac_error *err) {
+    return stac_file_join(o->draft, name, err);
+}
+
+int stac_output_commit(struct stac_output *o, struct stac_error *err) {
+    char *old = NULL;
+    if (o->log && fclose(o->log) != 0) {
+        o->log = NULL;
+        return stac_fail(err, STAC_ERR_IO, "cannot write the conversion log in %s: %s", o->draft, strerror(errno));
+    }
+    o->log = NULL;
+    if (stac_file_exists(o->path)) {
+        if (!(old = beside(o->path, "old", err))) return err->status;
+        if (rename(o->path, old) != 0) {
+            free(old);
+            return stac_fail(err, STAC_ERR_IO, "cannot move %s aside: %s", o->path, strerror(errno));
+        }
+    }
+    int status = stac_file_commit(o->draft, o->path, err);
+    if (status == STAC_OK) {
+        free(o->draft);
+        o->draft = NULL;
+        if (old) status = remove_folder(old, err);
+    } else if (old && rename(old, o->path) != 0) {
+        stac_fail_in(err, "the earlier result is kept as %s", old);
+    }
+    free(old);
+    return status;
+}
+
+void stac_output_discard(struct stac_output *o) {
+    struct stac_error ignored = {0};
+    if (o->log) fclose(o->log);
+    if (o->draft) remove_folder(o->draft, &ignored);
+    free(o->draft);
+    free(o->path);
+    *o = (struct stac_output){0};
+}
+
+/* ---- config.json -------------------------------------------------------------------------------------------------- */
+
+static json_t *hparams_as_json(const struct stac_hparams *hp) {
+    if (strcmp(hp->arch, "gpt2") == 0)
+        return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:f, s:b}", "model_type", "gpt2", "n_layer", hp->n_layer,
+                         "n_embd", hp->n_embd, "n_head", hp->n_head, "n_inner", hp->n_ff, "n_positions", hp->n_ctx,
+                         "vocab_size", hp->n_vocab, "layer_norm_epsilon", hp->norm_eps, "tie_word_embeddings", hp->tied);
+    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:b}", "model_type", hp->arch,
+                     "num_hidden_layers", hp->n_layer, "hidden_size", hp->n_embd, "num_attention_heads", hp->n_head,
+                     "num_key_value_heads", hp->n_head_kv, "head_dim", hp->head_dim, "intermediate_size", hp->n_ff,
+                     "max_position_embeddings", hp->n_ctx, "vocab_size", hp->n_vocab, "rms_norm_eps", hp->norm_eps,
+                     "rope_theta", hp->rope_theta, "tie_word_embeddings", hp->tied);
+}
+
+int stac_output_config(const struct stac_output *o, const struct stac_hparams *original, const struct stac_origin *origin,
+                       int timesteps, double ac_per_mac, struct stac_error *err) {
+    json_t *config = hparams_as_json(original);
+    json_t *stac = json_pack("{s:i, s:f, s:s, s:s, s:s}", "timesteps", timesteps, "planned_ac_per_mac", ac_per_mac,
+                             "model_path", origin->model_path, "model_sha256", origin->model_sha256, "job", origin->job);
+    char *path = stac_output_file(o, "config.json", err), *text = NULL;
+    int status = path ? STAC_OK : err->status;
+    if (status == STAC_OK && (!config || !stac || json_object_set(config, "stac", stac) != 0 ||
+                              !(text = json_dumps(config, JSON_INDENT(2) | JSON_REAL_PRECISION(9)))))
+        status = stac_fail(err, STAC_ERR_MEMORY, "cannot describe the model as JSON");
+    if (status == STAC_OK) status = stac_file_write(path, text, strlen(text), err);
+    free(text);
+    free(path);
+    json_decref(config);
+    json_decref(stac);
+    return status;
+}

@@ -1,0 +1,46 @@
+/* snn_model.h5: a converted network on disk, with everything that made it. The layout is told in the README.
+ *
+ * Written by rank 0, which gathers the layers from their owners one at a time; read by every rank for itself. */
+#ifndef STAC_STORE_SNN_FILE_H
+#define STAC_STORE_SNN_FILE_H
+
+#include "convert/budget.h"
+#include "dist/grid.h"
+#include "store/h5.h"
+
+#define STAC_SNN_SCHEMA "stac-snn"
+#define STAC_SNN_SCHEMA_VERSION 1
+
+/* Where a network comes from. Texts are owned by whoever fills them in. */
+struct stac_origin {
+    char *model_path;   /* absolute */
+    char *model_sha256; /* of the weight files */
+    char *job;          /* the job as YAML */
+    char *calibration;  /* what was read: "the model's own texts" or a file name and its SHA-256 */
+};
+void stac_origin_clean(struct stac_origin *o);
+
+/* Write the network of which each rank holds a quantised part. `plan` and `stats` cover all sites. Collective over all
+ * ranks; ends with an agreement; on failure nothing stays under `path`. */
+int stac_snn_write(const char *path, const struct stac_ranks *ranks, const struct stac_grid *grid, const int *stage_begin,
+                   const struct stac_network *net, const struct stac_statistics *stats, const struct stac_plan *plan,
+                   int timesteps, const struct stac_origin *origin, struct stac_error *err);
+
+/* An open file: hyper-parameters of the folded network, origin, time steps. Not collective. */
+struct stac_snn {
+    struct stac_h5 h5;
+    struct stac_hparams hp;
+    int hadamard;
+    int timesteps;
+    struct stac_origin origin;
+};
+int stac_snn_open(const char *path, struct stac_snn *snn, struct stac_error *err);
+void stac_snn_close(struct stac_snn *snn);
+
+/* Read a part of the network. */
+int stac_snn_load(struct stac_snn *snn, struct stac_part part, struct stac_network *net, struct stac_error *err);
+
+/* What made this program: version, revision, compiler, MPI, HDF5; static text. */
+const char *stac_build_info(void);
+
+#endif

@@ -1,0 +1,177 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "store/snn_file.h"
+#include "store/snn_layout.h"
+
+#define STRING_(x) #x
+#define STRING(x) STRING_(x)
+
+const char *stac_build_info(void) {
+    return "stac " STAC_VERSION " (" STAC_REVISION "), gcc " __VERSION__
+           ", HDF5 " STRING(H5_VERS_MAJOR) "." STRING(H5_VERS_MINOR) "." STRING(H5_VERS_RELEASE) ", Open MPI " STRING(
+               OMPI_MAJOR_VERSION) "." STRING(OMPI_MINOR_VERSION) "." STRING(OMPI_RELEASE_VERSION);
+}
+
+void stac_origin_clean(struct stac_origin *o) {
+    free(o->model_path);
+    free(o->model_sha256);
+    free(o->job);
+    free(o->calibration);
+    *o = (struct stac_origin){0};
+}
+
+/* ---- heads -------------------------------------------------------------------------------------------------------- */
+
+static int read_hparams(struct stac_snn *s, struct stac_error *err) {
+    size_t n, n_eos;
+    const struct stac_hparam_field *f = stac_hparam_fields(&n);
+    char *arch;
+    int64_t value;
+    for (size_t i = 0; i < n; i++) {
+        char *at = (char *)&s->hp + f[i].offset;
+        if (f[i].type == STAC_HP_REAL) {
+            STAC_TRY(stac_h5_get_real(&s->h5, "/model", f[i].name, (double *)(void *)at, err));
+            continue;
+        }
+        STAC_TRY(stac_h5_get_int(&s->h5, "/model", f[i].name, f[i].low, f[i].high, &value, err));
+        switch (f[i].type) {
+        case STAC_HP_BOOL: *(bool *)at = value != 0; break;
+        case STAC_HP_NORM: *(enum stac_norm *)(void *)at = (enum stac_norm)value; break;
+        case STAC_HP_ACTIVATION: *(enum stac_activation *)(void *)at = (enum stac_activation)value; break;
+        default: *(int *)(void *)at = (int)value;
+        }
+    }
+    STAC_TRY(stac_h5_get_int(&s->h5, "/model", "hadamard", 0, 512, &value, err));
+    s->hadamard = (int)value;
+    STAC_TRY(stac_h5_get_text(&s->h5, "/model", "arch", &arch, err));
+    snprintf(s->hp.arch, sizeof s->hp.arch, "%.15s", arch);
+    free(arch);
+    STAC_TRY(stac_h5_rows(&s->h5, "/model/eos", STAC_MAX_EOS, &n_eos, err));
+    s->hp.n_eos = (int)n_eos;
+    int32_t eos[STAC_MAX_EOS];
+    STAC_TRY(stac_h5_read(&s->h5, "/model/eos", STAC_H5_I32, n_eos, 0, eos, err));
+    for (size_t i = 0; i < n_eos; i++) s->hp.eos[i] = eos[i];
+    return STAC_OK;
+}
+
+/* Numbers that are possible one by one may not be possible together. */
+static int check_hparams(const struct stac_snn *s, struct stac_error *err) {
+    const struct stac_hparams *hp = &s->hp;
+    bool sane = hp->n_head % hp->n_head_kv == 0 && (int64_t)hp->n_head * hp->head_dim <= 65536 && hp->norm_eps >= 0 &&
+                hp->norm_eps < 1 && hp->rope_theta >= 0 && hp->rope_theta < 1e12 && (s->hadamard & (s->hadamard - 1)) == 0 &&
+                (s->hadamard == 0 || hp->n_ff % s->hadamard == 0) && (hp->rope_theta == 0 || hp->head_dim % 2 == 0);
+    if (sane) return STAC_OK;
+    return stac_fail(err, STAC_ERR_INPUT, "%s: the shape of the model does not fit together: the file is damaged", s->h5.path);
+}
+
+int stac_snn_open(const char *path, struct stac_snn *snn, struct stac_error *err) {
+    int64_t timesteps;
+    int status = STAC_OK;
+    *snn = (struct stac_snn){0};
+    STAC_TRY(stac_h5_open(path, STAC_SNN_SCHEMA, STAC_SNN_SCHEMA_VERSION, &snn->h5, err));
+    STAC_TRY_DONE(stac_h5_get_text(&snn->h5, "/", "model_path", &snn->origin.model_path, err));
+    STAC_TRY_DONE(stac_h5_get_text(&snn->h5, "/", "model_sha256", &snn->origin.model_sha256, err));
+    STAC_TRY_DONE(stac_h5_get_text(&snn->h5, "/", "job", &snn->origin.job, err));
+    STAC_TRY_DONE(stac_h5_get_text(&snn->h5, "/", "calibration", &snn->origin.calibration, err));
+    STAC_TRY_DONE(stac_h5_get_int(&snn->h5, "/", "timesteps", 1, STAC_MAX_TIMESTEPS, &timesteps, err));
+    snn->timesteps = (int)timesteps;
+    STAC_TRY_DONE(read_hparams(snn, err));
+    STAC_TRY_DONE(check_hparams(snn, err));
+done:
+    if (status != STAC_OK) stac_snn_close(snn);
+    return status;
+}
+
+void stac_snn_close(struct stac_snn *snn) {
+    if (snn->h5.path) stac_h5_discard(&snn->h5);
+    stac_origin_clean(&snn->origin);
+}
+
+/* ---- sites and products ------------------------------------------------------------------------------------------- */
+
+static int read_code(struct stac_snn *s, struct stac_site *site, struct stac_error *err) {
+    char path[96];
+    int64_t n_classes, shift;
+    double unit;
+    size_t n;
+    int32_t mantissa[STAC_MAX_CLASSES];
+    struct stac_word *words = NULL;
+    uint64_t *mask = NULL;
+    float *thresholds = NULL;
+    int status = STAC_OK;
+    stac_site_path(site, "code", path);
+    STAC_TRY(stac_h5_get_int(&s->h5, path, "n_classes", 1, STAC_MAX_CLASSES, &n_classes, err));
+    STAC_TRY(stac_h5_get_int(&s->h5, path, "shift", 1, 15, &shift, err));
+    STAC_TRY(stac_h5_get_real(&s->h5, path, "unit", &unit, err));
+    STAC_TRY(stac_h5_rows(&s->h5, stac_site_path(site, "code/plus", path), 65 * 65, &n, err));
+    STAC_TRY_DONE(STAC_NEW(words, n, "a code", err));
+    STAC_TRY_DONE(STAC_NEW(mask, n, "a code", err));
+    STAC_TRY_DONE(STAC_NEW(thresholds, n, "a code", err));
+    STAC_TRY_DONE(stac_h5_read(&s->h5, path, STAC_H5_U64, n, 0, mask, err));
+    for (size_t i = 0; i < n; i++) words[i].plus = mask[i];
+    STAC_TRY_DONE(stac_h5_read(&s->h5, stac_site_path(site, "code/minus", path), STAC_H5_U64, n, 0, mask, err));
+    for (size_t i = 0; i < n; i++) words[i].minus = mask[i];
+    if (n > 1)
+        STAC_TRY_DONE(
+            stac_h5_read(&s->h5, stac_site_path(site, "code/threshold", path), STAC_H5_F32, n - 1, 0, thresholds, err));
+    STAC_TRY_DONE(
+        stac_h5_read(&s->h5, stac_site_path(site, "code/mantissa", path), STAC_H5_I32, (size_t)n_classes, 0, mantissa, err));
+    struct stac_base base = {(int)n_classes, (int)shift};
+    status = stac_code_restore(&site->code, s->timesteps, base, mantissa, (float)unit, (int)n, words, thresholds, err);
+    if (status == STAC_OK && site->code.levels.value[n - 1] > stac_largest_integer(&s->hp, site->kind))
+        status = stac_fail(err, STAC_ERR_INPUT, "its integers reach %d, which could overflow", site->code.levels.value[n - 1]);
+    if (status != STAC_OK) stac_fail_in(err, "%s: %s", s->h5.path, stac_site_path(site, "code", path));
+    site->spiking = status == STAC_OK;
+done:
+    free(words);
+    free(mask);
+    free(thresholds);
+    return status;
+}
+
+static int read_linear(struct stac_snn *s, struct stac_site *site, struct stac_linear *l, struct stac_error *err) {
+    char path[96];
+    size_t n_in = (size_t)l->n_in, n_out = (size_t)l->n_out;
+    STAC_TRY(STAC_NEW(l->q, n_in * n_out, "integer weights", err));
+    STAC_TRY(stac_h5_read(&s->h5, stac_site_path(site, "weight", path), STAC_H5_I8, n_in, n_out, l->q, err));
+    STAC_TRY(STAC_NEW(l->scale, n_out, "weight scales", err));
+    STAC_TRY(stac_h5_read(&s->h5, stac_site_path(site, "scale", path), STAC_H5_F32, n_out, 0, l->scale, err));
+    STAC_TRY(STAC_NEW(l->bias, n_out, "a bias", err));
+    STAC_TRY(stac_h5_read(&s->h5, stac_site_path(site, "bias", path), STAC_H5_F32, n_out, 0, l->bias, err));
+    STAC_TRY(STAC_NEW(site->mean, n_in, "means", err));
+    STAC_TRY(stac_h5_read(&s->h5, stac_site_path(site, "mean", path), STAC_H5_F32, n_in, 0, site->mean, err));
+    return read_code(s, site, err);
+}
+
+static int read_block(struct stac_snn *s, int layer, struct stac_block *b, struct stac_error *err) {
+    struct stac_linear *fed[STAC_SITE_HEAD_IN] = {&b->qkv, NULL, NULL, &b->o, &b->up, &b->down};
+    size_t kv = (size_t)stac_kv_width(&s->hp);
+    char path[96];
+    for (int k = 0; k < STAC_SITE_HEAD_IN; k++)
+        STAC_TRY(fed[k] ? read_linear(s, &b->site[k], fed[k], err) : read_code(s, &b->site[k], err));
+    STAC_TRY(STAC_NEW(b->v_scale, kv, "scales of v", err));
+    return stac_h5_read(&s->h5, stac_layer_path(layer, "v_scale", path), STAC_H5_F32, kv, 0, b->v_scale, err);
+}
+
+static int read_embedding(struct stac_snn *s, struct stac_network *net, struct stac_error *err) {
+    size_t d = (size_t)s->hp.n_embd, rows = (size_t)s->hp.n_vocab, positions = (size_t)s->hp.n_ctx;
+    STAC_TRY(STAC_NEW(net->token_embd, rows * d, "the embedding", err));
+    STAC_TRY(stac_h5_read(&s->h5, "/embedding/token", STAC_H5_F32, rows, d, net->token_embd, err));
+    if (!s->hp.learned_positions) return STAC_OK;
+    STAC_TRY(STAC_NEW(net->position_embd, positions * d, "the positions", err));
+    return stac_h5_read(&s->h5, "/embedding/position", STAC_H5_F32, positions, d, net->position_embd, err);
+}
+
+int stac_snn_load(struct stac_snn *snn, struct stac_part part, struct stac_network *net, struct stac_error *err) {
+    int status = STAC_OK;
+    STAC_TRY(stac_network_init(net, &snn->hp, part, err));
+    net->hadamard = snn->hadamard;
+    if (part.embedding) STAC_TRY_DONE(read_embedding(snn, net, err));
+    for (int l = part.first; l < part.last; l++) STAC_TRY_DONE(read_block(snn, l, &net->block[l - part.first], err));
+    if (part.head) STAC_TRY_DONE(read_linear(snn, &net->head_in, &net->head, err));
+done:
+    if (status != STAC_OK) stac_network_clean(net);
+    return status;
+}

@@ -1,0 +1,221 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "store/snn_file.h"
+#include "store/snn_layout.h"
+
+/* What the functions of the writer share; h5 is open on rank 0 only. */
+struct writer {
+    const struct stac_ranks *ranks;
+    const struct stac_grid *grid;
+    const int *stage_begin;
+    const struct stac_network *net;
+    const struct stac_statistics *stats;
+    const struct stac_plan *plan;
+    int timesteps;
+    struct stac_h5 h5;
+};
+
+/* ---- heads -------------------------------------------------------------------------------------------------------- */
+
+static int write_hparams(struct writer *w, struct stac_error *err) {
+    size_t n;
+    const struct stac_hparam_field *f = stac_hparam_fields(&n);
+    const struct stac_hparams *hp = &w->net->hp;
+    STAC_TRY(stac_h5_set_text(&w->h5, "/model", "arch", hp->arch, err));
+    STAC_TRY(stac_h5_set_int(&w->h5, "/model", "hadamard", w->net->hadamard, err));
+    for (size_t i = 0; i < n; i++) {
+        const char *at = (const char *)hp + f[i].offset;
+        switch (f[i].type) {
+        case STAC_HP_INT: STAC_TRY(stac_h5_set_int(&w->h5, "/model", f[i].name, *(const int *)(const void *)at, err)); break;
+        case STAC_HP_BOOL: STAC_TRY(stac_h5_set_int(&w->h5, "/model", f[i].name, *(const bool *)at, err)); break;
+        case STAC_HP_REAL:
+            STAC_TRY(stac_h5_set_real(&w->h5, "/model", f[i].name, *(const double *)(const void *)at, err));
+            break;
+        case STAC_HP_NORM:
+            STAC_TRY(stac_h5_set_int(&w->h5, "/model", f[i].name, *(const enum stac_norm *)(const void *)at, err));
+            break;
+        default: STAC_TRY(stac_h5_set_int(&w->h5, "/model", f[i].name, *(const enum stac_activation *)(const void *)at, err));
+        }
+    }
+    int32_t eos[STAC_MAX_EOS];
+    for (int i = 0; i < hp->n_eos; i++) eos[i] = hp->eos[i];
+    return stac_h5_write(&w->h5, "/model/eos", STAC_H5_I32, (size_t)hp->n_eos, 0, eos, false, err);
+}
+
+static int write_root(struct writer *w, const struct stac_origin *origin, struct stac_error *err) {
+    const struct {
+        const char *name, *value;
+    } texts[] = {{"schema", STAC_SNN_SCHEMA},
+                 {"built_with", stac_build_info()},
+                 {"model_path", origin->model_path},
+                 {"model_sha256", origin->model_sha256},
+                 {"job", origin->job},
+                 {"calibration", origin->calibration}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        STAC_TRY(stac_h5_set_text(&w->h5, "/", texts[i].name, texts[i].value, err));
+    STAC_TRY(stac_h5_set_int(&w->h5, "/", "schema_version", STAC_SNN_SCHEMA_VERSION, err));
+    STAC_TRY(stac_h5_set_int(&w->h5, "/", "timesteps", w->timesteps, err));
+    return write_hparams(w, err);
+}
+
+/* ---- sites -------------------------------------------------------------------------------------------------------- */
+
+static int write_code(struct writer *w, const struct stac_site *site, const struct stac_code *code, struct stac_error *err) {
+    char path[96];
+    uint64_t *mask;
+    size_t n = (size_t)code->n_levels;
+    STAC_TRY(STAC_NEW(mask, n, "a code", err));
+    int status = STAC_OK;
+    for (size_t i = 0; i < n; i++) mask[i] = code->word[i].plus;
+    STAC_TRY_DONE(stac_h5_write(&w->h5, stac_site_path(site, "code/plus", path), STAC_H5_U64, n, 0, mask, false, err));
+    for (size_t i = 0; i < n; i++) mask[i] = code->word[i].minus;
+    STAC_TRY_DONE(stac_h5_write(&w->h5, stac_site_path(site, "code/minus", path), STAC_H5_U64, n, 0, mask, false, err));
+    STAC_TRY_DONE(stac_h5_write(&w->h5, stac_site_path(site, "code/threshold", path), STAC_H5_F32, n - 1, 0,
+                                code->levels.threshold, false, err));
+    STAC_TRY_DONE(stac_h5_write(&w->h5, stac_site_path(site, "code/mantissa", path), STAC_H5_I32, (size_t)code->base.n_classes,
+                                0, code->mantissa, false, err));
+    stac_site_path(site, "code", path);
+    STAC_TRY_DONE(stac_h5_set_real(&w->h5, path, "unit", (double)code->unit, err));
+    STAC_TRY_DONE(stac_h5_set_int(&w->h5, path, "n_classes", code->base.n_classes, err));
+    STAC_TRY_DONE(stac_h5_set_int(&w->h5, path, "shift", code->base.shift, err));
+done:
+    free(mask);
+    return status;
+}
+
+/* Code, histogram and expectation of a site: rank 0 has the plans and statistics of all of them. */
+static int write_site(struct writer *w, const struct stac_site *site, struct stac_error *err) {
+    int index = stac_site_index(&w->net->hp, site);
+    const struct stac_plan *plan = &w->plan[index];
+    const struct stac_histogram *h = &w->stats->histogram[index];
+    struct stac_code code = {0};
+    char path[96];
+    STAC_TRY(stac_plan_build(plan, w->timesteps, &w->stats->hp, site->kind, &code, err));
+    int status = write_code(w, site, &code, err);
+    stac_code_clean(&code);
+    STAC_TRY(status);
+    STAC_TRY(stac_h5_write(&w->h5, stac_site_path(site, "calibration/histogram", path), STAC_H5_U64, STAC_BINS, 0, h->count,
+                           true, err));
+    stac_site_path(site, "calibration", path);
+    STAC_TRY(stac_h5_set_int(&w->h5, path, "logarithmic", h->logarithmic, err));
+    STAC_TRY(stac_h5_set_real(&w->h5, path, "range", h->range, err));
+    STAC_TRY(stac_h5_set_real(&w->h5, path, "power", plan->power, err));
+    STAC_TRY(stac_h5_set_real(&w->h5, path, "lambda", plan->lambda, err));
+    STAC_TRY(stac_h5_set_real(&w->h5, path, "spikes", plan->expected.spikes, err));
+    return stac_h5_set_real(&w->h5, path, "distortion", plan->expected.distortion, err);
+}
+
+/* ---- products ----------------------------------------------------------------------------------------------------- */
+
+/* Rank that sends a layer to rank 0: of the groups that hold it, one takes every n_groups-th layer. */
+static int owner_of(const struct writer *w, int layer) {
+    int stage = 0;
+    while (layer >= w->stage_begin[stage + 1]) stage++;
+    return (layer % w->grid->n_groups) * w->grid->n_stages + stage;
+}
+
+/* A product, from its owner into the file. `l` is the owner's; on other ranks only its shape is used. */
+static int write_linear(struct writer *w, const struct stac_site *site, const struct stac_linear *l, int owner, int *trouble,
+                        struct stac_error *err) {
+    size_t n_in = (size_t)l->n_in, n_out = (size_t)l->n_out;
+    int rank = w->ranks->rank;
+    if (rank != 0 && rank != owner) return STAC_OK;
+    if (rank != 0) {
+        STAC_TRY(stac_send_bytes(w->ranks->comm, l->q, n_in * n_out, 0, err));
+        STAC_TRY(stac_send_bytes(w->ranks->comm, l->scale, n_out * sizeof(float), 0, err));
+        return stac_send_bytes(w->ranks->comm, l->bias, n_out * sizeof(float), 0, err);
+    }
+    struct stac_linear got = *l;
+    char path[96];
+    int status = STAC_OK, index = stac_site_index(&w->net->hp, site);
+    float *mean = NULL;
+    if (owner != 0) {
+        got.q = NULL, got.scale = got.bias = NULL;
+        STAC_TRY_DONE(STAC_NEW(got.q, n_in * n_out, "weights on their way to the file", err));
+        STAC_TRY_DONE(STAC_NEW(got.scale, n_out, "weights on their way to the file", err));
+        STAC_TRY_DONE(STAC_NEW(got.bias, n_out, "weights on their way to the file", err));
+        STAC_TRY_DONE(stac_receive_bytes(w->ranks->comm, got.q, n_in * n_out, owner, err));
+        STAC_TRY_DONE(stac_receive_bytes(w->ranks->comm, got.scale, n_out * sizeof(float), owner, err));
+        STAC_TRY_DONE(stac_receive_bytes(w->ranks->comm, got.bias, n_out * sizeof(float), owner, err));
+    }
+    if (*trouble != STAC_OK) goto done; /* the file is lost already, but the senders must be heard */
+    STAC_TRY_DONE(STAC_NEW(mean, n_in, "means", err));
+    stac_statistics_mean(w->stats, index, mean);
+    *trouble = stac_h5_write(&w->h5, stac_site_path(site, "weight", path), STAC_H5_I8, n_in, n_out, got.q, false, err);
+    if (*trouble == STAC_OK)
+        *trouble = stac_h5_write(&w->h5, stac_site_path(site, "scale", path), STAC_H5_F32, n_out, 0, got.scale, false, err);
+    if (*trouble == STAC_OK)
+        *trouble = stac_h5_write(&w->h5, stac_site_path(site, "bias", path), STAC_H5_F32, n_out, 0, got.bias, false, err);
+    if (*trouble == STAC_OK)
+        *trouble = stac_h5_write(&w->h5, stac_site_path(site, "mean", path), STAC_H5_F32, n_in, 0, mean, false, err);
+done:
+    if (owner != 0) stac_linear_clean(&got);
+    free(mean);
+    return status;
+}
+
+static int write_layer(struct writer *w, int layer, int *trouble, struct stac_error *err) {
+    /* ranks that do not hold the layer know its shape from an empty network of the same kind */
+    struct stac_network shape;
+    struct stac_part part = {layer, layer + 1, false, false};
+    bool here = layer >= w->net->first && layer < w->net->last;
+    STAC_TRY(stac_network_init(&shape, &w->net->hp, part, err));
+    const struct stac_block *b = here ? &w->net->block[layer - w->net->first] : &shape.block[0];
+    const struct stac_linear *fed[STAC_SITE_HEAD_IN] = {&b->qkv, NULL, NULL, &b->o, &b->up, &b->down};
+    int status = STAC_OK, kv = stac_kv_width(&w->net->hp);
+    char path[96];
+    for (int k = 0; k < STAC_SITE_HEAD_IN; k++) {
+        if (fed[k]) STAC_TRY_DONE(write_linear(w, &b->site[k], fed[k], owner_of(w, layer), trouble, err));
+        if (w->ranks->rank == 0 && *trouble == STAC_OK) *trouble = write_site(w, &b->site[k], err);
+    }
+    if (w->ranks->rank == 0 && *trouble == STAC_OK) {
+        float *v_scale;
+        STAC_TRY_DONE(STAC_NEW(v_scale, kv, "scales of v", err));
+        for (int i = 0; i < kv; i++) v_scale[i] = stac_value_scale(w->stats, layer, i);
+        *trouble =
+            stac_h5_write(&w->h5, stac_layer_path(layer, "v_scale", path), STAC_H5_F32, (size_t)kv, 0, v_scale, false, err);
+        free(v_scale);
+    }
+done:
+    stac_network_clean(&shape);
+    return status;
+}
+
+static int write_embedding(struct writer *w, struct stac_error *err) {
+    const struct stac_hparams *hp = &w->net->hp;
+    size_t d = (size_t)hp->n_embd;
+    STAC_TRY(stac_h5_write(&w->h5, "/embedding/token", STAC_H5_F32, (size_t)hp->n_vocab, d, w->net->token_embd, false, err));
+    if (!w->net->position_embd) return STAC_OK;
+    return stac_h5_write(&w->h5, "/embedding/position", STAC_H5_F32, (size_t)hp->n_ctx, d, w->net->position_embd, false, err);
+}
+
+/* Everything in the order of the network. `trouble` keeps a failure of the file on rank 0, so that the exchange of
+ * layers goes on and no rank waits; a failure of the exchange itself is returned. */
+static int write_all(struct writer *w, int *trouble, struct stac_error *err) {
+    bool root = w->ranks->rank == 0;
+    if (root && *trouble == STAC_OK) *trouble = write_embedding(w, err);
+    for (int l = 0; l < w->net->hp.n_layer; l++) STAC_TRY(write_layer(w, l, trouble, err));
+    STAC_TRY(write_linear(w, &w->net->head_in, &w->net->head, w->grid->n_stages - 1, trouble, err));
+    if (root && *trouble == STAC_OK) *trouble = write_site(w, &w->net->head_in, err);
+    return STAC_OK;
+}
+
+int stac_snn_write(const char *path, const struct stac_ranks *ranks, const struct stac_grid *grid, const int *stage_begin,
+                   const struct stac_network *net, const struct stac_statistics *stats, const struct stac_plan *plan,
+                   int timesteps, const struct stac_origin *origin, struct stac_error *err) {
+    struct writer w = {ranks, grid, stage_begin, net, stats, plan, timesteps, {.file = -1}};
+    int trouble = STAC_OK;
+    if (ranks->rank == 0) {
+        trouble = stac_h5_create(path, &w.h5, err);
+        if (trouble == STAC_OK) trouble = write_root(&w, origin, err);
+    }
+    int status = write_all(&w, &trouble, err);
+    if (ranks->rank == 0) {
+        if (status == STAC_OK) status = trouble;
+        if (status == STAC_OK) status = stac_h5_commit(&w.h5, err);
+        stac_h5_discard(&w.h5);
+    }
+    return stac_agree(ranks, ranks->comm, status, err);
+}
