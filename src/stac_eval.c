@@ -156,6 +156,8 @@ static int run_checks(struct program *p, struct stac_error *err) {
     if (job->test_all || job->test_multi_turn) STAC_TRY(stac_check_multi_turn(s, r->transcript, &r->check[r->n_checks++], err));
     if (job->test_all || job->test_position_boundaries) STAC_TRY(stac_check_positions(s, &r->check[r->n_checks++], err));
     if (job->test_all || job->test_attention_mask) STAC_TRY(stac_check_mask(s, &r->check[r->n_checks++], err));
+    if (job->test_temporal || (job->test_all && s->side[STAC_SNN]))
+        STAC_TRY(stac_check_temporal(s, &r->check[r->n_checks++], err));
     return STAC_OK;
 }
 

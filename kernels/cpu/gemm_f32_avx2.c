@@ -6,7 +6,7 @@
 
 #include "kernels/operators.h"
 
-enum { MR = 6, NR = 16, KC = 256, WIDE = 64 };
+enum { MR = 6, NR = 16, KC = 256, WIDE = 64, AHEAD = 8 };
 
 /* c[rows][16] (+)= a[rows][k] b[k][16]; `first` starts the chains at zero. ROWS is a constant after inlining. */
 static inline __attribute__((always_inline)) void tile(const int rows, int k, const float *a, int lda, const float *b, int ldb,
@@ -42,8 +42,9 @@ static void tile_rows(int rows, int k, const float *a, int lda, const float *b, 
  * so all panels are packed while a row is at hand. */
 static void pack(int cols, int kc, const float *w, int ldw, float *packed) {
     for (int l = 0; l < kc; l++) {
-        const float *row = w + (size_t)l * ldw;
+        const float *row = w + (size_t)l * ldw, *ahead = row + (size_t)AHEAD * ldw;
         for (int p = 0; p < cols; p += NR) {
+            if (l + AHEAD < kc) _mm_prefetch((const char *)(ahead + p), _MM_HINT_T0);
             float *out = packed + (size_t)p * KC + l * NR;
             int n = cols - p < NR ? cols - p : NR;
             if (n < NR) memset(out, 0, NR * sizeof *out);

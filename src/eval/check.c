@@ -216,6 +216,47 @@ int stac_check_mask(struct stac_subject *s, struct stac_check *out, struct stac_
     return STAC_OK;
 }
 
+/* ---- temporal mode ------------------------------------------------------------------------------------------------ */
+
+enum { STEPPED = 24 };
+
+int stac_check_temporal(struct stac_subject *s, struct stac_check *out, struct stac_error *err) {
+    struct finding f = {0};
+    struct stac_stand stand;
+    int32_t token[STEPPED], position[STEPPED], slot[STEPPED] = {0};
+    int n = s->hp.n_ctx < STEPPED ? s->hp.n_ctx : STEPPED, n_sites = stac_site_count(&s->hp), status = STAC_OK;
+    size_t all = (size_t)n * (size_t)s->hp.n_vocab;
+    float *logits[2] = {NULL, NULL};
+    struct stac_counts *counts[2] = {NULL, NULL};
+    *out = (struct stac_check){.name = "temporal"};
+    if (!s->side[STAC_SNN]) return stac_fail(err, STAC_ERR_USAGE, "--test_temporal needs the SNN: use --mode snn or both");
+    for (int i = 0; i < n; i++) token[i] = some_token(s, i), position[i] = i;
+    STAC_TRY(stac_stand_init(&stand, s, STAC_SNN, 1, n, n, err));
+    for (int m = 0; m < 2 && status == STAC_OK; m++) {
+        status = STAC_NEW(logits[m], all, "logits", err);
+        if (status == STAC_OK) status = STAC_NEW(counts[m], n_sites, "counts", err);
+    }
+    STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, status, err));
+    for (int m = 0; m < 2; m++) {
+        struct stac_batch batch = {n, token, position, slot};
+        if (s->grid.stage >= 0) stac_run_clear_counts(&stand.run[0]);
+        stand.run[0].mode = m ? STAC_MODE_TEMPORAL : STAC_MODE_COUNT;
+        STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, read_batch(&stand, &batch, true, logits[m], err), err));
+        STAC_TRY_DONE(stac_stand_counts(&stand, 0, counts[m], err));
+    }
+    if (s->grid.stage >= 0 && stac_pipeline_is_last(&stand.pipeline)) compare(&f, logits[0], logits[1], all);
+    f.other = memcmp(counts[0], counts[1], (size_t)n_sites * sizeof *counts[0]) != 0;
+    STAC_TRY_DONE(share(s, &f, err));
+    conclude(out, &f, "time steps one by one and all at once");
+done:
+    for (int m = 0; m < 2; m++) {
+        free(logits[m]);
+        free(counts[m]);
+    }
+    stac_stand_clean(&stand);
+    return status;
+}
+
 /* ---- several turns ------------------------------------------------------------------------------------------------ */
 
 enum { TURNS = 3, ANSWER = 24 };

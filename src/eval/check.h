@@ -31,4 +31,8 @@ int stac_check_positions(struct stac_subject *s, struct stac_check *out, struct 
  * and later tokens do not change the logits of earlier ones, bit for bit. */
 int stac_check_mask(struct stac_subject *s, struct stac_check *out, struct stac_error *err);
 
+/* The SNN played over T time steps, event by event, gives the logits and the spike counts of the collapsed computation, bit
+ * for bit. STAC_ERR_USAGE without an SNN side. */
+int stac_check_temporal(struct stac_subject *s, struct stac_check *out, struct stac_error *err);
+
 #endif

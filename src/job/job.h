@@ -31,7 +31,7 @@ struct stac_job {
     double rank_memory;
 
     char *dir; /* stac-eval, stac-chat: what to look at */
-    bool test_all, test_perplexity, test_fidelity, test_multi_turn, test_position_boundaries, test_attention_mask;
+    bool test_all, test_perplexity, test_fidelity, test_multi_turn, test_position_boundaries, test_attention_mask, test_temporal;
     char *text, *ids, *logits_out, *tokenize, *json;
     int64_t context, stride, limit_tokens, execution;
     double fidelity_ratio_max, fidelity_top1_min;

@@ -69,6 +69,8 @@ static const struct stac_key keys[] = {
      "Positions up to the model's last one count, and the one after it is refused."},
     {"test_attention_mask", E, STAC_KEY_BOOL, AT(test_attention_mask), "false", 0, 0, NULL, "", NULL, test_group,
      "Masked tokens and other sequences of a batch leave no trace in the logits."},
+    {"test_temporal", E, STAC_KEY_BOOL, AT(test_temporal), "false", 0, 0, NULL, "", NULL, test_group,
+     "T time steps, event by event, give the logits and spike counts of the collapsed computation."},
     {"test_energy", E, STAC_KEY_BOOL, 0, "false", 0, 0, NULL, "", "the energy accounts", test_group,
      "Energy by three accounts."},
     {"test_tsp_state", E, STAC_KEY_BOOL, 0, "false", 0, 0, NULL, "", "the temporal spike processor", test_group,
