@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "dist/start.h"
 #include "eval/result.h"
+#include "report/page.h"
 
 struct program {
     struct stac_start start;
@@ -189,9 +190,10 @@ static void print_result(const struct stac_result *r) {
                r->check[i].text);
     printf("%-28s %s, %.0f MiB at most on rank 0\n", "time, memory", stac_clock_duration(r->seconds, took, sizeof took),
            (double)r->peak_memory / 1048576);
+    if (r->subject->folder) printf("%-28s %s/report.html, %s/metrics.h5\n", "written", r->subject->folder, r->subject->folder);
 }
 
-/* Files of the result: metrics.h5 in the folder, and the JSON file that was asked for. */
+/* Files of the result: metrics.h5 and report.html in the folder, and the JSON file that was asked for. */
 static int write_result(struct program *p, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
     if (p->start.ranks.rank != 0) return STAC_OK;
@@ -201,6 +203,7 @@ static int write_result(struct program *p, struct stac_error *err) {
         int status = stac_result_h5(&p->result, path, err);
         free(path);
         STAC_TRY(status);
+        STAC_TRY(stac_page_write(&p->result, p->subject.folder, err));
     }
     return job->json[0] ? stac_result_json(&p->result, job->json, err) : STAC_OK;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "eval/conversation.h"
 #include "net/batch.h"
 #include "net/logits.h"
 
@@ -263,68 +264,34 @@ enum { TURNS = 3, ANSWER = 24 };
 static const char *const questions[TURNS] = {"My name is Ada and I keep bees.", "How many legs does a bee have?",
                                              "What is my name?"};
 
-/* A conversation as it grows: tokens read so far, and what the model predicted after each turn. */
+/* What the model predicted after each turn, and when. */
 struct talk {
-    struct stac_tokens tokens;
+    struct stac_conversation conversation;
     size_t read[TURNS];   /* tokens when the turn's logits were taken */
     float *logits[TURNS]; /* last stage */
     struct stac_strbuf text;
 };
 
 static void talk_clean(struct talk *k) {
-    stac_tokens_clean(&k->tokens);
+    stac_conversation_clean(&k->conversation);
     stac_strbuf_clean(&k->text);
     for (int i = 0; i < TURNS; i++) free(k->logits[i]);
 }
 
-/* Answer greedily: at most ANSWER tokens, up to the end of the turn, which is appended but not read yet. */
-static int answer(struct stac_subject *s, struct stac_sequence *q, struct talk *k, enum stac_chat_format format, char **text,
-                  struct stac_error *err) {
-    static const struct stac_sampling greedy = {.temperature = 0};
-    struct stac_strbuf said = {0};
-    size_t from = k->tokens.n;
-    int32_t end = stac_chat_end(s->tokenizer, format);
-    int status = STAC_OK;
-    for (int i = 0; i < ANSWER; i++) {
-        int32_t token = 0;
-        STAC_TRY_DONE(stac_sequence_next(q, &greedy, &token, err));
-        if (token == end) break;
-        STAC_TRY_DONE(stac_tokens_add(&k->tokens, token, err));
-        STAC_TRY_DONE(stac_sequence_read(q, &token, 1, NULL, err));
-    }
-    STAC_TRY_DONE(stac_tokenizer_decode(s->tokenizer, k->tokens.id + from, k->tokens.n - from, true, &said, err));
-    if (!(*text = stac_strdup(stac_strbuf_text(&said), err))) status = err->status;
-    if (status == STAC_OK) status = stac_chat_close(s->tokenizer, format, &k->tokens, err);
-done:
-    stac_strbuf_clean(&said);
-    return status;
-}
-
 static int converse(struct stac_subject *s, struct stac_stand *t, struct talk *k, struct stac_error *err) {
-    struct stac_message message[2 * TURNS];
-    struct stac_sequence q = {0};
-    char *said[TURNS] = {NULL};
-    enum stac_chat_format format = (enum stac_chat_format)s->job->chat_template;
+    static const struct stac_sampling greedy = {.temperature = 0};
+    struct stac_conversation *c = &k->conversation;
     size_t vocab = (size_t)s->hp.n_vocab;
-    int status = STAC_OK;
-    if (format == STAC_CHAT_AUTO) STAC_TRY(stac_chat_format_of(s->tokenizer, &format, err));
-    STAC_TRY_DONE(stac_sequence_init(&q, &t->pipeline, 0, (uint64_t)s->job->seed, err));
+    STAC_TRY(stac_conversation_init(c, t, 0, (uint64_t)s->job->seed, err));
     for (int turn = 0; turn < TURNS; turn++) {
-        size_t from = (size_t)q.position, first = 2 * (size_t)turn; /* the closing of the last answer is still to be read */
-        message[first] = (struct stac_message){"user", questions[turn]};
-        STAC_TRY_DONE(stac_chat_encode(s->tokenizer, format, message, first + 1, first, true, &k->tokens, err));
-        STAC_TRY_DONE(stac_sequence_read(&q, k->tokens.id + from, (int)(k->tokens.n - from), NULL, err));
-        k->read[turn] = k->tokens.n;
-        STAC_TRY_DONE(STAC_NEW(k->logits[turn], vocab, "logits", err));
-        memcpy(k->logits[turn], q.logits, vocab * sizeof(float));
-        STAC_TRY_DONE(answer(s, &q, k, format, &said[turn], err));
-        message[2 * turn + 1] = (struct stac_message){"assistant", said[turn]};
-        STAC_TRY_DONE(stac_strbuf_printf(&k->text, err, "user: %s\nassistant: %s\n", questions[turn], said[turn]));
+        STAC_TRY(stac_conversation_ask(c, questions[turn], err));
+        k->read[turn] = c->tokens.n;
+        STAC_TRY(STAC_NEW(k->logits[turn], vocab, "logits", err));
+        memcpy(k->logits[turn], c->sequence.logits, vocab * sizeof(float));
+        STAC_TRY(stac_conversation_answer(c, &greedy, ANSWER, NULL, NULL, err));
+        STAC_TRY(stac_strbuf_printf(&k->text, err, "user: %s\nassistant: %s\n", questions[turn], stac_conversation_last(c)));
     }
-done:
-    for (int i = 0; i < TURNS; i++) free(said[i]);
-    stac_sequence_clean(&q);
-    return status;
+    return STAC_OK;
 }
 
 /* The same tokens from an empty cache, all at once. */
@@ -335,7 +302,7 @@ static int read_again(struct stac_subject *s, struct stac_stand *t, const struct
     STAC_TRY_DONE(stac_sequence_init(&q, &t->pipeline, 1, 0, err));
     for (int turn = 0; turn < TURNS; turn++) {
         stac_sequence_reset(&q);
-        STAC_TRY_DONE(stac_sequence_read(&q, k->tokens.id, (int)k->read[turn], NULL, err));
+        STAC_TRY_DONE(stac_sequence_read(&q, k->conversation.tokens.id, (int)k->read[turn], NULL, err));
         if (stac_pipeline_is_last(&t->pipeline)) compare(f, k->logits[turn], q.logits, (size_t)s->hp.n_vocab);
     }
 done:
