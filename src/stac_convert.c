@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "convert/convert.h"
 #include "dist/start.h"
+#include "eval/verify.h"
 #include "model/hub.h"
 #include "store/output.h"
 
@@ -85,7 +86,22 @@ static int commit(struct program *p, struct stac_error *err) {
     return stac_agree(&p->start.ranks, p->start.ranks.comm, status, err);
 }
 
-static int run(struct program *p, struct stac_error *err) {
+/* --verify: 0, or 1 when a check failed. */
+static int verify(struct program *p, int *code, struct stac_error *err) {
+    struct stac_conversion *c = &p->conversion;
+    struct stac_check check[STAC_VERIFY_CHECKS];
+    size_t windows = c->n_windows < 2 ? 1 : 2, context = (size_t)c->length;
+    STAC_TRY(stac_verify(&p->start.job, &p->start.ranks, &p->start.log, c->tokens, windows * context, context, check, err));
+    for (int i = 0; i < STAC_VERIFY_CHECKS; i++) {
+        if (p->start.ranks.rank == 0)
+            printf("%s  %-20s %.6g  (%s)\n", check[i].passed ? "passed" : "FAILED", check[i].name, check[i].figure,
+                   check[i].text);
+        if (!check[i].passed) *code = 1;
+    }
+    return STAC_OK;
+}
+
+static int run(struct program *p, int *code, struct stac_error *err) {
     struct stac_start *s = &p->start;
     char took[32];
     double began = stac_clock_now();
@@ -98,22 +114,23 @@ static int run(struct program *p, struct stac_error *err) {
     STAC_TRY(write_all(p, err));
     stac_log_info(&s->log, "written to %s in %s, %.0f MiB at most on rank 0", s->job.output_dir,
                   stac_clock_duration(stac_clock_now() - began, took, sizeof took), (double)stac_peak_memory() / 1048576);
-    return commit(p, err);
+    STAC_TRY(commit(p, err));
+    return s->job.verify ? verify(p, code, err) : STAC_OK;
 }
 
 int main(int argc, char **argv) {
     static struct program p;
     struct stac_error err = {0};
-    int status = stac_start(&p.start, STAC_CONVERT, argc, argv, stac_build_info(), &err);
+    int code = 0, status = stac_start(&p.start, STAC_CONVERT, argc, argv, stac_build_info(), &err);
     if (status == STAC_OK && p.start.answered)
         fputs(stac_strbuf_text(&p.start.answer), stdout);
     else if (status == STAC_OK)
-        run(&p, &err);
+        run(&p, &code, &err);
     stac_conversion_clean(&p.conversion);
     stac_output_discard(&p.output);
     stac_origin_clean(&p.origin);
     stac_tokenizer_close(p.tokenizer);
     stac_model_close(p.model);
     free(p.model_path);
-    return stac_finish(&p.start, 0, &err);
+    return stac_finish(&p.start, code, &err);
 }

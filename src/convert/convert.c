@@ -22,7 +22,7 @@ static int smaller(int64_t a, int64_t b) {
 /* ---- calibration windows ------------------------------------------------------------------------------------------ */
 
 /* The windows of a text file: read by rank 0, given to all. */
-static int windows_of_text(struct stac_conversion *c, int32_t *tokens, struct stac_error *err) {
+static int windows_of_text(struct stac_conversion *c, struct stac_error *err) {
     size_t n = (size_t)c->n_windows * (size_t)c->length;
     struct stac_corpus corpus = {0};
     int status = STAC_OK;
@@ -32,23 +32,23 @@ static int windows_of_text(struct stac_conversion *c, int32_t *tokens, struct st
             status = stac_fail(err, STAC_ERR_INPUT,
                                "%s has %zu tokens; %d windows of %d need %zu: give a longer text or set num_samples",
                                c->job->calibration_text, corpus.tokens.n, c->n_windows, c->length, n);
-        if (status == STAC_OK) memcpy(tokens, corpus.tokens.id, n * sizeof *tokens);
+        if (status == STAC_OK) memcpy(c->tokens, corpus.tokens.id, n * sizeof *c->tokens);
         snprintf(c->calibration, sizeof c->calibration, "text with SHA-256 %s", corpus.sha256);
         stac_corpus_clean(&corpus);
     }
     STAC_TRY(agree(c, status, err));
     STAC_TRY(stac_broadcast(c->ranks->comm, c->calibration, sizeof c->calibration, 0, err));
-    return stac_broadcast(c->ranks->comm, tokens, n * sizeof *tokens, 0, err);
+    return stac_broadcast(c->ranks->comm, c->tokens, n * sizeof *c->tokens, 0, err);
 }
 
-static int calibration_windows(struct stac_conversion *c, int32_t *tokens, struct stac_error *err) {
+static int calibration_windows(struct stac_conversion *c, struct stac_error *err) {
     const struct stac_hparams *hp = stac_model_hparams(c->model);
-    if (c->job->calibration_text[0]) return windows_of_text(c, tokens, err);
+    if (c->job->calibration_text[0]) return windows_of_text(c, err);
     int32_t first = hp->n_eos > 0 ? hp->eos[0] : hp->bos >= 0 ? hp->bos : 0; /* what ends a text begins the next */
     snprintf(c->calibration, sizeof c->calibration, "texts written by the model after token %d, seed %lld", first,
              (long long)c->job->seed);
     return stac_sample_windows(c->ranks, &c->grid, c->log, c->grid.stage >= 0 ? &c->net : NULL, hp->n_vocab, first,
-                               (uint64_t)c->job->seed, c->n_windows, c->length, tokens, err);
+                               (uint64_t)c->job->seed, c->n_windows, c->length, c->tokens, err);
 }
 
 /* ---- rewriting ---------------------------------------------------------------------------------------------------- */
@@ -125,14 +125,14 @@ done:
     return status;
 }
 
-static int learn_and_plan(struct stac_conversion *c, const int32_t *tokens, struct stac_error *err) {
+static int learn_and_plan(struct stac_conversion *c, struct stac_error *err) {
     const struct stac_hparams *hp = stac_model_hparams(c->model);
     struct stac_calibration cal = {.ranks = c->ranks,
                                    .grid = &c->grid,
                                    .log = c->log,
                                    .hp = hp,
                                    .net = &c->net,
-                                   .tokens = tokens,
+                                   .tokens = c->tokens,
                                    .n_windows = c->n_windows,
                                    .length = c->length};
     int status = STAC_OK;
@@ -156,7 +156,6 @@ done:
 
 int stac_convert(struct stac_conversion *c, struct stac_error *err) {
     const struct stac_hparams *hp = stac_model_hparams(c->model);
-    int32_t *tokens = NULL;
     int status = STAC_OK;
     c->n_windows =
         c->job->mode == STAC_JOB_SIMPLIFIED ? smaller(c->job->num_samples, SIMPLIFIED_WINDOWS) : (int)c->job->num_samples;
@@ -169,16 +168,16 @@ int stac_convert(struct stac_conversion *c, struct stac_error *err) {
     else
         status = stac_network_init(&c->net, hp, c->part, err);
     STAC_TRY_DONE(agree(c, status, err));
-    STAC_TRY_DONE(STAC_NEW(tokens, (size_t)c->n_windows * c->length, "calibration windows", err));
-    STAC_TRY_DONE(calibration_windows(c, tokens, err));
+    status = STAC_NEW(c->tokens, (size_t)c->n_windows * c->length, "calibration windows", err);
+    STAC_TRY_DONE(agree(c, status, err));
+    STAC_TRY_DONE(calibration_windows(c, err));
     STAC_TRY_DONE(rewrite(c, err));
-    STAC_TRY_DONE(learn_and_plan(c, tokens, err));
+    STAC_TRY_DONE(learn_and_plan(c, err));
     if (c->grid.stage >= 0)
         status = stac_quantise_network(&c->net, &c->stats, c->plan, (int)c->job->timesteps, (int)c->job->quantize_bits, err);
     STAC_TRY_DONE(agree(c, status, err));
     stac_log_info(c->log, "  planned: %.3f additions per multiply-accumulate", c->expected_ac_per_mac);
 done:
-    free(tokens);
     if (status != STAC_OK) stac_conversion_clean(c);
     return status;
 }
@@ -189,6 +188,8 @@ void stac_conversion_clean(struct stac_conversion *c) {
     stac_grid_clean(&c->grid);
     free(c->plan);
     free(c->stage_begin);
+    free(c->tokens);
     c->plan = NULL;
     c->stage_begin = NULL;
+    c->tokens = NULL;
 }

@@ -36,7 +36,8 @@ struct stac_conversion {
     double sensitivity[STAC_SITE_KINDS];
     double expected_ac_per_mac;
     int n_windows, length;
-    char calibration[160]; /* what was read */
+    int32_t *tokens;       /* [n_windows][length] what was read, on every rank */
+    char calibration[160]; /* where it comes from */
 };
 
 /* Convert. Collective over all ranks; every rank returns the same status. Release with stac_conversion_clean. */

@@ -90,6 +90,10 @@ int stac_job_set(struct stac_job *job, const char *name, const char *value, cons
     return set_value(job, key, value, where, err);
 }
 
+int stac_job_set_folder(struct stac_job *job, const char *folder, struct stac_error *err) {
+    return set_text(&job->dir, folder, err);
+}
+
 int stac_job_init(struct stac_job *job, enum stac_program program, struct stac_error *err) {
     size_t n;
     const struct stac_key *key = stac_keys(&n);
@@ -98,7 +102,7 @@ int stac_job_init(struct stac_job *job, enum stac_program program, struct stac_e
         if (key[i].planned || (!(key[i].programs & program) && key[i].type != STAC_KEY_TEXT)) continue;
         STAC_TRY(set_value(job, &key[i], key[i].fallback, "default", err));
     }
-    return set_text(&job->dir, "", err);
+    return stac_job_set_folder(job, program == STAC_CONVERT ? "" : "out/snn", err);
 }
 
 void stac_job_clean(struct stac_job *job) {
@@ -178,7 +182,7 @@ int stac_job_command_line(struct stac_job *job, int argc, char *const *argv, con
         if (job->program == STAC_CONVERT || has_dir)
             return stac_fail(err, STAC_ERR_USAGE, "unexpected argument \"%.60s\"; flags begin with --, job files end in .yaml",
                              argv[i]);
-        STAC_TRY(set_text(&job->dir, argv[i], err));
+        STAC_TRY(stac_job_set_folder(job, argv[i], err));
         has_dir = true;
     }
     return STAC_OK;

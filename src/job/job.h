@@ -31,7 +31,8 @@ struct stac_job {
     double rank_memory;
 
     char *dir; /* stac-eval, stac-chat: what to look at */
-    bool test_all, test_perplexity, test_fidelity, test_multi_turn, test_position_boundaries, test_attention_mask, test_temporal;
+    bool test_all, test_perplexity, test_fidelity, test_multi_turn, test_position_boundaries, test_attention_mask,
+        test_temporal;
     char *text, *ids, *logits_out, *tokenize, *json;
     int64_t context, stride, limit_tokens, execution;
     double fidelity_ratio_max, fidelity_top1_min;
@@ -58,6 +59,9 @@ int stac_job_command_line(struct stac_job *job, int argc, char *const *argv, con
 
 /* Set one key from a text; `where` goes before an error ("job.yaml:3:1", "--timesteps"). */
 int stac_job_set(struct stac_job *job, const char *key, const char *value, const char *where, struct stac_error *err);
+
+/* Set the folder that stac-eval and stac-chat look at (the argument without a flag). */
+int stac_job_set_folder(struct stac_job *job, const char *folder, struct stac_error *err);
 
 /* Apply the text of a YAML job file called `name`. */
 int stac_job_yaml(struct stac_job *job, const char *name, const char *text, size_t size, struct stac_error *err);

@@ -45,12 +45,12 @@ int stac_gguf_strings(const struct stac_gguf *g, const char *key, struct stac_gg
 int stac_gguf_ints(const struct stac_gguf *g, const char *key, int32_t **out, size_t *n, struct stac_error *err);
 
 enum stac_gguf_type { /* ggml's numbers of the formats that can be read */
-    STAC_GGUF_F32 = 0,
-    STAC_GGUF_F16 = 1,
-    STAC_GGUF_Q4_0 = 2,
-    STAC_GGUF_Q4_1 = 3,
-    STAC_GGUF_Q8_0 = 8,
-    STAC_GGUF_BF16 = 30,
+                      STAC_GGUF_F32 = 0,
+                      STAC_GGUF_F16 = 1,
+                      STAC_GGUF_Q4_0 = 2,
+                      STAC_GGUF_Q4_1 = 3,
+                      STAC_GGUF_Q8_0 = 8,
+                      STAC_GGUF_BF16 = 30,
 };
 
 struct stac_gguf_tensor {

