@@ -21,7 +21,7 @@ done
 install_packages $packages
 mkdir -p out build
 say "building"
-build build/release
+build build/release -DBUILD_TESTING=OFF
 PATH=$PWD/build/release:$PATH
 
 if [ -n "$tiny" ]; then

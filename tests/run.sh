@@ -17,9 +17,9 @@ else
     echo "the SmolLM2 model could not be fetched: its tests are skipped"
 fi
 say "building: release, warnings are errors"
-build build/release -DSTAC_WERROR=ON
+build build/release -DSTAC_WERROR=ON -DBUILD_TESTING=ON
 say "building: sanitizers"
-build build/sanitized -DSTAC_WERROR=ON -DSTAC_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo
+build build/sanitized -DSTAC_WERROR=ON -DBUILD_TESTING=ON -DSTAC_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo
 failed=0
 say "testing: release"
 ctest --test-dir build/release --output-on-failure "$@" || failed=1

@@ -1,10 +1,12 @@
 #include "job/job.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utf8proc.h>
 
 #include "base/memory.h"
 #include "job/keys.h"
@@ -23,12 +25,21 @@ static int set_text(char **to, const char *value, struct stac_error *err) {
     return STAC_OK;
 }
 
+/* Jobs are recorded as YAML and JSON, which are UTF-8. */
+static bool is_utf8(const char *text) {
+    utf8proc_int32_t c;
+    for (utf8proc_ssize_t n; *text; text += n)
+        if ((n = utf8proc_iterate((const utf8proc_uint8_t *)text, -1, &c)) < 1) return false;
+    return true;
+}
+
 static int set_number(const struct stac_key *key, const char *value, const char *where, double *out, struct stac_error *err) {
     char *end;
     errno = 0;
     double x = strtod(value, &end);
     bool whole = key->type == STAC_KEY_INT;
-    if (*value == 0 || *end || errno || !isfinite(x) || (whole && x != floor(x)) || strpbrk(value, "xXpP \t"))
+    if (*value == 0 || *end || errno || !isfinite(x) || (whole && x != floor(x)) || isspace((unsigned char)*value) ||
+        strpbrk(value, "xXpP"))
         return stac_fail(err, STAC_ERR_USAGE, "%s: %s must be a %s, not \"%.60s\"", where, key->name,
                          whole ? "whole number" : "number", value);
     if (x < key->low || x > key->high)
@@ -55,7 +66,9 @@ static int set_value(struct stac_job *job, const struct stac_key *key, const cha
                      struct stac_error *err) {
     double x;
     switch (key->type) {
-    case STAC_KEY_TEXT: return set_text(field(job, key), value, err);
+    case STAC_KEY_TEXT:
+        if (!is_utf8(value)) return stac_fail(err, STAC_ERR_USAGE, "%s: %s is not a text in UTF-8", where, key->name);
+        return set_text(field(job, key), value, err);
     case STAC_KEY_INT:
         STAC_TRY(set_number(key, value, where, &x, err));
         *(int64_t *)field(job, key) = (int64_t)x;
@@ -132,6 +145,15 @@ static int take_set(struct stac_job *job, const char *pair, struct stac_error *e
     return stac_job_set(job, name, equals + 1, "--set", err);
 }
 
+/* Whether the argument is a flag whose value is the next one. */
+static bool takes_next(enum stac_program program, const char *argument) {
+    const char *nearest;
+    if (strncmp(argument, "--", 2) != 0) return false;
+    if (strcmp(argument, "--set") == 0) return true;
+    const struct stac_key *key = stac_key_find(program, argument + 2, &nearest);
+    return key && key->type != STAC_KEY_BOOL;
+}
+
 /* One flag at argv[*i]; *i moves past its value. */
 static int take_flag(struct stac_job *job, int argc, char *const *argv, int *i, struct stac_error *err) {
     const char *flag = argv[*i] + 2, *equals = strchr(flag, '='), *nearest, *value = equals ? equals + 1 : NULL;
@@ -168,8 +190,10 @@ int stac_job_command_line(struct stac_job *job, int argc, char *const *argv, con
         for (size_t k = 0; k < sizeof asks / sizeof *asks; k++)
             if (strcmp(argv[i], asks[k].flag) == 0) *request = asks[k].request;
     if (*request != STAC_JOB_RUN) return STAC_OK;
-    for (int i = 1; i < argc; i++) /* the file comes first, wherever it stands on the line */
+    for (int i = 1; i < argc; i++) { /* the file comes first, wherever it stands on the line */
         if (strncmp(argv[i], "--", 2) != 0 && is_yaml(argv[i]) && !*yaml_path) *yaml_path = argv[i];
+        if (takes_next(job->program, argv[i])) i++;
+    }
     if (!yaml && *yaml_path) return STAC_OK;
     if (yaml) STAC_TRY(stac_job_yaml(job, *yaml_path, yaml, yaml_size, err));
     bool has_dir = false;

@@ -1,7 +1,8 @@
 /* Help, reference file and the record of a job: all written from the table of keys. */
-#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <utf8proc.h>
 
 #include "job/keys.h"
 
@@ -88,18 +89,36 @@ int stac_job_help(enum stac_program program, struct stac_strbuf *out, struct sta
     return stac_strbuf_puts(out, ending, err);
 }
 
-/* A text as a YAML scalar that reads back as itself. */
+/* Characters that YAML allows in a quoted text and does not fold: no controls, line separators, byte order mark. */
+static bool is_printable(utf8proc_int32_t c) {
+    return (c >= 0x20 && c < 0x7f) || (c >= 0xa0 && c != 0x2028 && c != 0x2029 && c != 0xfeff && c != 0xfffe && c != 0xffff);
+}
+
+/* A text, which is UTF-8, as a YAML scalar that reads back as itself. */
 static int quote(const char *text, struct stac_strbuf *out, struct stac_error *err) {
+    utf8proc_int32_t c;
     STAC_TRY(stac_strbuf_puts(out, "\"", err));
-    for (const char *c = text; *c; c++) {
-        if (*c == '"' || *c == '\\')
-            STAC_TRY(stac_strbuf_printf(out, err, "\\%c", *c));
-        else if (iscntrl((unsigned char)*c))
-            STAC_TRY(stac_strbuf_printf(out, err, "\\x%02x", (unsigned char)*c));
+    for (utf8proc_ssize_t n; *text; text += n) {
+        if ((n = utf8proc_iterate((const utf8proc_uint8_t *)text, -1, &c)) < 1)
+            return stac_fail(err, STAC_ERR_INTERNAL, "a text of the job is not UTF-8");
+        if (c == '"' || c == '\\')
+            STAC_TRY(stac_strbuf_printf(out, err, "\\%c", (char)c));
+        else if (is_printable(c))
+            STAC_TRY(stac_strbuf_add(out, text, (size_t)n, err));
         else
-            STAC_TRY(stac_strbuf_add(out, c, 1, err));
+            STAC_TRY(stac_strbuf_printf(out, err, "\\u%04x", (unsigned)c));
     }
     return stac_strbuf_puts(out, "\"", err);
+}
+
+/* The shortest decimal that reads back as the same number. */
+static int real(double x, struct stac_strbuf *out, struct stac_error *err) {
+    char text[32];
+    for (int digits = 12; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, x);
+        if (strtod(text, NULL) == x) break;
+    }
+    return stac_strbuf_puts(out, text, err);
 }
 
 static int value_as_yaml(const struct stac_key *key, const char *value, struct stac_strbuf *out, struct stac_error *err) {
@@ -155,7 +174,7 @@ int stac_job_print(const struct stac_job *job, struct stac_strbuf *out, struct s
         switch (key[i].type) {
         case STAC_KEY_TEXT: STAC_TRY(quote(*(char *const *)(const void *)at, out, err)); break;
         case STAC_KEY_INT: STAC_TRY(stac_strbuf_printf(out, err, "%lld", (long long)*(const int64_t *)(const void *)at)); break;
-        case STAC_KEY_REAL: STAC_TRY(stac_strbuf_printf(out, err, "%.12g", *(const double *)(const void *)at)); break;
+        case STAC_KEY_REAL: STAC_TRY(real(*(const double *)(const void *)at, out, err)); break;
         case STAC_KEY_BOOL: STAC_TRY(stac_strbuf_puts(out, *(const bool *)at ? "true" : "false", err)); break;
         default:
             nth_word(key[i].words, *(const int64_t *)(const void *)at, value, sizeof value);

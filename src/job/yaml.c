@@ -101,11 +101,26 @@ static int expect(struct reader *r, yaml_event_type_t type, const char *complain
     return status;
 }
 
+/* The top mapping, which is as plain as its values. */
+static int begin_mapping(struct reader *r, const char *complaint, struct stac_error *err) {
+    yaml_event_t event;
+    STAC_TRY(next(r, &event, err));
+    int status = STAC_OK;
+    if (event.type != YAML_MAPPING_START_EVENT)
+        status = bad(r, event.start_mark, err, complaint);
+    else if (event.data.mapping_start.tag || event.data.mapping_start.anchor)
+        status = bad(r, event.start_mark, err,
+                     event.data.mapping_start.tag ? "the mapping has a tag; write the keys only"
+                                                  : "the mapping has an anchor; write the keys only");
+    yaml_event_delete(&event);
+    return status;
+}
+
 static int take_document(struct reader *r, struct stac_error *err) {
     static const char not_map[] = "a job file is one mapping of keys to values, and this is not";
     STAC_TRY(expect(r, YAML_STREAM_START_EVENT, not_map, err));
     STAC_TRY(expect(r, YAML_DOCUMENT_START_EVENT, "the file holds no keys", err));
-    STAC_TRY(expect(r, YAML_MAPPING_START_EVENT, not_map, err));
+    STAC_TRY(begin_mapping(r, not_map, err));
     STAC_TRY(take_mapping(r, err));
     STAC_TRY(expect(r, YAML_DOCUMENT_END_EVENT, not_map, err));
     return expect(r, YAML_STREAM_END_EVENT, "a second document begins here; a job file holds one", err);
