@@ -24,7 +24,7 @@ static inline float stac_expf(float x) {
     p = fmaf(p, r, 0.5f);
     p = fmaf(p, r, 1.0f);
     p = fmaf(p, r, 1.0f);
-    int32_t bits = ((int32_t)n + 127) << 23;
+    int32_t bits = ((int32_t)(n == n ? n : 0.0f) + 127) * (1 << 23); /* p is NaN already if x is */
     float two_n;
     memcpy(&two_n, &bits, sizeof two_n);
     return p * two_n;

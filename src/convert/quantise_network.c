@@ -1,18 +1,19 @@
 #include "convert/quantise_network.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
 
-/* Scale of each column: its largest magnitude falls on the largest integer. */
+/* Scale of each column: its largest magnitude falls on the largest integer. Never so small that dividing by it overflows. */
 static void column_scales(const struct stac_linear *l, int largest, float *scale) {
     for (int i = 0; i < l->n_in; i++)
         for (int j = 0; j < l->n_out; j++) {
             float a = fabsf(l->w[(size_t)i * l->n_out + j]);
             scale[j] = a > scale[j] ? a : scale[j];
         }
-    for (int j = 0; j < l->n_out; j++) scale[j] = scale[j] > 0 ? scale[j] / (float)largest : 1.0f;
+    for (int j = 0; j < l->n_out; j++) scale[j] = scale[j] > 0 ? fmaxf(scale[j] / (float)largest, FLT_MIN) : 1.0f;
 }
 
 static int take_up_mean(struct stac_linear *l, const float *mean, struct stac_error *err) {

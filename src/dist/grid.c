@@ -1,5 +1,7 @@
 #include "dist/grid.h"
 
+#include <math.h>
+
 int stac_grid_stages(int ranks, int n_layers, int wanted, double model_bytes, double rank_bytes, int *n_stages,
                      struct stac_error *err) {
     if (wanted > ranks)
@@ -9,9 +11,8 @@ int stac_grid_stages(int ranks, int n_layers, int wanted, double model_bytes, do
     *n_stages = wanted;
     if (wanted > 0) return STAC_OK;
     int most = ranks < n_layers ? ranks : n_layers;
-    int needed = (int)(model_bytes / rank_bytes) + (model_bytes > rank_bytes * (int)(model_bytes / rank_bytes));
-    if (needed < 1) needed = 1;
-    if (needed > most) needed = most;
+    double shares = ceil(model_bytes / rank_bytes);
+    int needed = shares < 1 ? 1 : shares > most ? most : (int)shares;
     *n_stages = needed;
     for (int s = needed; s <= most; s++)
         if (ranks % s == 0) {
@@ -62,6 +63,7 @@ static bool fits(int n_layers, const double *cost, double before, double after, 
 void stac_partition(int n_layers, const double *cost, double before, double after, int n_stages, int *begin) {
     double low = 0, high = before + after;
     for (int l = 0; l < n_layers; l++) high += cost[l];
+    high *= 1 + 1e-9; /* the whole fits, in whatever order it is added up */
     for (int i = 0; i < 60; i++) {
         double middle = 0.5 * (low + high);
         if (fits(n_layers, cost, before, after, n_stages, middle, begin))

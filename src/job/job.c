@@ -104,6 +104,7 @@ int stac_job_set(struct stac_job *job, const char *name, const char *value, cons
 }
 
 int stac_job_set_folder(struct stac_job *job, const char *folder, struct stac_error *err) {
+    if (!is_utf8(folder)) return stac_fail(err, STAC_ERR_USAGE, "the name of the folder is not a text in UTF-8");
     return set_text(&job->dir, folder, err);
 }
 

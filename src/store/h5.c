@@ -1,5 +1,6 @@
 #include "store/h5.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,12 @@ static int h5_error(struct stac_error *err, int status, const char *verb, const 
     return stac_fail(err, status, "%s: cannot %s %s: %s", h->draft ? h->draft : h->path, verb, what, reason);
 }
 
-static void silence(void) {
+/* No output of HDF5's own, and no closing of files when the process ends: we close them all, and HDF5 1.10 crashes over one
+ * whose closing failed because the disk was full. The first call comes before any other of HDF5. */
+static void prepare(void) {
+    static bool done;
+    if (!done) H5dont_atexit();
+    done = true;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
@@ -60,7 +66,7 @@ int stac_h5_create(const char *path, struct stac_h5 *h, struct stac_error *err) 
     int status = STAC_OK;
     hid_t access = -1, create = -1;
     *h = (struct stac_h5){.file = -1};
-    silence();
+    prepare();
     size_t n = strlen(path) + 32;
     if (!(h->path = stac_strdup(path, err))) return err->status;
     STAC_TRY_DONE(STAC_NEW(h->draft, n, "a path", err));
@@ -124,7 +130,7 @@ static int check_marks(struct stac_h5 *h, const char *kind, int version, struct 
 
 int stac_h5_open(const char *path, const char *kind, int version, struct stac_h5 *h, struct stac_error *err) {
     *h = (struct stac_h5){.file = -1};
-    silence();
+    prepare();
     struct stac_mapping map = {0}; /* a clear error for what is not a regular, readable, non-empty file */
     STAC_TRY(stac_file_map(path, &map, err));
     stac_file_unmap(&map);
@@ -228,24 +234,80 @@ int stac_h5_rows(struct stac_h5 *h, const char *path, size_t most, size_t *rows,
     return STAC_OK;
 }
 
-int stac_h5_read(struct stac_h5 *h, const char *path, enum stac_h5_type type, size_t rows, size_t columns, void *data,
-                 struct stac_error *err) {
-    hid_t set;
+/* Whether every value is in the file: HDF5 fills in zeros for chunks that were never written. */
+static bool all_there(hid_t set, const hsize_t shape[2], int rank, size_t value_bytes) {
+    hid_t create = H5Dget_create_plist(set), space = H5Dget_space(set);
+    hsize_t chunk[2] = {1, 1}, wanted = 1, found = 0;
+    bool there = false;
+    if (create >= 0 && space >= 0 && H5Pget_layout(create) == H5D_CHUNKED) {
+        if (H5Pget_chunk(create, 2, chunk) == rank && H5Dget_num_chunks(set, space, &found) >= 0) {
+            for (int i = 0; i < rank; i++) wanted *= (shape[i] + chunk[i] - 1) / chunk[i];
+            there = found == wanted;
+        }
+    } else if (create >= 0 && space >= 0) {
+        hsize_t values = shape[0] * (rank == 2 ? shape[1] : 1);
+        there = H5Dget_storage_size(set) >= values * value_bytes;
+    }
+    if (create >= 0) H5Pclose(create);
+    if (space >= 0) H5Sclose(space);
+    return there;
+}
+
+/* Open a dataset that must have exactly this type and shape. */
+static int open_expected(struct stac_h5 *h, const char *path, enum stac_h5_type type, size_t rows, size_t columns, hid_t *set,
+                         struct stac_error *err) {
     hsize_t shape[2] = {0, 0};
-    int rank, status = STAC_OK;
-    STAC_TRY(open_set(h, path, &set, shape, &rank, err));
-    hid_t stored = H5Dget_type(set);
+    int rank;
+    STAC_TRY(open_set(h, path, set, shape, &rank, err));
+    hid_t stored = H5Dget_type(*set);
     bool same = stored >= 0 && H5Tequal(stored, file_type(type)) > 0;
     if (stored >= 0) H5Tclose(stored);
     if (rank != (columns ? 2 : 1) || shape[0] != rows || (columns && shape[1] != columns) || !same)
-        status =
-            stac_fail(err, STAC_ERR_INPUT, "%s: %s has %llu x %llu values, %zu x %zu of another type or shape were expected",
-                      h->path, path, (unsigned long long)shape[0], (unsigned long long)(rank == 2 ? shape[1] : 1), rows,
-                      columns ? columns : 1);
-    else if (H5Dread(set, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
+        stac_fail(err, STAC_ERR_INPUT, "%s: %s has %llu x %llu values, %zu x %zu of another type or shape were expected",
+                  h->path, path, (unsigned long long)shape[0], (unsigned long long)(rank == 2 ? shape[1] : 1), rows,
+                  columns ? columns : 1);
+    else if (!all_there(*set, shape, rank, type_size(type)))
+        stac_fail(err, STAC_ERR_INPUT, "%s: a part of %s is missing: the file is damaged", h->path, path);
+    else
+        return STAC_OK;
+    H5Dclose(*set);
+    return err->status;
+}
+
+int stac_h5_read(struct stac_h5 *h, const char *path, enum stac_h5_type type, size_t rows, size_t columns, void *data,
+                 struct stac_error *err) {
+    hid_t set;
+    int status = STAC_OK;
+    STAC_TRY(open_expected(h, path, type, rows, columns, &set, err));
+    if (H5Dread(set, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
         status = h5_error(err, STAC_ERR_INPUT, "read", path, h);
     H5Dclose(set);
     return status;
+}
+
+int stac_h5_read_reals(struct stac_h5 *h, const char *path, size_t rows, size_t columns, float **out, struct stac_error *err) {
+    size_t n = rows * (columns ? columns : 1);
+    hid_t set;
+    STAC_TRY(open_expected(h, path, STAC_H5_F32, rows, columns, &set, err)); /* before memory is taken for it */
+    H5Dclose(set);
+    STAC_TRY(STAC_NEW(*out, n, path, err));
+    STAC_TRY(stac_h5_read(h, path, STAC_H5_F32, rows, columns, *out, err));
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite((*out)[i]))
+            return stac_fail(err, STAC_ERR_INPUT, "%s: value %zu of %s is not finite: the file is damaged", h->path, i, path);
+    return STAC_OK;
+}
+
+int stac_h5_read_weights(struct stac_h5 *h, const char *path, size_t rows, size_t columns, int8_t **out,
+                         struct stac_error *err) {
+    size_t n = rows * columns;
+    hid_t set;
+    STAC_TRY(open_expected(h, path, STAC_H5_I8, rows, columns, &set, err));
+    H5Dclose(set);
+    STAC_TRY(STAC_NEW(*out, n, path, err));
+    STAC_TRY(stac_h5_read(h, path, STAC_H5_I8, rows, columns, *out, err));
+    if (!memchr(*out, 0x80, n)) return STAC_OK;
+    return stac_fail(err, STAC_ERR_INPUT, "%s: a weight of %s is -128; possible are -127 to 127", h->path, path);
 }
 
 /* ---- attributes --------------------------------------------------------------------------------------------------- */

@@ -134,14 +134,10 @@ done:
 static int read_linear(struct stac_snn *s, struct stac_site *site, struct stac_linear *l, struct stac_error *err) {
     char path[96];
     size_t n_in = (size_t)l->n_in, n_out = (size_t)l->n_out;
-    STAC_TRY(STAC_NEW(l->q, n_in * n_out, "integer weights", err));
-    STAC_TRY(stac_h5_read(&s->h5, stac_site_path(site, "weight", path), STAC_H5_I8, n_in, n_out, l->q, err));
-    STAC_TRY(STAC_NEW(l->scale, n_out, "weight scales", err));
-    STAC_TRY(stac_h5_read(&s->h5, stac_site_path(site, "scale", path), STAC_H5_F32, n_out, 0, l->scale, err));
-    STAC_TRY(STAC_NEW(l->bias, n_out, "a bias", err));
-    STAC_TRY(stac_h5_read(&s->h5, stac_site_path(site, "bias", path), STAC_H5_F32, n_out, 0, l->bias, err));
-    STAC_TRY(STAC_NEW(site->mean, n_in, "means", err));
-    STAC_TRY(stac_h5_read(&s->h5, stac_site_path(site, "mean", path), STAC_H5_F32, n_in, 0, site->mean, err));
+    STAC_TRY(stac_h5_read_weights(&s->h5, stac_site_path(site, "weight", path), n_in, n_out, &l->q, err));
+    STAC_TRY(stac_h5_read_reals(&s->h5, stac_site_path(site, "scale", path), n_out, 0, &l->scale, err));
+    STAC_TRY(stac_h5_read_reals(&s->h5, stac_site_path(site, "bias", path), n_out, 0, &l->bias, err));
+    STAC_TRY(stac_h5_read_reals(&s->h5, stac_site_path(site, "mean", path), n_in, 0, &site->mean, err));
     return read_code(s, site, err);
 }
 
@@ -151,17 +147,18 @@ static int read_block(struct stac_snn *s, int layer, struct stac_block *b, struc
     char path[96];
     for (int k = 0; k < STAC_SITE_HEAD_IN; k++)
         STAC_TRY(fed[k] ? read_linear(s, &b->site[k], fed[k], err) : read_code(s, &b->site[k], err));
-    STAC_TRY(STAC_NEW(b->v_scale, kv, "scales of v", err));
-    return stac_h5_read(&s->h5, stac_layer_path(layer, "v_scale", path), STAC_H5_F32, kv, 0, b->v_scale, err);
+    STAC_TRY(stac_h5_read_reals(&s->h5, stac_layer_path(layer, "v_scale", path), kv, 0, &b->v_scale, err));
+    for (size_t i = 0; i < kv; i++)
+        if (!(b->v_scale[i] > 0))
+            return stac_fail(err, STAC_ERR_INPUT, "%s: scale %zu of %s is %g", s->h5.path, i, path, (double)b->v_scale[i]);
+    return STAC_OK;
 }
 
 static int read_embedding(struct stac_snn *s, struct stac_network *net, struct stac_error *err) {
     size_t d = (size_t)s->hp.n_embd, rows = (size_t)s->hp.n_vocab, positions = (size_t)s->hp.n_ctx;
-    STAC_TRY(STAC_NEW(net->token_embd, rows * d, "the embedding", err));
-    STAC_TRY(stac_h5_read(&s->h5, "/embedding/token", STAC_H5_F32, rows, d, net->token_embd, err));
+    STAC_TRY(stac_h5_read_reals(&s->h5, "/embedding/token", rows, d, &net->token_embd, err));
     if (!s->hp.learned_positions) return STAC_OK;
-    STAC_TRY(STAC_NEW(net->position_embd, positions * d, "the positions", err));
-    return stac_h5_read(&s->h5, "/embedding/position", STAC_H5_F32, positions, d, net->position_embd, err);
+    return stac_h5_read_reals(&s->h5, "/embedding/position", positions, d, &net->position_embd, err);
 }
 
 int stac_snn_load(struct stac_snn *snn, struct stac_part part, struct stac_network *net, struct stac_error *err) {
