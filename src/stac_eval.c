@@ -19,13 +19,16 @@ struct program {
 
 /* ---- tokens and logits -------------------------------------------------------------------------------------------- */
 
-static int print_tokens(struct program *p, struct stac_error *err) {
+static int print_tokens(const struct stac_start *s, struct stac_error *err) {
     struct stac_corpus corpus = {0};
-    if (p->start.ranks.rank != 0) return STAC_OK;
-    int status = stac_corpus_read(p->subject.tokenizer, p->start.job.tokenize, 0, &corpus, err);
+    struct stac_tokenizer *tokenizer = NULL;
+    if (s->ranks.rank != 0) return STAC_OK;
+    STAC_TRY(stac_subject_tokenizer(&s->job, &tokenizer, err));
+    int status = stac_corpus_read(tokenizer, s->job.tokenize, 0, &corpus, err);
     for (size_t i = 0; i < corpus.tokens.n; i++) printf("%s%" PRId32, i ? " " : "", corpus.tokens.id[i]);
     if (status == STAC_OK) printf("\n");
     stac_corpus_clean(&corpus);
+    stac_tokenizer_close(tokenizer);
     return status;
 }
 
@@ -211,9 +214,9 @@ static int write_result(struct program *p, struct stac_error *err) {
 static int run(struct program *p, struct stac_error *err) {
     struct stac_start *s = &p->start;
     double began = stac_clock_now();
+    if (s->job.tokenize[0]) return stac_agree(&s->ranks, s->ranks.comm, print_tokens(s, err), err);
     p->subject = (struct stac_subject){.job = &s->job, .ranks = &s->ranks, .log = &s->log};
     STAC_TRY(stac_subject_open(&p->subject, err));
-    if (s->job.tokenize[0]) return stac_agree(&s->ranks, s->ranks.comm, print_tokens(p, err), err);
     if (s->job.ids[0]) return logits_of_ids(p, err);
     p->result.subject = &p->subject;
     STAC_TRY(run_checks(p, err));

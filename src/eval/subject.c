@@ -62,12 +62,17 @@ static int open_model_alone(struct stac_subject *s, struct stac_error *err) {
     return status;
 }
 
-static int open_texts(struct stac_subject *s, struct stac_error *err) {
-    if (!s->folder) return stac_tokenizer_open(stac_model_path(s->model), &s->tokenizer, err);
-    char *path = stac_file_join(s->folder, "tokenizer", err);
-    if (!path) return err->status;
-    int status = stac_tokenizer_open(path, &s->tokenizer, err);
+int stac_subject_tokenizer(const struct stac_job *job, struct stac_tokenizer **out, struct stac_error *err) {
+    char *file = stac_file_join(job->dir, "snn_model.h5", err), *path = NULL;
+    if (!file) return err->status;
+    int status = STAC_OK;
+    if (!stac_file_exists(file))
+        status = stac_hub_resolve(job->dir, &path, err);
+    else if (!(path = stac_file_join(job->dir, "tokenizer", err)))
+        status = err->status;
+    if (status == STAC_OK) status = stac_tokenizer_open(path, out, err);
     free(path);
+    free(file);
     return status;
 }
 
@@ -79,7 +84,7 @@ static int open_files(struct stac_subject *s, struct stac_error *err) {
     STAC_TRY(status);
     if (s->model) s->hp = *stac_model_hparams(s->model);
     STAC_TRY(check_identity(s, err));
-    return open_texts(s, err);
+    return s->job->ids[0] ? STAC_OK : stac_subject_tokenizer(s->job, &s->tokenizer, err); /* ids need none */
 }
 
 static int load_parts(struct stac_subject *s, struct stac_error *err) {

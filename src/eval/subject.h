@@ -31,6 +31,9 @@ struct stac_subject {
 /* Open what the job names. Collective over all ranks; ends with an agreement. STAC_ERR_USAGE when the SNN side is asked
  * for and there is none; STAC_ERR_INPUT when the original is not the one that was converted. */
 int stac_subject_open(struct stac_subject *s, struct stac_error *err);
+
+/* The tokenizer of the job's converted folder, model folder or GGUF file alone. Not collective. */
+int stac_subject_tokenizer(const struct stac_job *job, struct stac_tokenizer **out, struct stac_error *err);
 void stac_subject_close(struct stac_subject *s);
 
 /* Caches, runs and a pipeline over some sides of a subject. */

@@ -1,7 +1,7 @@
 /* GPT-2 and DistilGPT-2: learned positions, LayerNorm, biases everywhere, an ungated feed-forward part, tied head.
  * Radford et al., "Language Models are Unsupervised Multitask Learners", 2019. Names as in transformers' GPT2LMHeadModel
  * and in llama.cpp's "gpt2". */
-#include <string.h>
+#include <stdio.h>
 
 #include "model/arch.h"
 
@@ -24,7 +24,7 @@ static const struct stac_activation_name activations[] = {
 
 /* What every model of the family has, whatever its file says. */
 static int finish(struct stac_hparams *hp, const char *path, struct stac_error *err) {
-    strcpy(hp->arch, "gpt2");
+    snprintf(hp->arch, sizeof hp->arch, "gpt2");
     hp->norm = STAC_NORM_LAYER;
     hp->learned_positions = true;
     hp->n_head_kv = hp->n_head;

@@ -1,7 +1,7 @@
 /* Llama and what shares its form, SmolLM2 first: rotary positions, RMSNorm, grouped key and value heads, a gated
  * feed-forward part, no biases. Touvron et al., "LLaMA: Open and Efficient Foundation Language Models", 2023. Names as
  * in transformers' LlamaForCausalLM and in llama.cpp's "llama". */
-#include <string.h>
+#include <stdio.h>
 
 #include "model/arch.h"
 
@@ -26,7 +26,7 @@ static const struct stac_granted rope_granted[] = {
 static const struct stac_activation_name activations[] = {{"silu", STAC_ACT_SILU}, {NULL, 0}};
 
 static int finish(struct stac_hparams *hp) {
-    strcpy(hp->arch, "llama");
+    snprintf(hp->arch, sizeof hp->arch, "llama");
     hp->norm = STAC_NORM_RMS;
     hp->activation = STAC_ACT_SILU;
     hp->gated = true;

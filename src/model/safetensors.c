@@ -132,8 +132,9 @@ static int copy_names(struct stac_safetensors *s, json_t *header, struct stac_er
         if (is_metadata(key)) continue;
         if (!stac_tensor_name_is_clean(key))
             return stac_fail(err, STAC_ERR_INPUT, "a tensor name is empty, too long or has control characters");
-        s->tensors[n++].name = strcpy(at, key);
-        at += strlen(key) + 1;
+        size_t size = strlen(key) + 1;
+        s->tensors[n++].name = memcpy(at, key, size);
+        at += size;
     }
     return STAC_OK;
 }

@@ -1,0 +1,55 @@
+#!/bin/sh
+# What the programs answer without a conversion: help, reference files, tokens, logits, conversations.
+. "$(dirname "$0")/../shell.sh"
+golden=$tests/golden
+
+for program in stac-convert stac-eval stac-chat; do
+    expect "$program --help" 0 $program --help
+    says "$program --help" '^Usage: .*'$program "$work/out"
+    says "$program --help" '--timesteps|--temperature' "$work/out"
+    expect "$program --version" 0 $program --version
+    says "$program --version" '^stac [0-9]+\.[0-9]+' "$work/out"
+done
+expect 'the reference of stac-convert' 0 stac-convert --reference
+equal 'configs/convert.yaml' "$work/out" "$tests/../configs/convert.yaml"
+expect 'the reference of stac-eval' 0 stac-eval --reference
+equal 'configs/eval.yaml' "$work/out" "$tests/../configs/eval.yaml"
+
+# Token ids as Hugging Face gives them for this model.
+printf 'First Citizen:\nBefore we proceed any further, hear me speak.\n' > "$work/text"
+expect 'tokens' 0 stac-eval "$tiny" --tokenize "$work/text"
+looked=$((looked + 1))
+ids=$(cat "$work/out")
+[ "$ids" = "$(cat "$tests/cli/tokens.expected")" ] || fail "tokens: $ids"
+looked=$((looked + 1))
+[ "$(wc -l < "$work/out")" = 1 ] || fail 'tokens are not on one line'
+
+# Logits of the golden models, against those of transformers.
+for folder in gpt2-2heads llama-4heads-2kv-tied llama-4heads-sharded; do
+    for n in 1 2; do
+        ids=$(python3 -c "import json,sys; print(*json.load(open(sys.argv[1]))['ids'][1], sep=',')" \
+            "$golden/logits/$folder/expected.json")
+        expect "logits of $folder on $n ranks" 0 ranks $n stac-eval "$golden/logits/$folder" --mode baseline --quiet \
+            --ids "$ids" --logits_out "$work/logits-$n.h5" --stages $n
+        rm -f "$work/logits"
+        expect "reading the logits of $folder" 0 h5dump -d /logits -b LE -o "$work/logits" "$work/logits-$n.h5"
+        expect "comparing the logits of $folder" 0 python3 "$tests/cli/compare_logits.py" "$golden/logits/$folder/expected.json" \
+            "$work/logits"
+        cp "$work/logits" "$work/logits-of-$n"
+    done
+    equal "logits of $folder on 1 and 2 ranks" "$work/logits-of-1" "$work/logits-of-2"
+done
+
+# A conversation from a script: as many answers as lines, the same with the same seed, another with another.
+expect 'a conversion' 0 stac-convert --model_name "$tiny" --output_dir "$work/snn" --quiet --num_samples 2 --mode simplified
+printf 'ROMEO:\n\nJULIET:\n' > "$work/talk"
+for seed in 1 1 2; do
+    input=$work/talk expect "a conversation with seed $seed" 0 stac-chat "$work/snn" --mode snn --quiet --seed $seed --max_new_tokens 20
+    looked=$((looked + 1))
+    [ "$(grep -c '^SNN: ' "$work/out")" = 2 ] || fail 'a conversation has not one answer per line'
+    cp "$work/out" "$work/talk-$seed-$((seen = ${seen:-0} + 1))"
+done
+equal 'two conversations with one seed' "$work/talk-1-1" "$work/talk-1-2"
+looked=$((looked + 1))
+! cmp -s "$work/talk-1-1" "$work/talk-2-3" || fail 'two seeds give one conversation'
+finish

@@ -1,0 +1,54 @@
+#!/bin/sh
+# The same bytes and digits for any number of ranks, as one pipeline of stages and as groups of ranks.
+. "$(dirname "$0")/../shell.sh"
+
+convert() { # RANKS FOLDER ARGUMENT...
+    n=$1
+    folder=$2
+    shift 2
+    expect "conversion on $n ranks" 0 ranks "$n" stac-convert --model_name "$tiny" --output_dir "$work/$folder" --quiet \
+        --num_samples 6 --spike_budget 0.85 "$@"
+}
+evaluate() { # RANKS JSON ARGUMENT...
+    n=$1
+    json=$2
+    shift 2
+    expect "evaluation on $n ranks" 0 ranks "$n" stac-eval "$work/one" --quiet --text "$tiny/heldout.txt" \
+        --limit_tokens 2100 --test_all --json "$work/$json" "$@"
+    grep -v -E '"(seconds|peak_memory_bytes|ranks)"' "$work/$json" > "$work/$json.same"
+}
+
+counts='2 3 4'
+[ -z "${STAC_SANITIZED:-}" ] || counts=3 # sanitizers are slow; the bytes are compared in the release build
+
+convert 1 one
+evaluate 1 one.json
+for n in $counts; do
+    convert $n groups-$n --stages 1
+    equal "snn_model.h5 of $n groups of 1 rank" "$work/one/snn_model.h5" "$work/groups-$n/snn_model.h5"
+    convert $n stages-$n --stages $n
+    equal "snn_model.h5 of 1 group of $n ranks" "$work/one/snn_model.h5" "$work/stages-$n/snn_model.h5"
+    equal "config.json of $n ranks" "$work/one/config.json" "$work/stages-$n/config.json"
+    evaluate $n groups-$n.json --stages 1
+    equal "results of $n groups of 1 rank" "$work/one.json.same" "$work/groups-$n.json.same"
+    evaluate $n stages-$n.json --stages $n
+    equal "results of 1 group of $n ranks" "$work/one.json.same" "$work/stages-$n.json.same"
+done
+convert 4 both --stages 2
+equal "snn_model.h5 of 2 groups of 2 ranks" "$work/one/snn_model.h5" "$work/both/snn_model.h5"
+convert 3 spare --stages 2 # one rank is left over
+equal "snn_model.h5 of 2 ranks and a spare one" "$work/one/snn_model.h5" "$work/spare/snn_model.h5"
+evaluate 4 both.json --stages 2
+equal "results of 2 groups of 2 ranks" "$work/one.json.same" "$work/both.json.same"
+evaluate 2 threads.json --threads 2
+equal "results of 2 ranks of 2 threads" "$work/one.json.same" "$work/threads.json.same"
+
+printf 'ROMEO:\nWhat is thy name?\n' > "$work/talk"
+for n in 1 3; do
+    input=$work/talk expect "conversation on $n ranks" 0 ranks $n stac-chat "$work/one" --stages $n --quiet \
+        --temperature 0.8 --max_new_tokens 12
+    cp "$work/out" "$work/talk-$n"
+done
+equal "conversation on 1 and on 3 ranks" "$work/talk-1" "$work/talk-3"
+says "conversation of both sides" '^SNN: ' "$work/talk-1"
+finish
