@@ -22,7 +22,7 @@ say "building: sanitizers"
 build build/sanitized -DSTAC_WERROR=ON -DBUILD_TESTING=ON -DSTAC_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo
 failed=0
 say "testing: release"
-ctest --test-dir build/release --output-on-failure "$@" || failed=1
+ctest --test-dir build/release -j 2 --output-on-failure "$@" || failed=1
 say "testing: sanitizers"
-ctest --test-dir build/sanitized --output-on-failure "$@" || failed=1
+ctest --test-dir build/sanitized -j 2 --output-on-failure "$@" || failed=1
 exit $failed
