@@ -4,8 +4,8 @@
 
 /* Measured by `stac-convert` in mode full (see conversion_log.txt, "sensitivity"); refreshed by hand when that changes. */
 const double stac_default_sensitivity[STAC_SITE_KINDS] = {
-    [STAC_SITE_ATTN_IN] = 9.6, [STAC_SITE_Q] = 0.57,      [STAC_SITE_P] = 21,        [STAC_SITE_O_IN] = 1.25,
-    [STAC_SITE_MLP_IN] = 6.6,  [STAC_SITE_DOWN_IN] = 5.6, [STAC_SITE_HEAD_IN] = 2.7,
+    [STAC_SITE_ATTN_IN] = 8.6, [STAC_SITE_Q] = 3.5,        [STAC_SITE_P] = 17,        [STAC_SITE_O_IN] = 1.1,
+    [STAC_SITE_MLP_IN] = 8.6,  [STAC_SITE_DOWN_IN] = 11.1, [STAC_SITE_HEAD_IN] = 4.3,
 };
 
 void stac_mac_shares(const struct stac_hparams *hp, int context, double share[STAC_SITE_KINDS]) {
