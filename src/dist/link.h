@@ -1,4 +1,5 @@
-/* The link between neighbouring stages of a group: activations flow forward, message by message, in order.
+/* The link between neighbouring stages of a group: activations flow forward, gradients back, message by
+ * message, in order.
  *
  * One interface for every transport (MPI now). A message carries a status: a stage that failed keeps the rhythm and
  * sends its failure instead of activations, so no neighbour waits for ever and all ranks meet at the next agreement. */
@@ -12,11 +13,15 @@
 
 struct stac_link;
 
+enum stac_neighbour { STAC_PREVIOUS, STAC_NEXT };
+
 struct stac_link_ops {
-    /* Send n floats (or, with status != STAC_OK, only the status) to the next stage. The data may be reused at once. */
-    int (*send)(struct stac_link *link, int status, const float *data, size_t n, struct stac_error *err);
-    /* Receive exactly n floats from the previous stage; *status is what it sent. */
-    int (*receive)(struct stac_link *link, int *status, float *data, size_t n, struct stac_error *err);
+    /* Send n floats (or, with status != STAC_OK, only the status) to a neighbour. The data may be reused at once. */
+    int (*send)(struct stac_link *link, enum stac_neighbour to, int status, const float *data, size_t n,
+                struct stac_error *err);
+    /* Receive exactly n floats from a neighbour; *status is what it sent. */
+    int (*receive)(struct stac_link *link, enum stac_neighbour from, int *status, float *data, size_t n,
+                   struct stac_error *err);
     /* Wait until everything sent has left. */
     int (*flush)(struct stac_link *link, struct stac_error *err);
     void (*close)(struct stac_link *link);

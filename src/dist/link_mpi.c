@@ -11,7 +11,7 @@ enum { TAG_DATA = 71, N_BUFFERS = 2 };
 struct mpi_link {
     struct stac_link base;
     MPI_Comm comm;
-    int previous, next;
+    int rank[2]; /* of the neighbours */
     size_t max_floats;
     float *buffer[N_BUFFERS]; /* first float: the status */
     MPI_Request request[N_BUFFERS];
@@ -19,37 +19,40 @@ struct mpi_link {
     int turn;
 };
 
-static int mpi_send(struct stac_link *base, int status, const float *data, size_t n, struct stac_error *err) {
+static int mpi_send(struct stac_link *base, enum stac_neighbour to, int status, const float *data, size_t n,
+                    struct stac_error *err) {
     struct mpi_link *l = (struct mpi_link *)base;
     int turn = l->turn;
     l->turn = (turn + 1) % N_BUFFERS;
-    STAC_TRY(
-        stac_mpi_check(MPI_Wait(&l->request[turn], MPI_STATUS_IGNORE), "an earlier message to the next stage failed", err));
+    STAC_TRY(stac_mpi_check(MPI_Wait(&l->request[turn], MPI_STATUS_IGNORE), "an earlier message to a neighbouring stage failed",
+                            err));
     if (status != STAC_OK) n = 0;
     l->buffer[turn][0] = (float)status;
     if (n) memcpy(l->buffer[turn] + 1, data, n * sizeof(float));
-    return stac_mpi_check(MPI_Isend(l->buffer[turn], (int)n + 1, MPI_FLOAT, l->next, TAG_DATA, l->comm, &l->request[turn]),
-                          "cannot send to the next stage", err);
+    return stac_mpi_check(MPI_Isend(l->buffer[turn], (int)n + 1, MPI_FLOAT, l->rank[to], TAG_DATA, l->comm, &l->request[turn]),
+                          "cannot send to a neighbouring stage", err);
 }
 
-static int mpi_receive(struct stac_link *base, int *status, float *data, size_t n, struct stac_error *err) {
+static int mpi_receive(struct stac_link *base, enum stac_neighbour from, int *status, float *data, size_t n,
+                       struct stac_error *err) {
     struct mpi_link *l = (struct mpi_link *)base;
     MPI_Status got;
     int count = 0;
-    STAC_TRY(stac_mpi_check(MPI_Recv(l->incoming, (int)l->max_floats + 1, MPI_FLOAT, l->previous, TAG_DATA, l->comm, &got),
-                            "cannot receive from the previous stage", err));
+    STAC_TRY(stac_mpi_check(MPI_Recv(l->incoming, (int)l->max_floats + 1, MPI_FLOAT, l->rank[from], TAG_DATA, l->comm, &got),
+                            "cannot receive from a neighbouring stage", err));
     MPI_Get_count(&got, MPI_FLOAT, &count);
     *status = (int)l->incoming[0];
     if (*status != STAC_OK) return STAC_OK;
     if ((size_t)count != n + 1)
-        return stac_fail(err, STAC_ERR_RANK, "the previous stage sent %d numbers instead of %zu", count - 1, n);
+        return stac_fail(err, STAC_ERR_RANK, "a neighbouring stage sent %d numbers instead of %zu", count - 1, n);
     memcpy(data, l->incoming + 1, n * sizeof(float));
     return STAC_OK;
 }
 
 static int mpi_flush(struct stac_link *base, struct stac_error *err) {
     struct mpi_link *l = (struct mpi_link *)base;
-    return stac_mpi_check(MPI_Waitall(N_BUFFERS, l->request, MPI_STATUSES_IGNORE), "a message to the next stage failed", err);
+    return stac_mpi_check(MPI_Waitall(N_BUFFERS, l->request, MPI_STATUSES_IGNORE), "a message to a neighbouring stage failed",
+                          err);
 }
 
 static void mpi_close(struct stac_link *base) {
@@ -69,8 +72,8 @@ int stac_link_open_mpi(const struct stac_grid *g, size_t max_floats, struct stac
     STAC_TRY(STAC_NEW(l, 1, "a link", err));
     *l = (struct mpi_link){.base = {&ops}, .comm = g->group_comm, .max_floats = max_floats};
     for (int i = 0; i < N_BUFFERS; i++) l->request[i] = MPI_REQUEST_NULL;
-    l->previous = g->stage > 0 ? g->stage - 1 : MPI_PROC_NULL;
-    l->next = g->stage + 1 < g->n_stages ? g->stage + 1 : MPI_PROC_NULL;
+    l->rank[STAC_PREVIOUS] = g->stage > 0 ? g->stage - 1 : MPI_PROC_NULL;
+    l->rank[STAC_NEXT] = g->stage + 1 < g->n_stages ? g->stage + 1 : MPI_PROC_NULL;
     for (int i = 0; i < N_BUFFERS; i++) STAC_TRY_DONE(STAC_NEW(l->buffer[i], max_floats + 1, "a link", err));
     STAC_TRY_DONE(STAC_NEW(l->incoming, max_floats + 1, "a link", err));
     *out = &l->base;

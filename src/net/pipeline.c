@@ -49,11 +49,28 @@ int stac_pipeline_pass(struct stac_pipeline *p, int ahead, const struct stac_bat
     size_t n = (size_t)batch->n * (size_t)p->run[0]->net->hp.n_embd;
     for (int r = 0; r < p->n_runs; r++) {
         int sent = STAC_OK;
-        if (!stac_pipeline_is_first(p)) STAC_TRY(p->link->ops->receive(p->link, &sent, p->x[r], n, err));
+        if (!stac_pipeline_is_first(p)) STAC_TRY(p->link->ops->receive(p->link, STAC_PREVIOUS, &sent, p->x[r], n, err));
         if (sent != STAC_OK && status == STAC_OK) status = stac_fail(err, sent, "an earlier stage failed");
         if (status == STAC_OK) status = compute(p, r, batch, err);
-        if (!stac_pipeline_is_last(p)) STAC_TRY(p->link->ops->send(p->link, status, p->x[r], n, err));
+        if (!stac_pipeline_is_last(p)) STAC_TRY(p->link->ops->send(p->link, STAC_NEXT, status, p->x[r], n, err));
     }
+    return status;
+}
+
+int stac_pipeline_gradient(struct stac_pipeline *p, struct stac_backward *b, int ahead, const struct stac_batch *batch,
+                           uint64_t seed, uint64_t stream, float *gradient, struct stac_error *err) {
+    int status = ahead, sent = STAC_OK;
+    size_t n = (size_t)batch->n * (size_t)b->run->net->hp.n_embd;
+    bool first = stac_pipeline_is_first(p), last = stac_pipeline_is_last(p);
+    if (!first) STAC_TRY(p->link->ops->receive(p->link, STAC_PREVIOUS, &sent, p->x[0], n, err));
+    if (sent != STAC_OK && status == STAC_OK) status = stac_fail(err, sent, "an earlier stage failed");
+    if (status == STAC_OK) status = stac_backward_begin(b, batch, p->x[0], err);
+    if (!last) STAC_TRY(p->link->ops->send(p->link, STAC_NEXT, status, p->x[0], n, err));
+    if (!last) STAC_TRY(p->link->ops->receive(p->link, STAC_NEXT, &sent, gradient, n, err));
+    if (sent != STAC_OK && status == STAC_OK) status = stac_fail(err, sent, "a later stage failed");
+    if (last && status == STAC_OK) status = stac_backward_head(b, p->x[0], NULL, seed, stream, gradient, err);
+    if (status == STAC_OK) status = stac_backward_blocks(b, gradient, err);
+    if (!first) STAC_TRY(p->link->ops->send(p->link, STAC_PREVIOUS, status, gradient, n, err));
     return status;
 }
 

@@ -8,7 +8,7 @@
 
 #include "dist/grid.h"
 #include "dist/link.h"
-#include "net/run.h"
+#include "net/backward.h"
 
 enum { STAC_MAX_RUNS = 2 };
 
@@ -32,7 +32,13 @@ bool stac_pipeline_is_last(const struct stac_pipeline *p);
  * Every stage of the group calls it with the same batch. */
 int stac_pipeline_pass(struct stac_pipeline *p, int ahead, const struct stac_batch *batch, struct stac_error *err);
 
-/* Wait until everything sent to the next stage has left: before the pipeline is idle or goes away. */
+/* One text through the first run and back: the loss is that of labels drawn from the prediction (stac_backward_head), and
+ * gradient[batch->n][n_embd] is left with respect to what entered this stage. Stages work one after the other. Every stage
+ * of the group calls it with the same batch. */
+int stac_pipeline_gradient(struct stac_pipeline *p, struct stac_backward *b, int ahead, const struct stac_batch *batch,
+                           uint64_t seed, uint64_t stream, float *gradient, struct stac_error *err);
+
+/* Wait until everything sent to the neighbours has left: before the pipeline is idle or goes away. */
 int stac_pipeline_settle(struct stac_pipeline *p, struct stac_error *err);
 
 struct stac_work {

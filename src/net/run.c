@@ -216,11 +216,13 @@ static int feed_forward_half(struct stac_run *run, int layer, float *x, struct s
     return STAC_OK;
 }
 
+int stac_run_block(struct stac_run *run, int layer, float *x, struct stac_error *err) {
+    STAC_TRY(attention_half(run, layer, x, err));
+    return feed_forward_half(run, layer, x, err);
+}
+
 int stac_run_blocks(struct stac_run *run, float *x, struct stac_error *err) {
-    for (int l = 0; l < run->net->last - run->net->first; l++) {
-        STAC_TRY(attention_half(run, l, x, err));
-        STAC_TRY(feed_forward_half(run, l, x, err));
-    }
+    for (int l = 0; l < run->net->last - run->net->first; l++) STAC_TRY(stac_run_block(run, l, x, err));
     return STAC_OK;
 }
 

@@ -75,8 +75,10 @@ void stac_run_clean(struct stac_run *run);
 /* Take a batch: checks tokens, positions, order of slots and the room left in the cache (STAC_ERR_USAGE). */
 int stac_run_begin(struct stac_run *run, const struct stac_batch *batch, struct stac_error *err);
 
-/* First stage: x[n][n_embd] = embeddings. Every stage: x through its blocks, keys and values into the cache. */
+/* First stage: x[n][n_embd] = embeddings. Every stage: x through its blocks, or through one of them (counted from the
+ * first of this part), keys and values into the cache. */
 void stac_run_embed(struct stac_run *run, float *x);
+int stac_run_block(struct stac_run *run, int layer, float *x, struct stac_error *err);
 int stac_run_blocks(struct stac_run *run, float *x, struct stac_error *err);
 
 /* The batch has been read: the cache keeps it. */
