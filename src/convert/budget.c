@@ -83,8 +83,8 @@ static double spent(const struct stac_statistics *s, const double share[STAC_SIT
     return sum;
 }
 
-int stac_plan_budget(const struct stac_statistics *s, int timesteps, const double sensitivity[STAC_SITE_KINDS], double target,
-                     int context, struct stac_plan *plan, double *expected, struct stac_error *err) {
+int stac_plan_budget(const struct stac_statistics *s, int timesteps, const double *sensitivity, double target, int context,
+                     struct stac_plan *plan, double *expected, struct stac_error *err) {
     double share[STAC_SITE_KINDS], low = -24, high = 8; /* log2 of mu */
     stac_mac_shares(&s->hp, context, share);
     take_powers(s, plan);
@@ -92,8 +92,7 @@ int stac_plan_budget(const struct stac_statistics *s, int timesteps, const doubl
         double mu = exp2(0.5 * (low + high));
         for (int i = 0; i < s->n_sites; i++) {
             enum stac_site_kind kind = stac_site_kind_at(&s->hp, i);
-            double layers = kind == STAC_SITE_HEAD_IN ? 1 : s->hp.n_layer;
-            plan[i].lambda = mu * share[kind] * plan[i].power * layers / sensitivity[kind];
+            plan[i].lambda = mu * share[kind] * plan[i].power / sensitivity[i];
         }
         STAC_TRY(plan_sites(s, timesteps, plan, err));
         *expected = spent(s, share, plan);

@@ -1,11 +1,11 @@
 /* The spike budget: how many spikes each site may spend, and with which code, so that the damage to the predictions is
  * smallest for a given number of additions.
  *
- *     minimise  sum over kinds of  sensitivity * mean over layers of D / P  +  mu * sum over sites of  share * R
+ *     minimise  sum over sites of  sensitivity * D / P  +  mu * sum over sites of  share * R
  *
  * D is the mean squared error of a site's code, P the power of what it codes, R its spikes per value, and share its part
  * of the multiply-accumulates of the model. For given mu every site decides for itself: its code is the best one at the
- * price lambda = mu * share * P * layers / sensitivity. mu is found so that the sum of share * R meets the target. */
+ * price lambda = mu * share * P / sensitivity. mu is found so that the sum of share * R meets the target. */
 #ifndef STAC_CONVERT_BUDGET_H
 #define STAC_CONVERT_BUDGET_H
 
@@ -34,10 +34,10 @@ int stac_largest_integer(const struct stac_hparams *hp, enum stac_site_kind kind
 int stac_plan_trial(const struct stac_statistics *s, int timesteps, const double relative[STAC_SITE_KINDS],
                     struct stac_plan *plan, struct stac_error *err);
 
-/* Plans that meet `target` additions per multiply-accumulate (or come as near as T steps allow). *expected receives what
- * they are expected to spend. Deterministic; not collective. */
-int stac_plan_budget(const struct stac_statistics *s, int timesteps, const double sensitivity[STAC_SITE_KINDS], double target,
-                     int context, struct stac_plan *plan, double *expected, struct stac_error *err);
+/* Plans for sites of sensitivity[n_sites] that meet `target` additions per multiply-accumulate (or come as near as T steps
+ * allow). *expected receives what they are expected to spend. Deterministic; not collective. */
+int stac_plan_budget(const struct stac_statistics *s, int timesteps, const double *sensitivity, double target, int context,
+                     struct stac_plan *plan, double *expected, struct stac_error *err);
 
 /* The code of a plan. */
 int stac_plan_build(const struct stac_plan *plan, int timesteps, const struct stac_hparams *hp, enum stac_site_kind kind,

@@ -7,6 +7,8 @@
 #include "base/memory.h"
 #include "net/logits.h"
 
+#define LABELS (UINT64_C(1) << 48) /* first stream of random numbers for labels; rotations have those below */
+
 int stac_calibrate_begin(struct stac_calibration *c, struct stac_error *err) {
     int status = STAC_OK;
     STAC_TRY_DONE(stac_statistics_init(&c->stats, c->hp, err));
@@ -50,10 +52,13 @@ struct pass {
     struct coded *coded; /* damage passes */
 };
 
+struct stac_batch stac_calibration_window(const struct stac_calibration *c, int window) {
+    return (struct stac_batch){c->length, c->tokens + (size_t)window * c->length, c->index, c->index + c->length};
+}
+
 static int window_batch(void *ctx, int item, struct stac_batch *out, struct stac_error *err) {
-    struct stac_calibration *c = ((struct pass *)ctx)->c;
     (void)err;
-    *out = (struct stac_batch){c->length, c->tokens + (size_t)item * c->length, c->index, c->index + c->length};
+    *out = stac_calibration_window(((struct pass *)ctx)->c, item);
     return STAC_OK;
 }
 
@@ -124,8 +129,7 @@ int stac_calibrate_means(struct stac_calibration *c, struct stac_error *err) {
 
 /* ---- histograms --------------------------------------------------------------------------------------------------- */
 
-/* Mean of a site's channels, for the widest of them, or NULL for a site without. */
-static const float *mean_of(const struct stac_calibration *c, int site) {
+const float *stac_calibration_mean(const struct stac_calibration *c, int site) {
     return c->stats.sums_at[site + 1] > c->stats.sums_at[site] ? c->mean + c->stats.sums_at[site] : NULL;
 }
 
@@ -155,7 +159,7 @@ static void add_histogram(void *ctx, const struct stac_site *site, int head, int
     struct pass *p = ctx;
     int index = stac_site_index(&p->c->stats.hp, site);
     struct stac_histogram *total = &p->c->stats.histogram[index];
-    const float *mean = mean_of(p->c, index);
+    const float *mean = stac_calibration_mean(p->c, index);
     (void)head, (void)first;
 #pragma omp parallel
     {
@@ -172,11 +176,45 @@ int stac_calibrate_histograms(struct stac_calibration *c, struct stac_error *err
     struct pass p = {.c = c, .n_windows = c->n_windows, .see = add_histogram, .output = show_head_input};
     p.progress = &progress;
     for (int i = 0; i < c->stats.n_sites; i++)
-        if (mean_of(c, i)) stac_statistics_mean(&c->stats, i, c->mean + c->stats.sums_at[i]);
+        if (stac_calibration_mean(c, i)) stac_statistics_mean(&c->stats, i, c->mean + c->stats.sums_at[i]);
     stac_progress_begin(&progress, c->log, "calibrate: distributions", c->n_windows);
     STAC_TRY(run_pass(&p, err));
     stac_progress_end(&progress);
     return stac_statistics_merge_histograms(&c->stats, c->ranks, err);
+}
+
+/* ---- gradients ---------------------------------------------------------------------------------------------------- */
+
+/* The windows of this group, there and back. */
+static int gradients_of_windows(struct stac_calibration *c, struct stac_backward *b, uint64_t seed, int n_windows,
+                                struct stac_progress *progress, struct stac_error *err) {
+    float *gradient;
+    int status = STAC_OK;
+    STAC_TRY(STAC_NEW(gradient, (size_t)c->length * (size_t)c->hp->n_embd, "gradients", err));
+    for (int item = c->grid->group; item < n_windows; item += c->grid->n_groups) {
+        struct stac_batch batch = stac_calibration_window(c, item);
+        status = stac_pipeline_gradient(&c->pipeline, b, status, &batch, seed, LABELS + (uint64_t)item, gradient, err);
+        stac_progress_step(progress, c->grid->n_groups);
+    }
+    int settled = stac_pipeline_settle(&c->pipeline, err);
+    free(gradient);
+    return status != STAC_OK ? status : settled;
+}
+
+int stac_calibrate_gradients(struct stac_calibration *c, const char *name, uint64_t seed, int n_windows,
+                             struct stac_gradient_probe probe, struct stac_error *err) {
+    struct stac_progress progress;
+    struct stac_backward b = {0};
+    int status = c->grid->stage < 0 ? STAC_OK : stac_backward_init(&b, &c->run, err);
+    b.probe = probe;
+    STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
+    stac_progress_begin(&progress, c->log, name, n_windows);
+    if (c->grid->stage >= 0) status = gradients_of_windows(c, &b, seed, n_windows, &progress, err);
+    STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
+    stac_progress_end(&progress);
+done:
+    stac_backward_clean(&b);
+    return status;
 }
 
 /* ---- damage ------------------------------------------------------------------------------------------------------- */
@@ -193,6 +231,18 @@ struct coded {
     double *divergence; /* [n_windows] mean of each window */
 };
 
+void stac_calibration_code_row(const struct stac_calibration *c, const struct stac_site *site, const struct stac_code *code,
+                               int n, const float *x, float *out) {
+    const float *mean = stac_calibration_mean(c, stac_site_index(c->hp, site));
+    float inverse = inverse_scale(c, site, n, x, mean), unit = code->unit / inverse;
+    int16_t integer[64];
+    for (int at = 0; at < n; at += 64) {
+        int piece = n - at < 64 ? n - at : 64;
+        c->run.kernels->encode(&code->levels, piece, x + at, mean ? mean + at : NULL, inverse / code->unit, integer);
+        for (int j = 0; j < piece; j++) out[at + j] = (float)integer[j] * unit;
+    }
+}
+
 /* Put what would be decoded in place of what enters a site. */
 static void code_rows(void *ctx, const struct stac_site *site, int head, int first, int n_rows, int n, float *x, int ld) {
     struct pass *p = ctx;
@@ -200,18 +250,12 @@ static void code_rows(void *ctx, const struct stac_site *site, int head, int fir
     (void)head, (void)first;
     if (site->kind != p->coded->kind) return;
     int index = stac_site_index(&c->stats.hp, site);
-    const struct stac_code *code = &p->coded->codes[index];
-    const float *mean = mean_of(c, index);
+    const float *mean = stac_calibration_mean(c, index);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < n_rows; i++) {
-        int16_t integer[64];
-        float *row = x + (size_t)i * ld, inverse = inverse_scale(c, site, n, row, mean), unit = code->unit / inverse;
-        for (int at = 0; at < n; at += 64) {
-            int piece = n - at < 64 ? n - at : 64;
-            const float *centre = mean ? mean + at : NULL;
-            c->run.kernels->encode(&code->levels, piece, row + at, centre, inverse / code->unit, integer);
-            for (int j = 0; j < piece; j++) row[at + j] = (float)integer[j] * unit + (centre ? centre[j] : 0.0f);
-        }
+        float *row = x + (size_t)i * ld;
+        stac_calibration_code_row(c, site, &p->coded->codes[index], n, row, row);
+        if (mean) c->run.kernels->add(n, mean, row);
     }
 }
 

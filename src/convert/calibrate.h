@@ -33,6 +33,21 @@ int stac_calibrate_means(struct stac_calibration *c, struct stac_error *err);
 /* Second pass: histograms of what is left when the means are taken away. */
 int stac_calibrate_histograms(struct stac_calibration *c, struct stac_error *err);
 
+/* Mean of a site's channels, or NULL for a site without; after the second pass. */
+const float *stac_calibration_mean(const struct stac_calibration *c, int site);
+
+/* What a code makes of a row x[n] of a site: out[n] decoded, the mean taken away. */
+void stac_calibration_code_row(const struct stac_calibration *c, const struct stac_site *site, const struct stac_code *code,
+                               int n, const float *x, float *out);
+
+/* Batch of a window; borrows from c. */
+struct stac_batch stac_calibration_window(const struct stac_calibration *c, int window);
+
+/* Gradients of the log-likelihood of labels that the model draws from its own predictions, over the first n_windows windows:
+ * the probe sees values and gradients at the sites of this rank (net/backward.h). */
+int stac_calibrate_gradients(struct stac_calibration *c, const char *name, uint64_t seed, int n_windows,
+                             struct stac_gradient_probe probe, struct stac_error *err);
+
 /* Damage of coding one kind of site in all layers while everything else stays as it is: mean Kullback-Leibler divergence
  * of the predictions, in nats per token, over the first `n_windows` windows. codes[stac_site_count]: only those of a
  * kind are used. damage[STAC_SITE_KINDS]. */

@@ -5,11 +5,13 @@
 
 #include "base/memory.h"
 #include "convert/calibrate.h"
+#include "convert/fit_network.h"
 #include "convert/fold.h"
 #include "convert/quantise_network.h"
 #include "convert/sample.h"
+#include "convert/sensitivity.h"
 
-enum { SIMPLIFIED_WINDOWS = 4, SENSITIVITY_WINDOWS = 4 };
+enum { SIMPLIFIED_WINDOWS = 4, SENSITIVITY_WINDOWS = 4, FISHER_WINDOWS = 4 };
 
 static int agree(const struct stac_conversion *c, int status, struct stac_error *err) {
     return stac_agree(c->ranks, c->ranks->comm, status, err);
@@ -96,36 +98,68 @@ static int share_plan(struct stac_conversion *c, int n_sites, int status, struct
     return stac_broadcast(c->ranks->comm, c->plan, (size_t)n_sites * sizeof *c->plan, 0, err);
 }
 
+/* Built-in sensitivities, the same in every layer. */
+static void assume_sensitivity(struct stac_conversion *c, const struct stac_statistics *stats) {
+    for (int i = 0; i < stats->n_sites; i++) {
+        enum stac_site_kind kind = stac_site_kind_at(&stats->hp, i);
+        c->sensitivity[i] = stac_default_sensitivity[kind] / (kind == STAC_SITE_HEAD_IN ? 1 : stats->hp.n_layer);
+    }
+}
+
+/* Fisher information says how the layers of a kind compare; the damage of trial codes, what the kind costs in all. (A code's
+ * errors depend on its values, so that information alone, which is about white noise, can be far off: at p by a factor
+ * of ten.) */
+static void scale_sensitivity(struct stac_conversion *c, const struct stac_statistics *stats, const double *fisher,
+                              const double damage[STAC_SITE_KINDS]) {
+    double predicted[STAC_SITE_KINDS] = {0}, total[STAC_SITE_KINDS] = {0};
+    for (int i = 0; i < stats->n_sites; i++) {
+        enum stac_site_kind kind = stac_site_kind_at(&stats->hp, i);
+        predicted[kind] += fisher[i] * c->plan[i].expected.distortion / c->plan[i].power;
+    }
+    for (int i = 0; i < stats->n_sites; i++) {
+        enum stac_site_kind kind = stac_site_kind_at(&stats->hp, i);
+        double layers = kind == STAC_SITE_HEAD_IN ? 1 : stats->hp.n_layer;
+        /* a site that shows no damage at all still gets a share of the budget */
+        double least = 0.01 * stac_default_sensitivity[kind] / layers;
+        double measured = predicted[kind] > 0 ? fisher[i] * damage[kind] / predicted[kind] : 0;
+        c->sensitivity[i] = measured > least ? measured : least;
+        total[kind] += c->sensitivity[i];
+    }
+    for (int k = 0; k < STAC_SITE_KINDS; k++)
+        stac_log_info(c->log, "    sensitivity %-8s %8.3f  (damage of a trial %.5f nats, %.2f of what white noise would do)",
+                      stac_site_name((enum stac_site_kind)k), total[k], damage[k], damage[k] / predicted[k]);
+}
+
 static int weigh(struct stac_conversion *c, struct stac_calibration *cal, struct stac_error *err) {
     int n_sites = cal->stats.n_sites, status = STAC_OK;
-    double damage[STAC_SITE_KINDS], error[STAC_SITE_KINDS] = {0};
-    struct stac_code *codes;
-    memcpy(c->sensitivity, stac_default_sensitivity, sizeof c->sensitivity);
+    int trials = smaller(c->n_windows, SENSITIVITY_WINDOWS), gradients = smaller(c->n_windows, FISHER_WINDOWS);
+    double damage[STAC_SITE_KINDS], *fisher = NULL;
+    struct stac_code *codes = NULL;
+    assume_sensitivity(c, &cal->stats);
     if (c->job->mode == STAC_JOB_SIMPLIFIED) return STAC_OK;
     if (c->ranks->rank == 0) status = stac_plan_trial(&cal->stats, (int)c->job->timesteps, trial_price, c->plan, err);
     STAC_TRY(share_plan(c, n_sites, status, err));
-    STAC_TRY(STAC_NEW(codes, n_sites, "trial codes", err));
+    STAC_TRY_DONE(STAC_NEW(fisher, n_sites, "sensitivities", err));
+    STAC_TRY_DONE(STAC_NEW(codes, n_sites, "trial codes", err));
     STAC_TRY_DONE(build_codes(c, &cal->stats, codes, err));
-    STAC_TRY_DONE(stac_calibrate_damage(cal, codes, smaller(c->n_windows, SENSITIVITY_WINDOWS), damage, err));
-    for (int i = 0; i < n_sites; i++) {
-        enum stac_site_kind kind = stac_site_kind_at(&cal->stats.hp, i);
-        double layers = kind == STAC_SITE_HEAD_IN ? 1 : cal->stats.hp.n_layer;
-        error[kind] += c->plan[i].expected.distortion / c->plan[i].power / layers;
-    }
-    for (int k = 0; k < STAC_SITE_KINDS; k++) {
-        /* a site that shows no damage at all still gets a share of the budget */
-        double measured = error[k] > 0 ? damage[k] / error[k] : 0, least = 0.01 * stac_default_sensitivity[k];
-        c->sensitivity[k] = measured > least ? measured : least;
-        stac_log_info(c->log, "    sensitivity %-8s %8.3f  (damage %.5f nats at relative error %.5f)",
-                      stac_site_name((enum stac_site_kind)k), c->sensitivity[k], damage[k], error[k]);
-    }
+    STAC_TRY_DONE(stac_calibrate_damage(cal, codes, trials, damage, err));
+    STAC_TRY_DONE(stac_calibrate_fisher(cal, (uint64_t)c->job->seed, gradients, fisher, err));
+    scale_sensitivity(c, &cal->stats, fisher, damage);
 done:
-    for (int i = 0; i < n_sites; i++) stac_code_clean(&codes[i]);
+    for (int i = 0; i < n_sites && codes; i++) stac_code_clean(&codes[i]);
     free(codes);
+    free(fisher);
     return status;
 }
 
-static int learn_and_plan(struct stac_conversion *c, struct stac_error *err) {
+static int quantise(struct stac_conversion *c, struct stac_calibration *cal, struct stac_error *err) {
+    int timesteps = (int)c->job->timesteps, bits = (int)c->job->quantize_bits, status = STAC_OK;
+    if (c->job->mode == STAC_JOB_FULL) return stac_fit_network(cal, &c->net, c->plan, timesteps, bits, err);
+    if (c->grid.stage >= 0) status = stac_quantise_network(&c->net, &cal->stats, c->plan, timesteps, bits, err);
+    return agree(c, status, err);
+}
+
+static int learn(struct stac_conversion *c, struct stac_error *err) {
     const struct stac_hparams *hp = stac_model_hparams(c->model);
     struct stac_calibration cal = {.ranks = c->ranks,
                                    .grid = &c->grid,
@@ -138,6 +172,7 @@ static int learn_and_plan(struct stac_conversion *c, struct stac_error *err) {
     int status = STAC_OK;
     STAC_TRY_DONE(stac_calibrate_begin(&cal, err));
     STAC_TRY_DONE(STAC_NEW(c->plan, cal.stats.n_sites, "plans", err));
+    STAC_TRY_DONE(STAC_NEW(c->sensitivity, cal.stats.n_sites, "sensitivities", err));
     STAC_TRY_DONE(stac_calibrate_means(&cal, err));
     STAC_TRY_DONE(stac_calibrate_histograms(&cal, err));
     STAC_TRY_DONE(weigh(c, &cal, err));
@@ -145,6 +180,8 @@ static int learn_and_plan(struct stac_conversion *c, struct stac_error *err) {
         status = stac_plan_budget(&cal.stats, (int)c->job->timesteps, c->sensitivity, c->job->spike_budget, c->length, c->plan,
                                   &c->expected_ac_per_mac, err);
     STAC_TRY_DONE(share_plan(c, cal.stats.n_sites, status, err));
+    stac_log_info(c->log, "  planned: %.3f additions per multiply-accumulate", c->expected_ac_per_mac);
+    STAC_TRY_DONE(quantise(c, &cal, err));
     c->stats = cal.stats;
     cal.stats = (struct stac_statistics){0};
 done:
@@ -172,11 +209,7 @@ int stac_convert(struct stac_conversion *c, struct stac_error *err) {
     STAC_TRY_DONE(agree(c, status, err));
     STAC_TRY_DONE(calibration_windows(c, err));
     STAC_TRY_DONE(rewrite(c, err));
-    STAC_TRY_DONE(learn_and_plan(c, err));
-    if (c->grid.stage >= 0)
-        status = stac_quantise_network(&c->net, &c->stats, c->plan, (int)c->job->timesteps, (int)c->job->quantize_bits, err);
-    STAC_TRY_DONE(agree(c, status, err));
-    stac_log_info(c->log, "  planned: %.3f additions per multiply-accumulate", c->expected_ac_per_mac);
+    STAC_TRY_DONE(learn(c, err));
 done:
     if (status != STAC_OK) stac_conversion_clean(c);
     return status;
@@ -187,9 +220,11 @@ void stac_conversion_clean(struct stac_conversion *c) {
     stac_statistics_clean(&c->stats);
     stac_grid_clean(&c->grid);
     free(c->plan);
+    free(c->sensitivity);
     free(c->stage_begin);
     free(c->tokens);
     c->plan = NULL;
+    c->sensitivity = NULL;
     c->stage_begin = NULL;
     c->tokens = NULL;
 }

@@ -33,7 +33,7 @@ struct stac_conversion {
     struct stac_network net; /* this rank's part, quantised */
     struct stac_statistics stats;
     struct stac_plan *plan; /* [stac_site_count] */
-    double sensitivity[STAC_SITE_KINDS];
+    double *sensitivity;    /* [stac_site_count] nats per relative error power */
     double expected_ac_per_mac;
     int n_windows, length;
     int32_t *tokens;       /* [n_windows][length] what was read, on every rank */

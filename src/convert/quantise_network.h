@@ -4,12 +4,24 @@
 
 #include "convert/budget.h"
 
-/* Float weights into integers of `bits` bits (2 to 8) with a scale per output, to the nearest; frees the floats.
- * With `mean`[n_in] the bias takes up W mean, computed with the float weights. */
-int stac_quantise_linear(struct stac_linear *l, const float *mean, int bits, struct stac_error *err);
+/* Decoded inputs of a product, mean taken away: what its integer weights are fitted to. */
+struct stac_inputs {
+    int n_rows;
+    const float *z; /* [n_rows][n_in] */
+};
 
-/* Give every site of this part its code and mean and quantise its product. Not collective. */
+/* Float weights into integers of `bits` bits (2 to 8) with a scale per output; frees the floats. inputs == NULL: each to
+ * the nearest; else fitted to the inputs (convert/fit_weights.h), and the bias takes away what their mean would add. With
+ * `mean`[n_in] the bias takes up W mean, computed with the float weights. */
+int stac_quantise_linear(struct stac_linear *l, const float *mean, int bits, const struct stac_inputs *inputs,
+                         struct stac_error *err);
+
+/* Give every site of this part its code and mean and quantise its product, to the nearest. Not collective. */
 int stac_quantise_network(struct stac_network *net, const struct stac_statistics *stats, const struct stac_plan *plan,
                           int timesteps, int bits, struct stac_error *err);
+
+/* Codes, means and scales of v alone. */
+int stac_prepare_sites(struct stac_network *net, const struct stac_statistics *stats, const struct stac_plan *plan,
+                       int timesteps, struct stac_error *err);
 
 #endif

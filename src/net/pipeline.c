@@ -1,6 +1,7 @@
 #include "net/pipeline.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -34,27 +35,38 @@ bool stac_pipeline_is_last(const struct stac_pipeline *p) {
     return p->grid->stage == p->grid->n_stages - 1;
 }
 
-/* The computation of one run on this stage. */
-static int compute(struct stac_pipeline *p, int r, const struct stac_batch *batch, struct stac_error *err) {
+/* The computation of one run on this stage; what enters its blocks is copied to `entered` if that is not NULL. */
+static int compute(struct stac_pipeline *p, int r, const struct stac_batch *batch, float *entered, struct stac_error *err) {
     struct stac_run *run = p->run[r];
     STAC_TRY(stac_run_begin(run, batch, err));
     if (stac_pipeline_is_first(p)) stac_run_embed(run, p->x[r]);
+    if (entered) memcpy(entered, p->x[r], (size_t)batch->n * (size_t)run->net->hp.n_embd * sizeof *entered);
     STAC_TRY(stac_run_blocks(run, p->x[r], err));
     stac_run_end(run);
     return STAC_OK;
 }
 
-int stac_pipeline_pass(struct stac_pipeline *p, int ahead, const struct stac_batch *batch, struct stac_error *err) {
+static int pass(struct stac_pipeline *p, int ahead, const struct stac_batch *batch, float *entered, struct stac_error *err) {
     int status = ahead;
     size_t n = (size_t)batch->n * (size_t)p->run[0]->net->hp.n_embd;
     for (int r = 0; r < p->n_runs; r++) {
         int sent = STAC_OK;
         if (!stac_pipeline_is_first(p)) STAC_TRY(p->link->ops->receive(p->link, STAC_PREVIOUS, &sent, p->x[r], n, err));
         if (sent != STAC_OK && status == STAC_OK) status = stac_fail(err, sent, "an earlier stage failed");
-        if (status == STAC_OK) status = compute(p, r, batch, err);
+        if (status == STAC_OK) status = compute(p, r, batch, entered, err);
         if (!stac_pipeline_is_last(p)) STAC_TRY(p->link->ops->send(p->link, STAC_NEXT, status, p->x[r], n, err));
     }
     return status;
+}
+
+int stac_pipeline_pass(struct stac_pipeline *p, int ahead, const struct stac_batch *batch, struct stac_error *err) {
+    return pass(p, ahead, batch, NULL, err);
+}
+
+int stac_pipeline_enter(struct stac_pipeline *p, int ahead, const struct stac_batch *batch, float *entered,
+                        struct stac_error *err) {
+    stac_cache_reset(p->run[0]->cache, -1);
+    return pass(p, ahead, batch, entered, err);
 }
 
 int stac_pipeline_gradient(struct stac_pipeline *p, struct stac_backward *b, int ahead, const struct stac_batch *batch,

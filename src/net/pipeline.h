@@ -32,6 +32,10 @@ bool stac_pipeline_is_last(const struct stac_pipeline *p);
  * Every stage of the group calls it with the same batch. */
 int stac_pipeline_pass(struct stac_pipeline *p, int ahead, const struct stac_batch *batch, struct stac_error *err);
 
+/* The same from empty caches, for a pipeline of one run; entered[batch->n][n_embd] receives what enters this stage. */
+int stac_pipeline_enter(struct stac_pipeline *p, int ahead, const struct stac_batch *batch, float *entered,
+                        struct stac_error *err);
+
 /* One text through the first run and back: the loss is that of labels drawn from the prediction (stac_backward_head), and
  * gradient[batch->n][n_embd] is left with respect to what entered this stage. Stages work one after the other. Every stage
  * of the group calls it with the same batch. */

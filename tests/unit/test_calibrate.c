@@ -270,6 +270,16 @@ static double cost_of(const struct stac_statistics *s, const struct stac_plan *p
     return sum;
 }
 
+/* A plan for sensitivities that are the same in every layer. */
+static int plan_by_kind(const struct stac_statistics *s, int timesteps, const double of_kind[STAC_SITE_KINDS], double target,
+                        struct stac_plan *plan, double *expected, struct stac_error *err) {
+    double *sensitivity = calloc((size_t)s->n_sites, sizeof *sensitivity);
+    for (int i = 0; i < s->n_sites; i++) sensitivity[i] = of_kind[stac_site_kind_at(&s->hp, i)];
+    int status = stac_plan_budget(s, timesteps, sensitivity, target, LENGTH, plan, expected, err);
+    free(sensitivity);
+    return status;
+}
+
 static void the_budget_is_met(void **state) {
     (void)state;
     static const struct {
@@ -294,7 +304,7 @@ static void the_budget_is_met(void **state) {
         fx_rewrite(&net, 1);
         fx_calibrate(&net, 3, LENGTH, &s);
         struct stac_plan *plan = calloc((size_t)s.n_sites, sizeof *plan);
-        OK(stac_plan_budget(&s, cases[i].timesteps, stac_default_sensitivity, cases[i].target, LENGTH, plan, &expected, &err));
+        OK(plan_by_kind(&s, cases[i].timesteps, stac_default_sensitivity, cases[i].target, plan, &expected, &err));
         double cost = cost_of(&s, plan, cases[i].timesteps, LENGTH);
         printf("%-24s T = %2d, target %.2f: planned %.4f, cost %.4f\n", cases[i].name, cases[i].timesteps, cases[i].target,
                expected, cost);
@@ -319,11 +329,11 @@ static void a_budget_beyond_reach_is_not_exceeded(void **state) {
     fx_rewrite(&net, 1);
     fx_calibrate(&net, 3, LENGTH, &s);
     struct stac_plan *plan = calloc((size_t)s.n_sites, sizeof *plan);
-    OK(stac_plan_budget(&s, 2, stac_default_sensitivity, 16, LENGTH, plan, &rich, &err));
+    OK(plan_by_kind(&s, 2, stac_default_sensitivity, 16, plan, &rich, &err));
     assert_true(rich > 1 && rich <= 2); /* two steps hold two spikes */
-    OK(stac_plan_budget(&s, 1, stac_default_sensitivity, 16, LENGTH, plan, &poor, &err));
+    OK(plan_by_kind(&s, 1, stac_default_sensitivity, 16, plan, &poor, &err));
     assert_true(poor > 0.5 && poor <= 1);
-    FAILS(stac_plan_budget(&s, 65, stac_default_sensitivity, 1, LENGTH, plan, &poor, &err), STAC_ERR_USAGE, "timesteps is 65");
+    FAILS(plan_by_kind(&s, 65, stac_default_sensitivity, 1, plan, &poor, &err), STAC_ERR_USAGE, "timesteps is 65");
     free(plan);
     stac_statistics_clean(&s);
     stac_network_clean(&net);
@@ -344,12 +354,12 @@ static void spikes_go_where_errors_hurt(void **state) {
     struct stac_plan *plan = calloc((size_t)s.n_sites, sizeof *plan), *other = calloc((size_t)s.n_sites, sizeof *other);
     double even[STAC_SITE_KINDS], expected;
     for (int k = 0; k < STAC_SITE_KINDS; k++) even[k] = 1;
-    OK(stac_plan_budget(&s, 8, even, 1, LENGTH, plan, &expected, &err));
+    OK(plan_by_kind(&s, 8, even, 1, plan, &expected, &err));
     for (int k = 0; k < STAC_SITE_KINDS; k++) {
         double sensitivity[STAC_SITE_KINDS];
         memcpy(sensitivity, even, sizeof even);
         sensitivity[k] = 30;
-        OK(stac_plan_budget(&s, 8, sensitivity, 1, LENGTH, other, &expected, &err));
+        OK(plan_by_kind(&s, 8, sensitivity, 1, other, &expected, &err));
         for (int i = 0; i < s.n_sites; i++) {
             double change = other[i].expected.spikes - plan[i].expected.spikes;
             bool favoured = (int)stac_site_kind_at(&s.hp, i) == k;

@@ -214,7 +214,7 @@ static void integer_weights_are_the_nearest(void **state) {
         struct stac_linear l = some_linear(N_IN, N_OUT, (uint64_t)bits), was = some_linear(N_IN, N_OUT, (uint64_t)bits);
         int largest = (1 << (bits - 1)) - 1;
         double square = 0, power = 0;
-        OK(stac_quantise_linear(&l, NULL, bits, &err));
+        OK(stac_quantise_linear(&l, NULL, bits, NULL, &err));
         assert_null(l.w); /* the floats are gone */
         for (int j = 0; j < N_OUT; j++) {
             int reached = 0;
@@ -241,6 +241,55 @@ static void integer_weights_are_the_nearest(void **state) {
     }
 }
 
+/* Fitted weights lie on the same grid as the nearest ones, and give a product that is closer on the inputs they were fitted
+ * to and on others like them. */
+static void fitted_weights_give_a_closer_product(void **state) {
+    (void)state;
+    enum { N_IN = 40, N_OUT = 70, ROWS = 400, SOURCES = 12 };
+    struct stac_random r = stac_random_seeded(3, 1);
+    float *z = calloc(2 * ROWS * N_IN, sizeof *z), mix[SOURCES][N_IN];
+    double mean[N_IN] = {0};
+    for (int s = 0; s < SOURCES; s++)
+        for (int i = 0; i < N_IN; i++) mix[s][i] = (float)stac_random_normal(&r);
+    for (int t = 0; t < 2 * ROWS; t++) /* correlated inputs, with a mean */
+        for (int s = 0; s < SOURCES; s++) {
+            float a = (float)stac_random_normal(&r);
+            for (int i = 0; i < N_IN; i++) z[t * N_IN + i] += a * mix[s][i] + 0.1f * (float)stac_random_normal(&r) + 0.05f;
+        }
+    for (int t = 0; t < ROWS; t++)
+        for (int i = 0; i < N_IN; i++) mean[i] += (double)z[t * N_IN + i] / ROWS;
+    for (int bits = 3; bits <= 8; bits++) {
+        struct stac_error err = {0};
+        struct stac_linear l[3];
+        struct stac_inputs inputs = {ROWS, z};
+        double error[2][2] = {{0}}, bound = (1 << (bits - 1)) - 1;
+        for (int k = 0; k < 3; k++) l[k] = some_linear(N_IN, N_OUT, 77);
+        for (int k = 0; k < 3; k++) /* the special columns are for the nearest ones */
+            for (int i = 0; i < N_IN * N_OUT; i++)
+                if (i % N_OUT < SPECIAL) l[k].w[i] = (float)(i % 7) - 3;
+        OK(stac_quantise_linear(&l[0], NULL, bits, NULL, &err));
+        OK(stac_quantise_linear(&l[1], NULL, bits, &inputs, &err));
+        assert_same_bits(l[0].scale, l[1].scale, N_OUT, "scales");
+        for (int i = 0; i < N_IN * N_OUT; i++) assert_true(abs(l[1].q[i]) <= bound);
+        for (int k = 0; k < 2; k++)
+            for (int t = 0; t < 2 * ROWS; t++)
+                for (int j = 0; j < N_OUT; j++) {
+                    double gap = k == 1 ? l[k].bias[j] : 0; /* which takes the mean away */
+                    for (int i = 0; i < N_IN; i++) {
+                        double w = l[2].w[i * N_OUT + j], q = (double)l[k].q[i * N_OUT + j] * l[k].scale[j];
+                        gap += z[t * N_IN + i] * (q - w) + (k == 1 ? mean[i] * w : 0);
+                    }
+                    error[k][t >= ROWS] += gap * gap / (l[k].scale[j] * l[k].scale[j]);
+                }
+        printf("%d bits: error of the product, fitted over nearest: %.3f, on other inputs %.3f\n", bits,
+               error[1][0] / error[0][0], error[1][1] / error[0][1]);
+        assert_true(error[1][0] < 0.5 * error[0][0]);
+        assert_true(error[1][1] < 0.5 * error[0][1]);
+        for (int k = 0; k < 3; k++) stac_linear_clean(&l[k]);
+    }
+    free(z);
+}
+
 static void the_bias_takes_up_the_mean(void **state) {
     (void)state;
     enum { N_IN = 41, N_OUT = 9 };
@@ -260,7 +309,7 @@ static void the_bias_takes_up_the_mean(void **state) {
                 wanted[j] += (double)mean[i] * l.w[i * N_OUT + j]; /* with the weights before they are rounded */
             }
         }
-        OK(stac_quantise_linear(&l, mean, 2, &err));
+        OK(stac_quantise_linear(&l, mean, 2, NULL, &err));
         for (int j = 0; j < N_OUT; j++) assert_true(fabs(l.bias[j] - wanted[j]) < 1e-6 * (1 + fabs(wanted[j])));
         stac_linear_clean(&l);
     }
@@ -309,6 +358,7 @@ int main(void) {
         cmocka_unit_test(a_rewritten_network_has_plain_norms),
         cmocka_unit_test(parts_are_rewritten_as_in_the_whole),
         cmocka_unit_test(integer_weights_are_the_nearest),
+        cmocka_unit_test(fitted_weights_give_a_closer_product),
         cmocka_unit_test(the_bias_takes_up_the_mean),
         cmocka_unit_test(a_converted_network_is_whole),
     };

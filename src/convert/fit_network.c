@@ -1,0 +1,184 @@
+#include "convert/fit_network.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+enum { PRODUCTS = 4, HEAD = PRODUCTS }; /* of a block; the head takes the place of one more */
+
+/* What works on one layer at a time. */
+struct fitting {
+    struct stac_calibration *c;
+    const struct stac_plan *plan;
+    int timesteps, bits;
+    float *x;                            /* [windows of this group][length][n_embd] residual stream in front of the layer */
+    struct stac_code code[PRODUCTS + 1]; /* of the layer */
+    float *z[PRODUCTS + 1];              /* [n_windows][length][inputs] decoded */
+    int window;
+};
+
+static const enum stac_site_kind fed[PRODUCTS + 1] = {STAC_SITE_ATTN_IN, STAC_SITE_O_IN, STAC_SITE_MLP_IN, STAC_SITE_DOWN_IN,
+                                                      STAC_SITE_HEAD_IN};
+
+static void fitting_clean(struct fitting *f) {
+    free(f->x);
+    for (int k = 0; k <= PRODUCTS; k++) {
+        free(f->z[k]);
+        stac_code_clean(&f->code[k]);
+    }
+}
+
+static int fitting_init(struct fitting *f, struct stac_error *err) {
+    const struct stac_calibration *c = f->c;
+    const struct stac_hparams *hp = c->hp;
+    size_t rows = (size_t)c->n_windows * (size_t)c->length, d = (size_t)hp->n_embd;
+    size_t width[PRODUCTS + 1] = {d, (size_t)stac_q_width(hp), d, (size_t)hp->n_ff, d};
+    size_t mine = (size_t)(c->n_windows + c->grid->n_groups - 1) / (size_t)c->grid->n_groups;
+    STAC_TRY(STAC_NEW(f->x, mine * (size_t)c->length * d, "residual streams", err));
+    for (int k = 0; k <= PRODUCTS; k++)
+        if (k < HEAD || c->net->has_head) STAC_TRY(STAC_NEW(f->z[k], rows * width[k], "coded activations", err));
+    return STAC_OK;
+}
+
+static float *stream_of(const struct fitting *f, int window) {
+    return f->x + (size_t)(window / f->c->grid->n_groups) * (size_t)f->c->length * (size_t)f->c->hp->n_embd;
+}
+
+/* Residual streams in front of the first layer of this stage. */
+static int enter(struct fitting *f, struct stac_error *err) {
+    struct stac_calibration *c = f->c;
+    int status = STAC_OK;
+    for (int w = c->grid->group; w < c->n_windows; w += c->grid->n_groups) {
+        struct stac_batch batch = stac_calibration_window(c, w);
+        status = stac_pipeline_enter(&c->pipeline, status, &batch, stream_of(f, w), err);
+    }
+    int settled = stac_pipeline_settle(&c->pipeline, err);
+    return status != STAC_OK ? status : settled;
+}
+
+/* Keeps what is decoded at the sites of the layer; the forward pass goes on with what it had. */
+static void keep_decoded(void *ctx, const struct stac_site *site, int head, int first, int n_rows, int n, float *x, int ld) {
+    struct fitting *f = ctx;
+    (void)head;
+    for (int k = 0; k <= PRODUCTS; k++) {
+        if (fed[k] != site->kind) continue;
+        float *out = f->z[k] + ((size_t)f->window * (size_t)f->c->length + (size_t)first) * (size_t)n;
+#pragma omp parallel for schedule(static)
+        for (int i = 0; i < n_rows; i++)
+            stac_calibration_code_row(f->c, site, &f->code[k], n, x + (size_t)i * ld, out + (size_t)i * n);
+    }
+}
+
+/* The windows of this group through one layer, or, behind the last one, to the head. */
+static int pass_layer(struct fitting *f, int layer, bool head, struct stac_error *err) {
+    struct stac_calibration *c = f->c;
+    struct stac_run *run = &c->run;
+    int status = STAC_OK;
+    run->probe = (struct stac_probe){keep_decoded, f};
+    for (int w = c->grid->group; w < c->n_windows && status == STAC_OK; w += c->grid->n_groups) {
+        struct stac_batch batch = stac_calibration_window(c, w);
+        f->window = w;
+        stac_cache_reset(run->cache, -1);
+        status = stac_run_begin(run, &batch, err);
+        if (status == STAC_OK && !head) status = stac_run_block(run, layer, stream_of(f, w), err);
+        if (status == STAC_OK && head) status = stac_run_head(run, batch.n, stream_of(f, w), NULL, err);
+    }
+    run->probe = (struct stac_probe){0};
+    return status;
+}
+
+/* Every rank of the stage gets the rows of all windows. */
+static int share_rows(struct fitting *f, int k, int n_in, struct stac_error *err) {
+    const struct stac_calibration *c = f->c;
+    size_t n = (size_t)c->length * (size_t)n_in;
+    for (int w = 0; w < c->n_windows; w++)
+        STAC_TRY(stac_broadcast(c->grid->stage_comm, f->z[k] + (size_t)w * n, n * sizeof(float), w % c->grid->n_groups, err));
+    return STAC_OK;
+}
+
+/* The fitted product goes from its owner to the other groups. */
+static int share_product(struct fitting *f, struct stac_linear *l, int owner, struct stac_error *err) {
+    const struct stac_grid *g = f->c->grid;
+    int status = STAC_OK;
+    if (g->group != owner) {
+        STAC_TRY_DONE(STAC_NEW(l->q, (size_t)l->n_in * l->n_out, "integer weights", err));
+        STAC_TRY_DONE(STAC_NEW(l->scale, l->n_out, "weight scales", err));
+        if (!l->bias) STAC_TRY_DONE(STAC_NEW(l->bias, l->n_out, "a bias", err));
+        free(l->w);
+        l->w = NULL;
+    }
+done:
+    STAC_TRY(stac_agree(f->c->ranks, g->stage_comm, status, err));
+    STAC_TRY(stac_broadcast(g->stage_comm, l->q, (size_t)l->n_in * l->n_out, owner, err));
+    STAC_TRY(stac_broadcast(g->stage_comm, l->scale, (size_t)l->n_out * sizeof(float), owner, err));
+    return stac_broadcast(g->stage_comm, l->bias, (size_t)l->n_out * sizeof(float), owner, err);
+}
+
+/* Products [from, to) of a layer: their rows are known. The widest one (down) is the work of one group, the others that of
+ * the next. */
+static int fit_products(struct fitting *f, struct stac_linear *const *linear, const struct stac_site *const *site, int from,
+                        int to, struct stac_error *err) {
+    const struct stac_calibration *c = f->c;
+    int status = STAC_OK;
+    for (int k = from; k < to; k++) STAC_TRY(share_rows(f, k, linear[k]->n_in, err));
+    for (int k = from; k < to && status == STAC_OK; k++) {
+        if (c->grid->group != (k == 3 ? 0 : (k + 1) % c->grid->n_groups)) continue;
+        struct stac_inputs inputs = {c->n_windows * c->length, f->z[k]};
+        status =
+            stac_quantise_linear(linear[k], stac_calibration_mean(c, stac_site_index(c->hp, site[k])), f->bits, &inputs, err);
+    }
+    STAC_TRY(stac_agree(c->ranks, c->grid->stage_comm, status, err));
+    for (int k = from; k < to; k++) STAC_TRY(share_product(f, linear[k], k == 3 ? 0 : (k + 1) % c->grid->n_groups, err));
+    return STAC_OK;
+}
+
+/* Codes of sites [from, to) of the layer. */
+static int build_codes(struct fitting *f, const struct stac_site *const *site, int from, int to, struct stac_error *err) {
+    for (int k = from; k < to; k++) {
+        stac_code_clean(&f->code[k]);
+        STAC_TRY(
+            stac_plan_build(&f->plan[stac_site_index(f->c->hp, site[k])], f->timesteps, f->c->hp, fed[k], &f->code[k], err));
+    }
+    return STAC_OK;
+}
+
+static int fit_stage(struct fitting *f, struct stac_network *net, struct stac_progress *progress, struct stac_error *err) {
+    const struct stac_site *site[PRODUCTS + 1];
+    struct stac_linear *linear[PRODUCTS + 1];
+    for (int l = 0; l < net->last - net->first; l++) {
+        struct stac_block *b = &net->block[l];
+        struct stac_linear *products[PRODUCTS] = {&b->qkv, &b->o, &b->up, &b->down};
+        memcpy(linear, products, sizeof products);
+        for (int k = 0; k < PRODUCTS; k++) site[k] = &b->site[fed[k]];
+        STAC_TRY(build_codes(f, site, 0, PRODUCTS, err));
+        int status = pass_layer(f, l, false, err);
+        STAC_TRY(stac_agree(f->c->ranks, f->c->grid->stage_comm, status, err));
+        STAC_TRY(fit_products(f, linear, site, 0, PRODUCTS, err));
+        stac_progress_step(progress, f->c->grid->n_stages);
+    }
+    if (!net->has_head) return STAC_OK;
+    site[HEAD] = &net->head_in, linear[HEAD] = &net->head;
+    STAC_TRY(build_codes(f, site, HEAD, HEAD + 1, err));
+    int status = pass_layer(f, 0, true, err);
+    STAC_TRY(stac_agree(f->c->ranks, f->c->grid->stage_comm, status, err));
+    return fit_products(f, linear, site, HEAD, HEAD + 1, err);
+}
+
+int stac_fit_network(struct stac_calibration *c, struct stac_network *net, const struct stac_plan *plan, int timesteps,
+                     int bits, struct stac_error *err) {
+    struct fitting f = {.c = c, .plan = plan, .timesteps = timesteps, .bits = bits};
+    struct stac_progress progress;
+    int status = c->grid->stage < 0 ? STAC_OK : fitting_init(&f, err);
+    STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
+    stac_progress_begin(&progress, c->log, "fit weights", c->hp->n_layer);
+    if (c->grid->stage >= 0) status = enter(&f, err);
+    STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
+    if (c->grid->stage >= 0) status = fit_stage(&f, net, &progress, err);
+    if (c->grid->stage >= 0 && status == STAC_OK) status = stac_prepare_sites(net, &c->stats, plan, timesteps, err);
+    STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
+    stac_progress_end(&progress);
+done:
+    fitting_clean(&f);
+    return status;
+}

@@ -1,0 +1,79 @@
+#include "convert/fit_weights.h"
+
+#include <lapacke.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "kernels/kernels.h"
+
+enum { TILE = 64 }; /* columns that are rounded together */
+
+#define DAMPING 0.01 /* of the mean diagonal, added to it: inputs that hardly vary stay harmless */
+
+/* h[n_in][n_in] = Z^T Z / n_rows, damped */
+static int second_moments(int n_in, int n_rows, const float *z, double *h, struct stac_error *err) {
+    float *turned = NULL, *product = NULL;
+    double mean = 0;
+    int status = STAC_OK;
+    STAC_TRY_DONE(STAC_NEW(turned, (size_t)n_in * n_rows, "second moments", err));
+    STAC_TRY_DONE(STAC_NEW(product, (size_t)n_in * n_in, "second moments", err));
+#pragma omp parallel for schedule(static)
+    for (int j = 0; j < n_in; j++)
+        for (int i = 0; i < n_rows; i++) turned[(size_t)j * n_rows + i] = z[(size_t)i * n_in + j];
+    stac_kernels_best()->gemm_f32(n_in, n_in, n_rows, turned, n_rows, z, n_in, product, n_in);
+    for (int i = 0; i < n_in; i++) mean += (double)product[(size_t)i * n_in + i] / n_rows / n_in;
+    for (size_t i = 0; i < (size_t)n_in * n_in; i++) h[i] = (double)product[i] / n_rows;
+    for (int i = 0; i < n_in; i++) h[(size_t)i * n_in + i] += mean > 0 ? DAMPING * mean : 1;
+done:
+    free(turned);
+    free(product);
+    return status;
+}
+
+/* h becomes its inverse's upper factor U, inverse = U^T U, in row-major order. */
+static int factor_of_inverse(int n, double *h, struct stac_error *err) {
+    lapack_int info = LAPACKE_dpotrf(LAPACK_ROW_MAJOR, 'U', n, h, n);
+    if (info == 0) info = LAPACKE_dpotri(LAPACK_ROW_MAJOR, 'U', n, h, n);
+    if (info == 0) info = LAPACKE_dpotrf(LAPACK_ROW_MAJOR, 'U', n, h, n);
+    if (info == 0) return STAC_OK;
+    return stac_fail(err, STAC_ERR_INPUT, "the inputs of a product have no positive second moments (LAPACK %d)", (int)info);
+}
+
+/* Columns [from, to). */
+static void round_columns(int n_in, int n_out, int from, int to, const float *u, float *w, const float *scale, float largest,
+                          int8_t *q) {
+    float error[TILE];
+    for (int i = 0; i < n_in; i++) {
+        float *row = w + (size_t)i * n_out;
+        float inverse = 1.0f / u[(size_t)i * n_in + i];
+        for (int c = from; c < to; c++) {
+            float r = fminf(fmaxf(rintf(row[c] / scale[c]), -largest), largest);
+            q[(size_t)i * n_out + c] = (int8_t)r;
+            error[c - from] = (row[c] - r * scale[c]) * inverse;
+        }
+        for (int j = i + 1; j < n_in; j++) {
+            float *later = w + (size_t)j * n_out + from, share = u[(size_t)i * n_in + j];
+            for (int c = 0; c < to - from; c++) later[c] -= share * error[c];
+        }
+    }
+}
+
+int stac_fit_weights(int n_in, int n_out, int n_rows, const float *z, float *w, const float *scale, int largest, int8_t *q,
+                     struct stac_error *err) {
+    double *h = NULL;
+    float *u = NULL;
+    int status = STAC_OK;
+    STAC_TRY_DONE(STAC_NEW(h, (size_t)n_in * n_in, "second moments", err));
+    STAC_TRY_DONE(STAC_NEW(u, (size_t)n_in * n_in, "second moments", err));
+    STAC_TRY_DONE(second_moments(n_in, n_rows, z, h, err));
+    STAC_TRY_DONE(factor_of_inverse(n_in, h, err));
+    for (size_t i = 0; i < (size_t)n_in * n_in; i++) u[i] = (float)h[i];
+#pragma omp parallel for schedule(dynamic, 1)
+    for (int from = 0; from < n_out; from += TILE)
+        round_columns(n_in, n_out, from, from + TILE < n_out ? from + TILE : n_out, u, w, scale, (float)largest, q);
+done:
+    free(h);
+    free(u);
+    return status;
+}
