@@ -90,7 +90,7 @@ static int run_pass(struct pass *p, struct stac_error *err) {
     struct stac_work work = {p->n_windows, window_batch, p->output, window_step, p};
     int status = STAC_OK;
     if (c->grid->stage >= 0) {
-        c->run.probe = (struct stac_probe){p->see, p};
+        c->run.probe = (struct stac_probe){p->see, p, p->coded != NULL};
         status = stac_pipeline_work(&c->pipeline, &work, err);
         c->run.probe = (struct stac_probe){0};
     }

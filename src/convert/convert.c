@@ -191,9 +191,12 @@ done:
 
 /* ---- all of it ---------------------------------------------------------------------------------------------------- */
 
+void openblas_set_num_threads(int n); /* of OpenBLAS, whose header has different places on different systems */
+
 int stac_convert(struct stac_conversion *c, struct stac_error *err) {
     const struct stac_hparams *hp = stac_model_hparams(c->model);
     int status = STAC_OK;
+    openblas_set_num_threads(1); /* so that the bits of LAPACK's results do not depend on the ranks of a machine */
     c->n_windows =
         c->job->mode == STAC_JOB_SIMPLIFIED ? smaller(c->job->num_samples, SIMPLIFIED_WINDOWS) : (int)c->job->num_samples;
     c->length = smaller(c->job->calibration_length, hp->n_ctx);

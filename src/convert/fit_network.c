@@ -75,7 +75,7 @@ static int pass_layer(struct fitting *f, int layer, bool head, struct stac_error
     struct stac_calibration *c = f->c;
     struct stac_run *run = &c->run;
     int status = STAC_OK;
-    run->probe = (struct stac_probe){keep_decoded, f};
+    run->probe = (struct stac_probe){keep_decoded, f, false};
     for (int w = c->grid->group; w < c->n_windows && status == STAC_OK; w += c->grid->n_groups) {
         struct stac_batch batch = stac_calibration_window(c, w);
         f->window = w;

@@ -32,12 +32,12 @@ static void weigh_dense(struct stac_run *run, const struct piece *p, const float
     }
 }
 
-/* The probe may change the weights, and with them their sums. */
+/* A probe may change the weights, and with them their sums. */
 static void probe_weights(struct stac_run *run, const struct piece *p, struct stac_lane *lane, float *sum) {
     const struct stac_site *site = &run->net->block[p->layer].site[STAC_SITE_P];
     int ld = run->cache->capacity;
     run->probe.see(run->probe.ctx, site, p->head, p->segment->first + p->from, p->n, p->n_keys, lane->weight, ld);
-    for (int i = 0; i < p->n; i++) {
+    for (int i = 0; i < p->n && run->probe.changes; i++) {
         sum[i] = 0;
         for (int j = 0; j < p->n_keys; j++) sum[i] += lane->weight[(size_t)i * ld + j];
     }

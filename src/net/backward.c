@@ -255,7 +255,7 @@ static int block_backward(struct stac_backward *b, int layer, float *gradient, s
     const float *entered = b->kept + (size_t)layer * run->max_rows * d;
     float *scratch = b->d_x;
     memcpy(scratch, entered, (size_t)n * d * sizeof *scratch);
-    run->probe = (struct stac_probe){keep, b};
+    run->probe = (struct stac_probe){keep, b, false};
     int status = stac_run_block(run, layer, scratch, err);
     run->probe = (struct stac_probe){0};
     STAC_TRY(status);

@@ -33,7 +33,7 @@ static double loss(const struct stac_network *net, const int32_t *token, const i
     float *logits = calloc((size_t)ROWS * (size_t)vocab, sizeof *logits), *scratch = calloc((size_t)vocab, sizeof *scratch);
     double sum = 0;
     fx_reader_init(&r, net, STAC_MODE_DENSE, 1, ROWS, ROWS);
-    r.run.probe = (struct stac_probe){change, &c};
+    r.run.probe = (struct stac_probe){change, &c, true};
     fx_read(&r, 0, token, 0, ROWS, logits);
     for (int i = 0; i < ROWS; i++)
         sum += stac_log_partition(r.run.kernels, vocab, logits + (size_t)i * (size_t)vocab, scratch) -
