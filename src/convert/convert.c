@@ -10,6 +10,7 @@
 #include "convert/quantise_network.h"
 #include "convert/sample.h"
 #include "convert/sensitivity.h"
+#include "convert/shape.h"
 
 enum { SIMPLIFIED_WINDOWS = 4, SENSITIVITY_WINDOWS = 4, FISHER_WINDOWS = 4 };
 
@@ -67,7 +68,6 @@ static int rewrite(struct stac_conversion *c, struct stac_error *err) {
         status = stac_fold_norms(&c->net, err);
         if (status == STAC_OK) status = stac_rotate_residual(&c->net, q, err);
         if (status == STAC_OK) status = stac_rotate_heads(&c->net, seed, err);
-        if (status == STAC_OK) status = stac_add_hadamard(&c->net, err);
     }
     status = agree(c, status, err);
 done:
@@ -159,6 +159,13 @@ static int quantise(struct stac_conversion *c, struct stac_calibration *cal, str
     return agree(c, status, err);
 }
 
+/* The last rewritings: what is learned from gradients, and the Hadamard transform. */
+static int shape(struct stac_conversion *c, struct stac_calibration *cal, struct stac_error *err) {
+    if (c->job->mode == STAC_JOB_FULL)
+        STAC_TRY(stac_shape_network(cal, (uint64_t)c->job->seed, smaller(c->n_windows, FISHER_WINDOWS), &c->net, err));
+    return agree(c, c->grid.stage >= 0 ? stac_add_hadamard(&c->net, err) : STAC_OK, err);
+}
+
 static int learn(struct stac_conversion *c, struct stac_error *err) {
     const struct stac_hparams *hp = stac_model_hparams(c->model);
     struct stac_calibration cal = {.ranks = c->ranks,
@@ -171,6 +178,7 @@ static int learn(struct stac_conversion *c, struct stac_error *err) {
                                    .length = c->length};
     int status = STAC_OK;
     STAC_TRY_DONE(stac_calibrate_begin(&cal, err));
+    STAC_TRY_DONE(shape(c, &cal, err));
     STAC_TRY_DONE(STAC_NEW(c->plan, cal.stats.n_sites, "plans", err));
     STAC_TRY_DONE(STAC_NEW(c->sensitivity, cal.stats.n_sites, "sensitivities", err));
     STAC_TRY_DONE(stac_calibrate_means(&cal, err));

@@ -138,17 +138,35 @@ static int turn_head_inputs(struct stac_linear *l, int at, int n, const float *q
     return turn_inputs(&rows, qt, err);
 }
 
+int stac_turn_values(const struct stac_hparams *hp, struct stac_block *b, int head, const float *t, const float *inverse,
+                     struct stac_error *err) {
+    int dim = hp->head_dim, per_kv = hp->n_head / hp->n_head_kv, ld = b->qkv.n_out;
+    size_t at = (size_t)(stac_q_width(hp) + stac_kv_width(hp) + head * dim);
+    turn_columns(b->qkv.w, (size_t)b->qkv.n_in, (size_t)ld, at, dim, t);
+    turn_columns(b->qkv.bias, 1, (size_t)ld, at, dim, t);
+    for (int h = head * per_kv; h < (head + 1) * per_kv; h++) STAC_TRY(turn_head_inputs(&b->o, h * dim, dim, inverse, err));
+    return STAC_OK;
+}
+
+void stac_scale_hidden(struct stac_block *b, const float *scale) {
+    int n = b->down.n_in, ld = b->up.n_out;
+    for (int i = 0; i <= b->up.n_in; i++) {
+        float *row = i < b->up.n_in ? b->up.w + (size_t)i * ld : b->up.bias;
+        for (int j = 0; row && j < n; j++) row[n + j] *= scale[j];
+    }
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < b->down.n_out; j++) b->down.w[(size_t)i * b->down.n_out + j] /= scale[i];
+}
+
 /* One head of keys and values and the query heads that share it. */
 static int rotate_head(struct stac_network *net, struct stac_block *b, int head, float *q, float *qt, uint64_t seed,
                        uint64_t stream, struct stac_error *err) {
     const struct stac_hparams *hp = &net->hp;
     int dim = hp->head_dim, per_kv = hp->n_head / hp->n_head_kv, rows = b->qkv.n_in, ld = b->qkv.n_out;
-    int k_at = stac_q_width(hp) + head * dim, v_at = k_at + stac_kv_width(hp);
+    int k_at = stac_q_width(hp) + head * dim;
     STAC_TRY(stac_random_orthogonal(dim, seed, stream, q, err));
     transpose(dim, q, qt);
-    turn_columns(b->qkv.w, (size_t)rows, (size_t)ld, (size_t)v_at, dim, q);
-    turn_columns(b->qkv.bias, 1, (size_t)ld, (size_t)v_at, dim, q);
-    for (int h = head * per_kv; h < (head + 1) * per_kv; h++) STAC_TRY(turn_head_inputs(&b->o, h * dim, dim, qt, err));
+    STAC_TRY(stac_turn_values(hp, b, head, q, qt, err));
     if (hp->rope_theta > 0) return STAC_OK;
     STAC_TRY(stac_random_orthogonal(dim, seed, stream + (UINT64_C(1) << 40), q, err));
     for (int h = head * per_kv; h <= (head + 1) * per_kv; h++) {

@@ -17,6 +17,13 @@ int stac_rotate_residual(struct stac_network *net, const float *q, struct stac_e
  * no rotary positions, those of queries and keys too. */
 int stac_rotate_heads(struct stac_network *net, uint64_t seed, struct stac_error *err);
 
+/* v of one head of keys of a block becomes v t, and o takes the inverse of t; both are [head_dim][head_dim]. */
+int stac_turn_values(const struct stac_hparams *hp, struct stac_block *b, int head, const float *t, const float *inverse,
+                     struct stac_error *err);
+
+/* The hidden activation of a gated block times scale[n_ff], channel by channel. */
+void stac_scale_hidden(struct stac_block *b, const float *scale);
+
 /* Put a block Hadamard transform before `down`: its inverse goes into the weights, the transform is done online.
  * The order is the largest power of two that divides n_ff, at most 512. */
 int stac_add_hadamard(struct stac_network *net, struct stac_error *err);

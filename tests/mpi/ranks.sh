@@ -43,6 +43,16 @@ equal "results of 2 groups of 2 ranks" "$work/one.json.same" "$work/both.json.sa
 evaluate 2 threads.json --threads 2
 equal "results of 2 ranks of 2 threads" "$work/one.json.same" "$work/threads.json.same"
 
+# A small random Llama: gated, with groups of query heads.
+llama=$work/llama
+cp -r "$tests/golden/logits/llama-4heads-sharded" "$llama"
+cp "$tests"/golden/tokenizer/gpt2/tokenizer*.json "$llama/"
+for layout in 1x1 1x2 2x1 2x2; do # groups x stages
+    expect "conversion of a Llama, $layout" 0 ranks $((${layout%x*} * ${layout#*x})) stac-convert --model_name "$llama" \
+        --output_dir "$work/llama-$layout" --stages ${layout#*x} --num_samples 5 --quiet
+    equal "snn_model.h5 of a Llama, $layout" "$work/llama-1x1/snn_model.h5" "$work/llama-$layout/snn_model.h5"
+done
+
 printf 'ROMEO:\nWhat is thy name?\n' > "$work/talk"
 for n in 1 3; do
     input=$work/talk expect "conversation on $n ranks" 0 ranks $n stac-chat "$work/one" --stages $n --quiet \

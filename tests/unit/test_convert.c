@@ -5,6 +5,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "convert/shape.h"
 #include "fixture_networks.h"
 
 enum { LENGTH = 40 };
@@ -184,6 +185,49 @@ static void parts_are_rewritten_as_in_the_whole(void **state) {
     }
 }
 
+/* ---- shaping ---------------------------------------------------------------------------------------------------- */
+
+/* Changes of basis that are learned leave the logits as they were too, and do change the weights. */
+static void shaping_leaves_the_logits_as_they_were(void **state) {
+    (void)state;
+    for (int g = 0; g < FX_GOLDEN; g++) {
+        struct stac_error err = {0};
+        struct stac_model *model;
+        struct stac_network net;
+        fx_open(fx_golden[g], &model);
+        fx_load(model, &net);
+        OK(stac_fold_norms(&net, &err));
+        int length = net.hp.n_ctx < 12 ? net.hp.n_ctx : 12;
+        int32_t tokens[48];
+        fx_tokens(tokens, 48, net.hp.n_vocab, 3);
+        float *before = fx_logits(&net, STAC_MODE_DENSE, NULL, tokens, length, NULL);
+        struct stac_linear *o = &net.block[0].o;
+        size_t n = (size_t)o->n_in * (size_t)o->n_out;
+        float *was = calloc(n, sizeof *was);
+        memcpy(was, o->w, n * sizeof *was);
+        struct stac_calibration c = {.ranks = &fx_ranks,
+                                     .grid = &fx_grid,
+                                     .log = &fx_silent,
+                                     .hp = &net.hp,
+                                     .net = &net,
+                                     .tokens = tokens,
+                                     .n_windows = 4,
+                                     .length = length};
+        OK(stac_calibrate_begin(&c, &err));
+        OK(stac_shape_network(&c, 1, 4, &net, &err));
+        stac_calibrate_end(&c);
+        float *after = fx_logits(&net, STAC_MODE_DENSE, NULL, tokens, length, NULL);
+        double change = fx_difference(before, after, (size_t)length * (size_t)net.hp.n_vocab),
+               turned = fx_difference(was, o->w, n);
+        printf("%-24s logits changed by %.1e, weights of o by %.2g\n", fx_golden[g], change, turned);
+        assert_true(change < 1e-4);
+        assert_true(turned > 0.1);
+        free(before), free(after), free(was);
+        stac_network_clean(&net);
+        stac_model_close(model);
+    }
+}
+
 /* ---- integer weights -------------------------------------------------------------------------------------------- */
 
 /* A random product whose first columns are special: zeros; one weight only; all equal; the smallest floats; the largest. */
@@ -357,6 +401,7 @@ int main(void) {
         cmocka_unit_test(rewritings_leave_the_logits_as_they_were),
         cmocka_unit_test(a_rewritten_network_has_plain_norms),
         cmocka_unit_test(parts_are_rewritten_as_in_the_whole),
+        cmocka_unit_test(shaping_leaves_the_logits_as_they_were),
         cmocka_unit_test(integer_weights_are_the_nearest),
         cmocka_unit_test(fitted_weights_give_a_closer_product),
         cmocka_unit_test(the_bias_takes_up_the_mean),

@@ -1,0 +1,213 @@
+#include "convert/shape.h"
+
+#include <lapacke.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "convert/exact_sums.h"
+#include "convert/fold.h"
+
+#define HIDDEN_POWER 0.125  /* measured: 0.25 overshoots, rare large channels then clip */
+#define LARGEST_SCALE 16.0  /* of a hidden channel, and its inverse */
+#define LEAST_GRADIENT 1e-3 /* of the mean eigenvalue of G, added to all */
+
+/* Sums over the rows of this stage, in the units of gradients and activations scaled to about one. */
+struct shape {
+    const struct stac_calibration *c;
+    struct stac_exact_sums g, a, mean; /* [layers][kv heads][dim][dim], the same, [layers][kv heads][dim] */
+    struct stac_exact_sums hidden_g, hidden_x, hidden_mean; /* [layers][n_ff] */
+    double *square;                                         /* [2][dim][dim] workspace */
+    int64_t rows;                                           /* of a window times windows */
+};
+
+static void shape_clean(struct shape *s) {
+    stac_exact_sums_clean(&s->g);
+    stac_exact_sums_clean(&s->a);
+    stac_exact_sums_clean(&s->mean);
+    stac_exact_sums_clean(&s->hidden_g);
+    stac_exact_sums_clean(&s->hidden_x);
+    stac_exact_sums_clean(&s->hidden_mean);
+    free(s->square);
+}
+
+static int shape_init(struct shape *s, struct stac_error *err) {
+    const struct stac_hparams *hp = s->c->hp;
+    size_t layers = (size_t)(s->c->net->last - s->c->net->first), dim = (size_t)hp->head_dim;
+    size_t heads = layers * (size_t)hp->n_head_kv, hidden = layers * (size_t)(hp->gated ? hp->n_ff : 1);
+    STAC_TRY(stac_exact_sums_init(&s->g, heads * dim * dim, err));
+    STAC_TRY(stac_exact_sums_init(&s->a, heads * dim * dim, err));
+    STAC_TRY(stac_exact_sums_init(&s->mean, heads * dim, err));
+    STAC_TRY(stac_exact_sums_init(&s->hidden_g, hidden, err));
+    STAC_TRY(stac_exact_sums_init(&s->hidden_x, hidden, err));
+    STAC_TRY(stac_exact_sums_init(&s->hidden_mean, hidden, err));
+    return STAC_NEW(s->square, 5 * dim * dim, "second moments", err);
+}
+
+/* ---- looking ------------------------------------------------------------------------------------------------------ */
+
+/* sums += x x^T over n_rows rows of `dim` values. */
+static void add_products(struct stac_exact_sums *sums, size_t at, int n_rows, int dim, const float *x, int ld, double *square) {
+    memset(square, 0, (size_t)dim * dim * sizeof *square);
+    for (int r = 0; r < n_rows; r++)
+        for (int i = 0; i < dim; i++)
+            for (int j = 0; j < dim; j++) square[i * dim + j] += (double)x[(size_t)r * ld + i] * x[(size_t)r * ld + j];
+    for (int i = 0; i < dim * dim; i++) stac_exact_sums_add(sums, at + (size_t)i, square[i]);
+}
+
+static void look_at_values(struct shape *s, int layer, int n_rows, const float *x, const float *gradient, int ld) {
+    const struct stac_hparams *hp = s->c->hp;
+    int dim = hp->head_dim, per_kv = hp->n_head / hp->n_head_kv;
+    for (int h = 0; h < hp->n_head; h++) {
+        size_t head = (size_t)layer * hp->n_head_kv + h / per_kv;
+        add_products(&s->g, head * dim * dim, n_rows, dim, gradient + h * dim, ld, s->square);
+        add_products(&s->a, head * dim * dim, n_rows, dim, x + h * dim, ld, s->square);
+        for (int i = 0; i < dim; i++) {
+            double sum = 0;
+            for (int r = 0; r < n_rows; r++) sum += x[(size_t)r * ld + h * dim + i];
+            stac_exact_sums_add(&s->mean, head * dim + (size_t)i, sum);
+        }
+    }
+}
+
+static void look_at_hidden(struct shape *s, int layer, int n_rows, int n, const float *x, const float *gradient) {
+#pragma omp parallel for schedule(static)
+    for (int j = 0; j < n; j++) {
+        double g = 0, square = 0, sum = 0;
+        for (int r = 0; r < n_rows; r++) {
+            size_t at = (size_t)r * n + j;
+            g += (double)gradient[at] * gradient[at], square += (double)x[at] * x[at], sum += x[at];
+        }
+        stac_exact_sums_add(&s->hidden_g, (size_t)layer * n + j, g);
+        stac_exact_sums_add(&s->hidden_x, (size_t)layer * n + j, square);
+        stac_exact_sums_add(&s->hidden_mean, (size_t)layer * n + j, sum);
+    }
+}
+
+static void look(void *ctx, const struct stac_site *site, int head, int n_rows, int n, const float *x, int ldx,
+                 const float *gradient, int ldg) {
+    struct shape *s = ctx;
+    int layer = site->layer - s->c->net->first;
+    (void)head, (void)ldg;
+    if (site->kind == STAC_SITE_O_IN) look_at_values(s, layer, n_rows, x, gradient, ldx);
+    if (site->kind == STAC_SITE_DOWN_IN && s->c->hp->gated) look_at_hidden(s, layer, n_rows, n, x, gradient);
+}
+
+static int merge(struct shape *s, struct stac_error *err) {
+    struct stac_exact_sums *all[] = {&s->g, &s->a, &s->mean, &s->hidden_g, &s->hidden_x, &s->hidden_mean};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        STAC_TRY(stac_exact_sums_merge(all[i], s->c->grid->stage_comm, "what shapes the activations", err));
+    return STAC_OK;
+}
+
+/* ---- shaping ------------------------------------------------------------------------------------------------------ */
+
+/* c[n][n] = a b, or a b^T */
+static void multiply(int n, const double *a, const double *b, bool turned, double *c) {
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++) {
+            double sum = 0;
+            for (int k = 0; k < n; k++) sum += a[i * n + k] * (turned ? b[j * n + k] : b[k * n + j]);
+            c[i * n + j] = sum;
+        }
+}
+
+/* Eigenvectors of the symmetric a[n][n] become its columns; values[n] ascend. */
+static int eigen(int n, double *a, double *values, struct stac_error *err) {
+    lapack_int info = LAPACKE_dsyev(LAPACK_ROW_MAJOR, 'V', 'U', n, a, n, values);
+    if (info == 0) return STAC_OK;
+    return stac_fail(err, STAC_ERR_INPUT, "second moments of %d channels have no eigenvectors (LAPACK %d)", n, (int)info);
+}
+
+/* t = G^1/2 V and its inverse V^T G^-1/2 for one head. */
+static int basis_of_head(struct shape *s, size_t head, float *t, float *inverse, struct stac_error *err) {
+    int n = s->c->hp->head_dim, per_kv = s->c->hp->n_head / s->c->hp->n_head_kv;
+    size_t area = (size_t)n * n;
+    double *vectors = s->square, *root = vectors + area, *back = root + area, *c = back + area, *scratch = c + area;
+    double values[1024], count = (double)s->rows * per_kv, mean = 0;
+    for (size_t i = 0; i < area; i++) vectors[i] = stac_exact_sums_value(&s->g, head * area + i) / count;
+    for (int i = 0; i < n; i++) mean += vectors[i * n + i] / n;
+    if (!(mean > 0)) mean = 1;
+    for (int i = 0; i < n; i++) vectors[i * n + i] += LEAST_GRADIENT * mean;
+    STAC_TRY(eigen(n, vectors, values, err));
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++) scratch[i * n + j] = vectors[i * n + j] * sqrt(values[j]);
+    multiply(n, scratch, vectors, true, root);
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++) scratch[i * n + j] = vectors[i * n + j] / sqrt(values[j]);
+    multiply(n, scratch, vectors, true, back);
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++) {
+            double at_i = stac_exact_sums_value(&s->mean, head * n + (size_t)i) / count;
+            double at_j = stac_exact_sums_value(&s->mean, head * n + (size_t)j) / count;
+            c[i * n + j] = stac_exact_sums_value(&s->a, head * area + (size_t)(i * n + j)) / count - at_i * at_j;
+        }
+    multiply(n, root, c, false, scratch);
+    multiply(n, scratch, root, false, c);
+    STAC_TRY(eigen(n, c, values, err));
+    multiply(n, root, c, false, scratch);
+    for (size_t i = 0; i < area; i++) t[i] = (float)scratch[i];
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++) {
+            double sum = 0; /* V^T G^-1/2 */
+            for (int k = 0; k < n; k++) sum += c[k * n + i] * back[k * n + j];
+            inverse[i * n + j] = (float)sum;
+        }
+    return STAC_OK;
+}
+
+/* Scales of the hidden channels of a layer, their geometric mean 1. */
+static void scales_of_layer(const struct shape *s, int layer, float *scale) {
+    int n = s->c->hp->n_ff;
+    double rows = (double)s->rows, mean = 0;
+    for (int j = 0; j < n; j++) {
+        size_t at = (size_t)layer * n + j;
+        double x = stac_exact_sums_value(&s->hidden_mean, at) / rows;
+        double power = stac_exact_sums_value(&s->hidden_x, at) / rows - x * x;
+        double g = stac_exact_sums_value(&s->hidden_g, at) / rows;
+        double wanted = power > 0 && g > 0 ? pow(g / power, HIDDEN_POWER) : 1;
+        scale[j] = (float)log(wanted);
+        mean += scale[j] / (double)n;
+    }
+    for (int j = 0; j < n; j++) scale[j] = (float)fmin(fmax(exp(scale[j] - mean), 1 / LARGEST_SCALE), LARGEST_SCALE);
+}
+
+static int change_weights(struct shape *s, struct stac_network *net, struct stac_error *err) {
+    const struct stac_hparams *hp = s->c->hp;
+    size_t area = (size_t)hp->head_dim * hp->head_dim;
+    float *t = NULL, *scale = NULL;
+    int status = STAC_OK;
+    STAC_TRY_DONE(STAC_NEW(t, 2 * area, "a change of basis", err));
+    STAC_TRY_DONE(STAC_NEW(scale, hp->n_ff, "scales", err));
+    for (int l = 0; l < net->last - net->first; l++) {
+        for (int h = 0; h < hp->n_head_kv; h++) {
+            STAC_TRY_DONE(basis_of_head(s, (size_t)l * hp->n_head_kv + (size_t)h, t, t + area, err));
+            STAC_TRY_DONE(stac_turn_values(hp, &net->block[l], h, t, t + area, err));
+        }
+        if (!hp->gated) continue;
+        scales_of_layer(s, l, scale);
+        stac_scale_hidden(&net->block[l], scale);
+    }
+done:
+    free(t);
+    free(scale);
+    return status;
+}
+
+int stac_shape_network(struct stac_calibration *c, uint64_t seed, int n_windows, struct stac_network *net,
+                       struct stac_error *err) {
+    struct shape s = {.c = c, .rows = (int64_t)n_windows * c->length};
+    bool here = c->grid->stage >= 0;
+    int status = here ? shape_init(&s, err) : STAC_OK;
+    STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
+    STAC_TRY_DONE(
+        stac_calibrate_gradients(c, "calibrate: shapes", seed, n_windows, (struct stac_gradient_probe){look, &s}, err));
+    if (here) status = merge(&s, err);
+    STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
+    if (here) status = change_weights(&s, net, err);
+    STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
+done:
+    shape_clean(&s);
+    return status;
+}
