@@ -19,11 +19,11 @@ finish() {
     exit 0
 }
 
-# ranks N COMMAND...: over MPI, at most five minutes
+# ranks N COMMAND...: over MPI, at most 15 minutes
 ranks() {
     n=$1
     shift
-    timeout -k 10 300 mpirun -q -n "$n" "$@"
+    timeout -k 10 900 mpirun -q -n "$n" "$@"
 }
 
 # expect WHAT CODE COMMAND...: its output goes to $work/out, its errors to $work/err

@@ -3,11 +3,12 @@
  *   1. load    each rank its layers, float32
  *   2. texts   calibration windows, from a file or written by the model itself
  *   3. fold    norm gains and biases into the weights; layer norms become root-mean-square norms
- *   4. rotate  the residual stream and every value head; a Hadamard transform before `down`
- *   5. learn   means of channels, range of v; then the distribution of what is left
- *   6. weigh   (full) how much damage coding each kind of site does to the predictions
- *   7. plan    a code for every site that spends the spike budget where it hurts least
- *   8. quantise weights to integers, means into biases
+ *   4. rotate  the residual stream and every value head
+ *   5. shape   (full) by gradients: the hidden channels; then a Hadamard transform before `down`
+ *   6. learn   means of channels, range of v; then the distribution of what is left
+ *   7. weigh   (full) how much damage coding each kind of site does to the predictions, and how its layers compare
+ *   8. plan    a code for every site that spends the spike budget where it hurts least
+ *   9. quantise weights to integers, (full) fitted to the coded inputs; means into biases
  *
  * Each step is the same for any number of ranks, to the bit. */
 #ifndef STAC_CONVERT_CONVERT_H

@@ -9,21 +9,19 @@
 #include "convert/exact_sums.h"
 #include "convert/fold.h"
 
-#define HIDDEN_POWER 0.125  /* measured: 0.25 overshoots, rare large channels then clip */
-#define LARGEST_SCALE 16.0  /* of a hidden channel, and its inverse */
-#define LEAST_GRADIENT 1e-3 /* of the mean eigenvalue of G, added to all */
+#define HIDDEN_POWER 0.125 /* measured: 0.25 overshoots, rare large channels then clip */
+#define LARGEST_SCALE 16.0 /* of a hidden channel, and its inverse */
 
-/* Sums over the rows of this stage, in the units of gradients and activations scaled to about one. */
+/* Sums over the rows that passed this stage. */
 struct shape {
     const struct stac_calibration *c;
-    struct stac_exact_sums g, a, mean; /* [layers][kv heads][dim][dim], the same, [layers][kv heads][dim] */
+    struct stac_exact_sums a, mean;                         /* [layers][kv heads][dim][dim], [layers][kv heads][dim] */
     struct stac_exact_sums hidden_g, hidden_x, hidden_mean; /* [layers][n_ff] */
-    double *square;                                         /* [2][dim][dim] workspace */
+    double *square;                                         /* [dim][dim] workspace */
     int64_t rows;                                           /* of a window times windows */
 };
 
 static void shape_clean(struct shape *s) {
-    stac_exact_sums_clean(&s->g);
     stac_exact_sums_clean(&s->a);
     stac_exact_sums_clean(&s->mean);
     stac_exact_sums_clean(&s->hidden_g);
@@ -36,13 +34,12 @@ static int shape_init(struct shape *s, struct stac_error *err) {
     const struct stac_hparams *hp = s->c->hp;
     size_t layers = (size_t)(s->c->net->last - s->c->net->first), dim = (size_t)hp->head_dim;
     size_t heads = layers * (size_t)hp->n_head_kv, hidden = layers * (size_t)(hp->gated ? hp->n_ff : 1);
-    STAC_TRY(stac_exact_sums_init(&s->g, heads * dim * dim, err));
     STAC_TRY(stac_exact_sums_init(&s->a, heads * dim * dim, err));
     STAC_TRY(stac_exact_sums_init(&s->mean, heads * dim, err));
     STAC_TRY(stac_exact_sums_init(&s->hidden_g, hidden, err));
     STAC_TRY(stac_exact_sums_init(&s->hidden_x, hidden, err));
     STAC_TRY(stac_exact_sums_init(&s->hidden_mean, hidden, err));
-    return STAC_NEW(s->square, 5 * dim * dim, "second moments", err);
+    return STAC_NEW(s->square, dim * dim, "second moments", err);
 }
 
 /* ---- looking ------------------------------------------------------------------------------------------------------ */
@@ -56,12 +53,11 @@ static void add_products(struct stac_exact_sums *sums, size_t at, int n_rows, in
     for (int i = 0; i < dim * dim; i++) stac_exact_sums_add(sums, at + (size_t)i, square[i]);
 }
 
-static void look_at_values(struct shape *s, int layer, int n_rows, const float *x, const float *gradient, int ld) {
+static void look_at_values(struct shape *s, int layer, int n_rows, const float *x, int ld) {
     const struct stac_hparams *hp = s->c->hp;
     int dim = hp->head_dim, per_kv = hp->n_head / hp->n_head_kv;
     for (int h = 0; h < hp->n_head; h++) {
         size_t head = (size_t)layer * hp->n_head_kv + h / per_kv;
-        add_products(&s->g, head * dim * dim, n_rows, dim, gradient + h * dim, ld, s->square);
         add_products(&s->a, head * dim * dim, n_rows, dim, x + h * dim, ld, s->square);
         for (int i = 0; i < dim; i++) {
             double sum = 0;
@@ -90,12 +86,12 @@ static void look(void *ctx, const struct stac_site *site, int head, int n_rows, 
     struct shape *s = ctx;
     int layer = site->layer - s->c->net->first;
     (void)head, (void)ldg;
-    if (site->kind == STAC_SITE_O_IN) look_at_values(s, layer, n_rows, x, gradient, ldx);
+    if (site->kind == STAC_SITE_O_IN) look_at_values(s, layer, n_rows, x, ldx);
     if (site->kind == STAC_SITE_DOWN_IN && s->c->hp->gated) look_at_hidden(s, layer, n_rows, n, x, gradient);
 }
 
 static int merge(struct shape *s, struct stac_error *err) {
-    struct stac_exact_sums *all[] = {&s->g, &s->a, &s->mean, &s->hidden_g, &s->hidden_x, &s->hidden_mean};
+    struct stac_exact_sums *all[] = {&s->a, &s->mean, &s->hidden_g, &s->hidden_x, &s->hidden_mean};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         STAC_TRY(stac_exact_sums_merge(all[i], s->c->grid->stage_comm, "what shapes the activations", err));
     return STAC_OK;
@@ -103,57 +99,21 @@ static int merge(struct shape *s, struct stac_error *err) {
 
 /* ---- shaping ------------------------------------------------------------------------------------------------------ */
 
-/* c[n][n] = a b, or a b^T */
-static void multiply(int n, const double *a, const double *b, bool turned, double *c) {
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < n; j++) {
-            double sum = 0;
-            for (int k = 0; k < n; k++) sum += a[i * n + k] * (turned ? b[j * n + k] : b[k * n + j]);
-            c[i * n + j] = sum;
-        }
-}
-
-/* Eigenvectors of the symmetric a[n][n] become its columns; values[n] ascend. */
-static int eigen(int n, double *a, double *values, struct stac_error *err) {
-    lapack_int info = LAPACKE_dsyev(LAPACK_ROW_MAJOR, 'V', 'U', n, a, n, values);
-    if (info == 0) return STAC_OK;
-    return stac_fail(err, STAC_ERR_INPUT, "second moments of %d channels have no eigenvectors (LAPACK %d)", n, (int)info);
-}
-
-/* t = G^1/2 V and its inverse V^T G^-1/2 for one head. */
+/* Eigenvectors of the covariance of what a head gives to o: the columns of t[dim][dim]; `inverse` is its transpose. */
 static int basis_of_head(struct shape *s, size_t head, float *t, float *inverse, struct stac_error *err) {
     int n = s->c->hp->head_dim, per_kv = s->c->hp->n_head / s->c->hp->n_head_kv;
-    size_t area = (size_t)n * n;
-    double *vectors = s->square, *root = vectors + area, *back = root + area, *c = back + area, *scratch = c + area;
-    double values[1024], count = (double)s->rows * per_kv, mean = 0;
-    for (size_t i = 0; i < area; i++) vectors[i] = stac_exact_sums_value(&s->g, head * area + i) / count;
-    for (int i = 0; i < n; i++) mean += vectors[i * n + i] / n;
-    if (!(mean > 0)) mean = 1;
-    for (int i = 0; i < n; i++) vectors[i * n + i] += LEAST_GRADIENT * mean;
-    STAC_TRY(eigen(n, vectors, values, err));
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < n; j++) scratch[i * n + j] = vectors[i * n + j] * sqrt(values[j]);
-    multiply(n, scratch, vectors, true, root);
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < n; j++) scratch[i * n + j] = vectors[i * n + j] / sqrt(values[j]);
-    multiply(n, scratch, vectors, true, back);
+    double *c = s->square, values[1024], count = (double)s->rows * per_kv;
     for (int i = 0; i < n; i++)
         for (int j = 0; j < n; j++) {
             double at_i = stac_exact_sums_value(&s->mean, head * n + (size_t)i) / count;
             double at_j = stac_exact_sums_value(&s->mean, head * n + (size_t)j) / count;
-            c[i * n + j] = stac_exact_sums_value(&s->a, head * area + (size_t)(i * n + j)) / count - at_i * at_j;
+            c[i * n + j] = stac_exact_sums_value(&s->a, (head * n + (size_t)i) * n + (size_t)j) / count - at_i * at_j;
         }
-    multiply(n, root, c, false, scratch);
-    multiply(n, scratch, root, false, c);
-    STAC_TRY(eigen(n, c, values, err));
-    multiply(n, root, c, false, scratch);
-    for (size_t i = 0; i < area; i++) t[i] = (float)scratch[i];
+    lapack_int info = LAPACKE_dsyev(LAPACK_ROW_MAJOR, 'V', 'U', n, c, n, values);
+    if (info != 0)
+        return stac_fail(err, STAC_ERR_INPUT, "the covariance of %d channels has no eigenvectors (LAPACK %d)", n, (int)info);
     for (int i = 0; i < n; i++)
-        for (int j = 0; j < n; j++) {
-            double sum = 0; /* V^T G^-1/2 */
-            for (int k = 0; k < n; k++) sum += c[k * n + i] * back[k * n + j];
-            inverse[i * n + j] = (float)sum;
-        }
+        for (int j = 0; j < n; j++) inverse[j * n + i] = t[i * n + j] = (float)c[i * n + j];
     return STAC_OK;
 }
 

@@ -1,13 +1,11 @@
-/* Shaping: free changes of basis that put the errors of the codes where they hurt least, learned from gradients.
+/* Shaping: free changes of basis that put the errors of the codes where they hurt least.
  *
- * Values. Between v and o any invertible matrix T of a head's channels may stand: v T, T^-1 o. With G = E[g g^T] the second
- * moments of the gradient at `o_in` and C the covariance of what enters it, T = G^1/2 V makes an error of the code equally
- * harmful in every direction, and the columns of V, the eigenvectors of G^1/2 C G^1/2, make the channels uncorrelated, so that
- * few of them carry the signal and the others stay silent.
+ * Values. Between v and o any orthogonal matrix of a head's channels may stand. The eigenvectors of the covariance of what
+ * enters o make the channels uncorrelated: few of them carry the signal, and the others stay silent (Karhunen-Loeve transform).
  *
  * Hidden activation. Where it is gated, channel c may be scaled by s_c in the columns of `up` and by 1/s_c in the rows of
- * `down`. s_c = (E[g^2] / E[x^2])^HIDDEN_POWER of the channel, before the Hadamard transform spreads the errors over all of
- * them. */
+ * `down`. s_c = (E[g^2] / E[x^2])^HIDDEN_POWER of the channel, g being the gradient, before the Hadamard transform spreads the
+ * errors over all of them. */
 #ifndef STAC_CONVERT_SHAPE_H
 #define STAC_CONVERT_SHAPE_H
 

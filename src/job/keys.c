@@ -22,8 +22,8 @@ static const struct stac_key keys[] = {
      "Show warnings and results only."},
 
     {"mode", C, STAC_KEY_CHOICE, AT(mode), "full", 0, 0, "full|simplified", "", NULL, convert_group,
-     "full: calibrate on num_samples windows and measure how sensitive each kind of site is. simplified: a few windows, "
-     "built-in sensitivities."},
+     "full: calibrate on num_samples windows, measure by trials and gradients how sensitive each site is, fit the weights "
+     "to the spikes. simplified: a few windows, built-in sensitivities, weights to the nearest."},
     {"timesteps", C, STAC_KEY_INT, AT(timesteps), "16", 1, 64, NULL, "steps", NULL, convert_group,
      "Time steps T of the spike code; 8 to 64 are usual."},
     {"spike_budget", C, STAC_KEY_REAL, AT(spike_budget), "1.2", 0.05, 16, NULL, "AC/MAC", NULL, convert_group,
