@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "convert/sample.h"
 #include "dist/start.h"
 #include "eval/result.h"
 #include "report/page.h"
@@ -127,16 +128,41 @@ done:
     return status;
 }
 
+enum { OWN_WINDOWS = 4 };
+
+/* Without a text of the job: windows that the original writes, with another seed than calibration has. */
+static int write_text(struct program *p, size_t context, int32_t **tokens, size_t *n, struct stac_error *err) {
+    struct stac_subject *s = &p->subject;
+    struct stac_ranks *ranks = &p->start.ranks;
+    const struct stac_network *net = s->grid.stage >= 0 ? &s->net[STAC_BASELINE] : NULL;
+    char what[120];
+    uint64_t seed = (uint64_t)p->start.job.seed + (UINT64_C(1) << 32);
+    int32_t first = s->hp.n_eos > 0 ? s->hp.eos[0] : s->hp.bos >= 0 ? s->hp.bos : 0;
+    size_t wanted = (size_t)p->start.job.limit_tokens;
+    *tokens = NULL;
+    if (!s->side[STAC_BASELINE])
+        return stac_fail(err, STAC_ERR_USAGE, "perplexity without the original needs a text: --text FILE");
+    snprintf(what, sizeof what, "%d texts written by the original after token %d, seed %lld + 2^32", OWN_WINDOWS, first,
+             (long long)p->start.job.seed);
+    *n = OWN_WINDOWS * context;
+    int status = STAC_NEW(*tokens, *n, "the text", err);
+    if (status == STAC_OK && ranks->rank == 0 && !(p->result.text_path = stac_strdup(what, err))) status = err->status;
+    STAC_TRY(stac_agree(ranks, ranks->comm, status, err));
+    STAC_TRY(
+        stac_sample_windows(ranks, &s->grid, s->log, net, s->hp.n_vocab, first, seed, OWN_WINDOWS, (int)context, *tokens, err));
+    if (wanted > 1 && wanted < *n) *n = wanted;
+    return STAC_OK;
+}
+
 static int score(struct program *p, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
-    int32_t *tokens;
+    int32_t *tokens = NULL;
     size_t n, most = (size_t)p->subject.hp.n_ctx;
     size_t context = job->context > 0 ? (size_t)job->context : most < 512 ? most : 512;
-    if (!job->text[0]) return stac_fail(err, STAC_ERR_USAGE, "perplexity and fidelity need a text: --text FILE");
     if (context > most)
         return stac_fail(err, STAC_ERR_USAGE, "--context is %zu, but the model reads at most %zu tokens", context, most);
     size_t stride = job->stride > 0 ? (size_t)job->stride : context;
-    int status = read_text(p, &tokens, &n, err);
+    int status = job->text[0] ? read_text(p, &tokens, &n, err) : write_text(p, context, &tokens, &n, err);
     if (status == STAC_OK) status = stac_score_text(&p->subject, tokens, n, context, stride, &p->result.score, err);
     p->result.scored = status == STAC_OK;
     free(tokens);

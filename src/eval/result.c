@@ -42,8 +42,8 @@ static int list_figures(const struct stac_result *r, struct figure *f) {
         {"windows", "windows", (double)s->windows, r->scored, true},
         {"context", "tokens", (double)s->context, r->scored, true},
         {"stride", "tokens", (double)s->stride, r->scored, true},
-        {"text_bytes", "bytes", (double)r->text_bytes, r->scored, true},
-        {"text_words", "words", (double)r->text_words, r->scored, true},
+        {"text_bytes", "bytes", (double)r->text_bytes, r->text_sha256 != NULL, true},
+        {"text_words", "words", (double)r->text_words, r->text_sha256 != NULL, true},
         {"ppl_baseline", "", s->perplexity[STAC_BASELINE], base, false},
         {"ppl_snn", "", s->perplexity[STAC_SNN], snn, false},
         {"ppl_ratio", "", s->ratio, both, false},
@@ -83,7 +83,7 @@ int stac_result_json(const struct stac_result *r, const char *path, struct stac_
     if (r->subject->model) bad |= json_object_set_new(o, "model", json_string(stac_model_path(r->subject->model)));
     if (r->text_path) {
         bad |= json_object_set_new(o, "text", json_string(r->text_path));
-        bad |= json_object_set_new(o, "text_sha256", json_string(r->text_sha256));
+        if (r->text_sha256) bad |= json_object_set_new(o, "text_sha256", json_string(r->text_sha256));
     }
     for (int i = 0; i < r->n_checks; i++) {
         snprintf(name, sizeof name, "passed_%s", r->check[i].name);
@@ -161,7 +161,7 @@ int stac_result_h5(const struct stac_result *r, const char *path, struct stac_er
     STAC_TRY_DONE(stac_h5_set_text(&h, "/", "built_with", stac_build_info(), err));
     if (r->text_path) {
         STAC_TRY_DONE(stac_h5_set_text(&h, "/result", "text", r->text_path, err));
-        STAC_TRY_DONE(stac_h5_set_text(&h, "/result", "text_sha256", r->text_sha256, err));
+        if (r->text_sha256) STAC_TRY_DONE(stac_h5_set_text(&h, "/result", "text_sha256", r->text_sha256, err));
     }
     STAC_TRY_DONE(write_figures(r, &h, err));
     STAC_TRY_DONE(write_sites(r, &h, err));

@@ -8,7 +8,7 @@ enum { STAC_MAX_CHECKS = 16 };
 
 struct stac_result {
     const struct stac_subject *subject; /* borrowed */
-    char *text_path, *text_sha256;      /* owned; NULL: no text was read */
+    char *text_path, *text_sha256;      /* owned; NULL: no text was read; without a sum: it is described */
     size_t text_bytes, text_words;
     bool scored;
     struct stac_score score; /* owned */

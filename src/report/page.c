@@ -166,7 +166,7 @@ static int write_origin(const struct stac_result *r, struct stac_strbuf *s, stru
     if (r->text_path) {
         STAC_TRY(stac_strbuf_puts(s, "</td></tr>\n<tr><td>evaluated on</td><td>", err));
         STAC_TRY(escape(s, r->text_path, err));
-        STAC_TRY(stac_strbuf_printf(s, err, "<br><span class=\"note\">SHA-256 %s</span>", r->text_sha256));
+        if (r->text_sha256) STAC_TRY(stac_strbuf_printf(s, err, "<br><span class=\"note\">SHA-256 %s</span>", r->text_sha256));
     }
     STAC_TRY(stac_strbuf_puts(s, "</td></tr>\n<tr><td>job</td><td><pre>", err));
     STAC_TRY(escape(s, o->job, err));

@@ -129,7 +129,7 @@ evaluate() { # CODE PATTERN ARGUMENT...
 }
 evaluate 2 'nothing to do' "$work/snn"
 evaluate 2 'not a converted folder' "$tiny" --text "$heldout"
-evaluate 2 'perplexity and fidelity need a text' "$work/snn" --test_all
+evaluate 2 'perplexity without the original needs a text' "$work/snn" --mode snn --test_all
 evaluate 2 'test_energy.*not part of' "$work/snn" --test_energy
 evaluate 2 'context' "$work/snn" --text "$heldout" --context 100000
 evaluate 3 'none.txt' "$work/snn" --text "$work/none.txt"
