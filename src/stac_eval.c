@@ -137,11 +137,9 @@ static int write_text(struct program *p, size_t context, int32_t **tokens, size_
     const struct stac_network *net = s->grid.stage >= 0 ? &s->net[STAC_BASELINE] : NULL;
     char what[120];
     uint64_t seed = (uint64_t)p->start.job.seed + (UINT64_C(1) << 32);
-    int32_t first = s->hp.n_eos > 0 ? s->hp.eos[0] : s->hp.bos >= 0 ? s->hp.bos : 0;
+    int32_t first = stac_sample_start(&s->hp);
     size_t wanted = (size_t)p->start.job.limit_tokens;
     *tokens = NULL;
-    if (!s->side[STAC_BASELINE])
-        return stac_fail(err, STAC_ERR_USAGE, "perplexity without the original needs a text: --text FILE");
     snprintf(what, sizeof what, "%d texts written by the original after token %d, seed %lld + 2^32", OWN_WINDOWS, first,
              (long long)p->start.job.seed);
     *n = OWN_WINDOWS * context;
@@ -154,13 +152,16 @@ static int write_text(struct program *p, size_t context, int32_t **tokens, size_
     return STAC_OK;
 }
 
+/* Tokens of a window. */
+static size_t context_of(const struct program *p) {
+    size_t most = (size_t)p->subject.hp.n_ctx;
+    return p->start.job.context > 0 ? (size_t)p->start.job.context : most < 512 ? most : 512;
+}
+
 static int score(struct program *p, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
     int32_t *tokens = NULL;
-    size_t n, most = (size_t)p->subject.hp.n_ctx;
-    size_t context = job->context > 0 ? (size_t)job->context : most < 512 ? most : 512;
-    if (context > most)
-        return stac_fail(err, STAC_ERR_USAGE, "--context is %zu, but the model reads at most %zu tokens", context, most);
+    size_t n, context = context_of(p);
     size_t stride = job->stride > 0 ? (size_t)job->stride : context;
     int status = job->text[0] ? read_text(p, &tokens, &n, err) : write_text(p, context, &tokens, &n, err);
     if (status == STAC_OK) status = stac_score_text(&p->subject, tokens, n, context, stride, &p->result.score, err);
@@ -171,16 +172,37 @@ static int score(struct program *p, struct stac_error *err) {
 
 /* ---- checks ------------------------------------------------------------------------------------------------------- */
 
+/* Whether a text is to be predicted: for its checks, or because there is a text and no other check. */
+static bool scores(const struct stac_job *job) {
+    if (job->test_all || job->test_perplexity || job->test_fidelity) return true;
+    return job->text[0] && !job->test_multi_turn && !job->test_attention_mask && !job->test_position_boundaries;
+}
+
+/* What is asked makes sense for what was opened. The same on every rank. */
+static int check_request(const struct program *p, struct stac_error *err) {
+    const struct stac_job *job = &p->start.job;
+    const bool *side = p->subject.side;
+    size_t context = context_of(p), most = (size_t)p->subject.hp.n_ctx;
+    if (!scores(job) && !job->test_multi_turn && !job->test_attention_mask && !job->test_position_boundaries &&
+        !job->test_temporal)
+        return stac_fail(err, STAC_ERR_USAGE, "nothing to do: give --text FILE, --test_all or another check; see --help");
+    if (job->test_fidelity && !(side[STAC_BASELINE] && side[STAC_SNN]))
+        return stac_fail(err, STAC_ERR_USAGE, "--test_fidelity compares both sides: use --mode both");
+    if (job->test_temporal && !side[STAC_SNN])
+        return stac_fail(err, STAC_ERR_USAGE, "--test_temporal needs the SNN: use --mode snn or both");
+    if (scores(job) && !job->text[0] && !side[STAC_BASELINE])
+        return stac_fail(err, STAC_ERR_USAGE, "perplexity without the original needs a text: --text FILE");
+    if (scores(job) && context > most)
+        return stac_fail(err, STAC_ERR_USAGE, "--context is %zu, but the model reads at most %zu tokens", context, most);
+    return STAC_OK;
+}
+
 static int run_checks(struct program *p, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
     struct stac_subject *s = &p->subject;
     struct stac_result *r = &p->result;
     bool both = s->side[STAC_BASELINE] && s->side[STAC_SNN];
-    bool any = job->test_all || job->test_perplexity || job->test_fidelity || job->test_multi_turn ||
-               job->test_attention_mask || job->test_position_boundaries;
-    if (job->test_fidelity && !both)
-        return stac_fail(err, STAC_ERR_USAGE, "--test_fidelity compares both sides: use --mode both");
-    if (job->test_all || job->test_perplexity || job->test_fidelity || (!any && job->text[0])) STAC_TRY(score(p, err));
+    if (scores(job)) STAC_TRY(score(p, err));
     if (r->scored && (job->test_all || job->test_perplexity)) stac_check_perplexity(s, &r->score, &r->check[r->n_checks++]);
     if (r->scored && both && (job->test_all || job->test_fidelity)) stac_check_fidelity(s, &r->score, &r->check[r->n_checks++]);
     if (job->test_all || job->test_multi_turn) STAC_TRY(stac_check_multi_turn(s, r->transcript, &r->check[r->n_checks++], err));
@@ -245,9 +267,8 @@ static int run(struct program *p, struct stac_error *err) {
     STAC_TRY(stac_subject_open(&p->subject, err));
     if (s->job.ids[0]) return logits_of_ids(p, err);
     p->result.subject = &p->subject;
+    STAC_TRY(stac_agree(&s->ranks, s->ranks.comm, check_request(p, err), err));
     STAC_TRY(run_checks(p, err));
-    if (!p->result.scored && p->result.n_checks == 0)
-        return stac_fail(err, STAC_ERR_USAGE, "nothing to do: give --text FILE, --test_all or another check; see --help");
     p->result.seconds = stac_clock_now() - began;
     p->result.peak_memory = stac_peak_memory();
     STAC_TRY(stac_agree(&s->ranks, s->ranks.comm, write_result(p, err), err));

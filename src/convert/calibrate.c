@@ -187,17 +187,14 @@ int stac_calibrate_histograms(struct stac_calibration *c, struct stac_error *err
 
 /* The windows of this group, there and back. */
 static int gradients_of_windows(struct stac_calibration *c, struct stac_backward *b, uint64_t seed, int n_windows,
-                                struct stac_progress *progress, struct stac_error *err) {
-    float *gradient;
+                                float *gradient, struct stac_progress *progress, struct stac_error *err) {
     int status = STAC_OK;
-    STAC_TRY(STAC_NEW(gradient, (size_t)c->length * (size_t)c->hp->n_embd, "gradients", err));
     for (int item = c->grid->group; item < n_windows; item += c->grid->n_groups) {
         struct stac_batch batch = stac_calibration_window(c, item);
         status = stac_pipeline_gradient(&c->pipeline, b, status, &batch, seed, LABELS + (uint64_t)item, gradient, err);
         stac_progress_step(progress, c->grid->n_groups);
     }
     int settled = stac_pipeline_settle(&c->pipeline, err);
-    free(gradient);
     return status != STAC_OK ? status : settled;
 }
 
@@ -205,15 +202,18 @@ int stac_calibrate_gradients(struct stac_calibration *c, const char *name, uint6
                              struct stac_gradient_probe probe, struct stac_error *err) {
     struct stac_progress progress;
     struct stac_backward b = {0};
+    float *gradient = NULL;
     int status = c->grid->stage < 0 ? STAC_OK : stac_backward_init(&b, &c->run, err);
+    if (status == STAC_OK) status = STAC_NEW(gradient, (size_t)c->length * (size_t)c->hp->n_embd, "gradients", err);
     b.probe = probe;
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
     stac_progress_begin(&progress, c->log, name, n_windows);
-    if (c->grid->stage >= 0) status = gradients_of_windows(c, &b, seed, n_windows, &progress, err);
+    if (c->grid->stage >= 0) status = gradients_of_windows(c, &b, seed, n_windows, gradient, &progress, err);
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
     stac_progress_end(&progress);
 done:
     stac_backward_clean(&b);
+    free(gradient);
     return status;
 }
 

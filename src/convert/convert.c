@@ -47,7 +47,7 @@ static int windows_of_text(struct stac_conversion *c, struct stac_error *err) {
 static int calibration_windows(struct stac_conversion *c, struct stac_error *err) {
     const struct stac_hparams *hp = stac_model_hparams(c->model);
     if (c->job->calibration_text[0]) return windows_of_text(c, err);
-    int32_t first = hp->n_eos > 0 ? hp->eos[0] : hp->bos >= 0 ? hp->bos : 0; /* what ends a text begins the next */
+    int32_t first = stac_sample_start(hp);
     snprintf(c->calibration, sizeof c->calibration, "texts written by the model after token %d, seed %lld", first,
              (long long)c->job->seed);
     return stac_sample_windows(c->ranks, &c->grid, c->log, c->grid.stage >= 0 ? &c->net : NULL, hp->n_vocab, first,

@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 
-enum { PRODUCTS = 4, HEAD = PRODUCTS }; /* of a block; the head takes the place of one more */
+enum { DOWN = 3, PRODUCTS = 4, HEAD = PRODUCTS }; /* of a block; the head takes the place of one more */
 
 /* What works on one layer at a time. */
 struct fitting {
@@ -115,21 +115,25 @@ done:
     return stac_broadcast(g->stage_comm, l->bias, (size_t)l->n_out * sizeof(float), owner, err);
 }
 
-/* Products [from, to) of a layer: their rows are known. The widest one (down) is the work of one group, the others that of
- * the next. */
+/* The group that fits product k of a layer: the widest one, down, is as much work as the others together. */
+static int owner_of(const struct fitting *f, int k) {
+    return k == DOWN ? 0 : (k + 1) % f->c->grid->n_groups;
+}
+
+/* Products [from, to) of a layer: their rows are known. */
 static int fit_products(struct fitting *f, struct stac_linear *const *linear, const struct stac_site *const *site, int from,
                         int to, struct stac_error *err) {
     const struct stac_calibration *c = f->c;
     int status = STAC_OK;
     for (int k = from; k < to; k++) STAC_TRY(share_rows(f, k, linear[k]->n_in, err));
     for (int k = from; k < to && status == STAC_OK; k++) {
-        if (c->grid->group != (k == 3 ? 0 : (k + 1) % c->grid->n_groups)) continue;
+        if (c->grid->group != owner_of(f, k)) continue;
         struct stac_inputs inputs = {c->n_windows * c->length, f->z[k]};
         status =
             stac_quantise_linear(linear[k], stac_calibration_mean(c, stac_site_index(c->hp, site[k])), f->bits, &inputs, err);
     }
     STAC_TRY(stac_agree(c->ranks, c->grid->stage_comm, status, err));
-    for (int k = from; k < to; k++) STAC_TRY(share_product(f, linear[k], k == 3 ? 0 : (k + 1) % c->grid->n_groups, err));
+    for (int k = from; k < to; k++) STAC_TRY(share_product(f, linear[k], owner_of(f, k), err));
     return STAC_OK;
 }
 

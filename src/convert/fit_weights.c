@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "kernels/kernels.h"
+#include "kernels/transpose.h"
 
 enum { TILE = 64 }; /* columns that are rounded together */
 
@@ -18,9 +19,7 @@ static int second_moments(int n_in, int n_rows, const float *z, double *h, struc
     int status = STAC_OK;
     STAC_TRY_DONE(STAC_NEW(turned, (size_t)n_in * n_rows, "second moments", err));
     STAC_TRY_DONE(STAC_NEW(product, (size_t)n_in * n_in, "second moments", err));
-#pragma omp parallel for schedule(static)
-    for (int j = 0; j < n_in; j++)
-        for (int i = 0; i < n_rows; i++) turned[(size_t)j * n_rows + i] = z[(size_t)i * n_in + j];
+    stac_transpose(n_rows, n_in, z, n_in, turned);
     stac_kernels_best()->gemm_f32(n_in, n_in, n_rows, turned, n_rows, z, n_in, product, n_in);
     for (int i = 0; i < n_in; i++) mean += (double)product[(size_t)i * n_in + i] / n_rows / n_in;
     for (size_t i = 0; i < (size_t)n_in * n_in; i++) h[i] = (double)product[i] / n_rows;

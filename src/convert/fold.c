@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "kernels/kernels.h"
+#include "kernels/transpose.h"
 
 /* ---- norms -------------------------------------------------------------------------------------------------------- */
 
@@ -67,11 +68,6 @@ int stac_fold_norms(struct stac_network *net, struct stac_error *err) {
 
 /* ---- rotations ---------------------------------------------------------------------------------------------------- */
 
-static void transpose(int n, const float *a, float *out) {
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < n; j++) out[(size_t)j * n + i] = a[(size_t)i * n + j];
-}
-
 /* x[rows][n] becomes x q, n at most a few thousand; in pieces, so that the copy stays small. */
 static int turn_rows(float *x, size_t rows, int n, const float *q, struct stac_error *err) {
     enum { PIECE = 4096 };
@@ -103,7 +99,7 @@ int stac_rotate_residual(struct stac_network *net, const float *q, struct stac_e
     int d = hp->n_embd, status = STAC_OK;
     float *qt;
     STAC_TRY(STAC_NEW(qt, (size_t)d * d, "a rotation", err));
-    transpose(d, q, qt);
+    stac_transpose(d, d, q, d, qt);
     STAC_TRY_DONE(turn_rows(net->token_embd, (size_t)hp->n_vocab, d, q, err));
     STAC_TRY_DONE(turn_rows(net->position_embd, (size_t)hp->n_ctx, d, q, err));
     for (int l = 0; l < net->last - net->first; l++) {
@@ -165,7 +161,7 @@ static int rotate_head(struct stac_network *net, struct stac_block *b, int head,
     int dim = hp->head_dim, per_kv = hp->n_head / hp->n_head_kv, rows = b->qkv.n_in, ld = b->qkv.n_out;
     int k_at = stac_q_width(hp) + head * dim;
     STAC_TRY(stac_random_orthogonal(dim, seed, stream, q, err));
-    transpose(dim, q, qt);
+    stac_transpose(dim, dim, q, dim, qt);
     STAC_TRY(stac_turn_values(hp, b, head, q, qt, err));
     if (hp->rope_theta > 0) return STAC_OK;
     STAC_TRY(stac_random_orthogonal(dim, seed, stream + (UINT64_C(1) << 40), q, err));
@@ -203,11 +199,9 @@ int stac_add_hadamard(struct stac_network *net, struct stac_error *err) {
     STAC_TRY(STAC_NEW(columns, (size_t)n_ff * d, "a transform", err));
     for (int l = 0; l < net->last - net->first; l++) { /* the transform is symmetric and its own inverse */
         float *w = net->block[l].down.w;
-        for (int i = 0; i < n_ff; i++)
-            for (int j = 0; j < d; j++) columns[(size_t)j * n_ff + i] = w[(size_t)i * d + j];
+        stac_transpose(n_ff, d, w, d, columns);
         stac_kernels_best()->hadamard(d, n_ff, order, columns);
-        for (int i = 0; i < n_ff; i++)
-            for (int j = 0; j < d; j++) w[(size_t)i * d + j] = columns[(size_t)j * n_ff + i];
+        stac_transpose(d, n_ff, columns, n_ff, w);
     }
     free(columns);
     return STAC_OK;

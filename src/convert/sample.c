@@ -88,6 +88,10 @@ done:
     return status;
 }
 
+int32_t stac_sample_start(const struct stac_hparams *hp) {
+    return hp->n_eos > 0 ? hp->eos[0] : hp->bos >= 0 ? hp->bos : 0;
+}
+
 int stac_sample_windows(const struct stac_ranks *ranks, const struct stac_grid *grid, const struct stac_log *log,
                         const struct stac_network *net, int n_vocab, int32_t first, uint64_t seed, int n_windows, int length,
                         int32_t *tokens, struct stac_error *err) {

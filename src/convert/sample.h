@@ -5,6 +5,9 @@
 #include "base/log.h"
 #include "net/pipeline.h"
 
+/* The token that a text of its own begins after: what ends a text. */
+int32_t stac_sample_start(const struct stac_hparams *hp);
+
 /* n_windows texts of `length` tokens, sampled at temperature 1 after the token `first`, into tokens[n_windows][length] on
  * every rank. Text i depends on seed and i only. `net` is this rank's part of the original model (NULL on a rank left
  * over). Collective over all ranks; ends with an agreement. */

@@ -230,7 +230,6 @@ int stac_check_temporal(struct stac_subject *s, struct stac_check *out, struct s
     float *logits[2] = {NULL, NULL};
     struct stac_counts *counts[2] = {NULL, NULL};
     *out = (struct stac_check){.name = "temporal"};
-    if (!s->side[STAC_SNN]) return stac_fail(err, STAC_ERR_USAGE, "--test_temporal needs the SNN: use --mode snn or both");
     for (int i = 0; i < n; i++) token[i] = some_token(s, i), position[i] = i;
     STAC_TRY(stac_stand_init(&stand, s, STAC_SNN, 1, n, n, err));
     for (int m = 0; m < 2 && status == STAC_OK; m++) {

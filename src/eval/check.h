@@ -32,7 +32,7 @@ int stac_check_positions(struct stac_subject *s, struct stac_check *out, struct 
 int stac_check_mask(struct stac_subject *s, struct stac_check *out, struct stac_error *err);
 
 /* The SNN played over T time steps, event by event, gives the logits and the spike counts of the collapsed computation, bit
- * for bit. STAC_ERR_USAGE without an SNN side. */
+ * for bit. The subject has an SNN side. */
 int stac_check_temporal(struct stac_subject *s, struct stac_check *out, struct stac_error *err);
 
 #endif

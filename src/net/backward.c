@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "kernels/scalar_math.h"
+#include "kernels/transpose.h"
 #include "net/product.h"
 
 enum { HEAD_ROWS = 64 }; /* rows of logits at a time */
@@ -51,23 +52,11 @@ void stac_backward_clean(struct stac_backward *b) {
 
 /* ---- pieces ------------------------------------------------------------------------------------------------------- */
 
-/* to[columns][rows] = from[rows][columns], rows `ld` apart. */
-static void transpose(int rows, int columns, const float *from, int ld, float *to) {
-#pragma omp parallel for schedule(static)
-    for (int j = 0; j < columns; j++)
-        for (int i = 0; i < rows; i++) to[(size_t)j * rows + i] = from[(size_t)i * ld + j];
-}
-
 /* dx[n][n_in] = dy[n][n_out] W^T */
 static void product_backward(struct stac_backward *b, const struct stac_linear *l, int n, const float *dy, float *dx) {
-    transpose(n, l->n_out, dy, l->n_out, b->turned);
+    stac_transpose(n, l->n_out, dy, l->n_out, b->turned);
     b->run->kernels->gemm_f32(l->n_in, n, l->n_out, l->w, l->n_out, b->turned, n, b->turned_out, n);
-    transpose(l->n_in, n, b->turned_out, n, dx);
-}
-
-static void product_forward(struct stac_backward *b, const struct stac_linear *l, int n, const float *x, float *y) {
-    b->run->kernels->gemm_f32(n, l->n_out, l->n_in, x, l->n_in, l->w, l->n_out, y, l->n_out);
-    for (int i = 0; l->bias && i < n; i++) b->run->kernels->add(l->n_out, l->bias, y + (size_t)i * l->n_out);
+    stac_transpose(l->n_in, n, b->turned_out, n, dx);
 }
 
 /* dx += the gradient with respect to x[n][d] of y = norm(x), given dy. With r = 1 / sqrt(mean((x - center)^2) + eps) and
@@ -149,8 +138,8 @@ static struct square square_of(const struct stac_backward *b, int kv) {
     return (struct square){at, at + area, at + 2 * area, at + 3 * area, at + 4 * area, at + 4 * area + strip};
 }
 
-/* to[i][..] (+)= strip[i][..], rows of `to` are `ld` apart */
-static void put(const struct stac_kernels *k, int n, int dim, const float *strip, float *to, int ld) {
+/* to[i][..] += strip[i][..], rows of `to` are `ld` apart */
+static void add_strip(const struct stac_kernels *k, int n, int dim, const float *strip, float *to, int ld) {
     for (int i = 0; i < n; i++) k->add(dim, strip + (size_t)i * dim, to + (size_t)i * ld);
 }
 
@@ -163,7 +152,7 @@ static void weights_backward(struct stac_backward *b, const struct stac_site *si
     int n = b->rows, dim = run->net->hp.head_dim;
     float scale = 1 / sqrtf((float)dim);
     kernels->gemm_f32(n, n, dim, b->q + (size_t)head * dim, ldq, keys, run->cache->capacity, w->ds, n);
-    transpose(n, dim, values, dim, w->wide);
+    stac_transpose(n, dim, values, dim, w->wide);
     kernels->gemm_f32(n, n, dim, d_out, ldq, w->wide, n, w->de, n);
     for (int i = 0; i < n; i++) {
         float *e = w->e + (size_t)i * n, *de = w->de + (size_t)i * n, *ds = w->ds + (size_t)i * n, dot = 0;
@@ -192,13 +181,13 @@ static void head_backward(struct stac_backward *b, const struct stac_block *bloc
     const float *q = b->q + of_head, *d_out = b->d_hidden + of_head;
     float *dq = d_qkv + of_head, *dk = d_qkv + ldq + (size_t)kv * dim, *dv = dk + hp->n_head_kv * dim;
     weights_backward(b, &block->site[STAC_SITE_P], head, b->o_in + of_head, d_out, ldq, c->k + at, c->v + at, &w);
-    transpose(n, n, w.e, n, w.turned);
+    stac_transpose(n, n, w.e, n, w.turned);
     kernels->gemm_f32(n, dim, n, w.turned, n, d_out, ldq, w.strip, dim);
-    put(kernels, n, dim, w.strip, dv, ld);
-    transpose(n, n, w.ds, n, w.turned);
+    add_strip(kernels, n, dim, w.strip, dv, ld);
+    stac_transpose(n, n, w.ds, n, w.turned);
     kernels->gemm_f32(n, dim, n, w.turned, n, q, ldq, w.strip, dim);
-    put(kernels, n, dim, w.strip, dk, ld);
-    transpose(dim, n, c->k + at, c->capacity, w.wide);
+    add_strip(kernels, n, dim, w.strip, dk, ld);
+    stac_transpose(dim, n, c->k + at, c->capacity, w.wide);
     kernels->gemm_f32(n, dim, n, w.ds, n, w.wide, dim, dq, ld);
     if (b->probe.see) b->probe.see(b->probe.ctx, &block->site[STAC_SITE_Q], head, n, dim, q, ldq, dq, ld);
 }
@@ -259,13 +248,13 @@ static int block_backward(struct stac_backward *b, int layer, float *gradient, s
     int status = stac_run_block(run, layer, scratch, err);
     run->probe = (struct stac_probe){0};
     STAC_TRY(status);
-    product_forward(b, &block->o, n, b->o_in, b->middle);
+    stac_dense_product(run, &block->o, n, b->o_in, b->middle);
     for (int i = 0; i < n; i++) run->kernels->add(d, entered + (size_t)i * d, b->middle + (size_t)i * d);
 
     product_backward(b, &block->down, n, gradient, b->d_hidden);
     show(b, &block->site[STAC_SITE_DOWN_IN], hp->n_ff, b->down_in, b->d_hidden);
     if (run->net->hadamard) run->kernels->hadamard(n, hp->n_ff, run->net->hadamard, b->d_hidden); /* its own transpose */
-    product_forward(b, &block->up, n, b->mlp_in, b->wide);
+    stac_dense_product(run, &block->up, n, b->mlp_in, b->wide);
     activation_backward(b, n);
     product_backward(b, &block->up, n, b->d_wide, b->d_x);
     show(b, &block->site[STAC_SITE_MLP_IN], d, b->mlp_in, b->d_x);

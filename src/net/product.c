@@ -67,7 +67,7 @@ static void spiking_product(struct stac_run *run, const struct stac_site *site, 
     stac_count(run, site, (struct stac_counts){(int64_t)n * l->n_in, spikes, spikes * l->n_out, macs, macs});
 }
 
-static void dense_product(struct stac_run *run, const struct stac_linear *l, int n, const float *x, float *y) {
+void stac_dense_product(const struct stac_run *run, const struct stac_linear *l, int n, const float *x, float *y) {
     run->kernels->gemm_f32(n, l->n_out, l->n_in, x, l->n_in, l->w, l->n_out, y, l->n_out);
     if (!l->bias) return;
 #pragma omp parallel for schedule(static)
@@ -86,6 +86,6 @@ int stac_product(struct stac_run *run, const struct stac_site *site, const struc
         return stac_fail(err, STAC_ERR_USAGE, "a converted network has no float weights: it runs spiking only");
     stac_count(run, site,
                (struct stac_counts){.values = (int64_t)n * linear->n_in, .macs = (int64_t)n * linear->n_in * linear->n_out});
-    dense_product(run, linear, n, x, y);
+    stac_dense_product(run, linear, n, x, y);
     return STAC_OK;
 }

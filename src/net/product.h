@@ -9,6 +9,9 @@
 int stac_product(struct stac_run *run, const struct stac_site *site, const struct stac_linear *linear, int n, float *x,
                  float *y, struct stac_error *err);
 
+/* The same with float weights, past the site: neither probe nor counts. */
+void stac_dense_product(const struct stac_run *run, const struct stac_linear *l, int n, const float *x, float *y);
+
 /* Attention of all rows of the batch: q, k, v in qkv[n][q + 2 kv] -> out[n][q]. Keys and values are in the cache. */
 int stac_attention(struct stac_run *run, int layer, float *qkv, float *out, struct stac_error *err);
 

@@ -21,9 +21,9 @@ struct stac_batch {
     const int32_t *token, *position, *slot; /* [n], borrowed */
 };
 
-/* Sees, and with `changes` may change, what enters a site before it is coded: rows [first, first + n_rows) of the batch, `n` values
- * each, rows `ld` apart; `head` is the query head at q and p, else -1. At q and p it is called from several threads; at p
- * (dense runs only) a weight of zero is a key that the row does not see. */
+/* Sees, and with `changes` may change, what enters a site before it is coded: rows [first, first + n_rows) of the batch, `n`
+ * values each, rows `ld` apart; `head` is the query head at q and p, else -1. At q and p it is called from several threads; at
+ * p (dense runs only) a weight of zero is a key that the row does not see. */
 struct stac_probe {
     void (*see)(void *ctx, const struct stac_site *site, int head, int first, int n_rows, int n, float *x, int ld);
     void *ctx;

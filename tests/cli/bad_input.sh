@@ -136,6 +136,12 @@ evaluate 3 'none.txt' "$work/snn" --text "$work/none.txt"
 evaluate 2 'logits_out' "$work/snn" --ids 1,2,3
 evaluate 2 'ids' "$work/snn" --ids 1,x --logits_out "$work/out-folder/l.h5"
 evaluate 2 '1024|vocabulary|token' "$work/snn" --ids 1,99999 --logits_out "$work/out-folder/l.h5"
+# One line for all ranks, too.
+for request in '' '--context 100000 --text README.md' '--mode snn --test_all' '--mode snn --test_fidelity' \
+    '--mode baseline --test_temporal'; do
+    # shellcheck disable=SC2086
+    refused 2 '^error: rank 0 on .*' mpirun -q -n 2 stac-eval --quiet "$work/snn" $request
+done
 cp -r "$work/snn" "$work/damaged"
 truncate -s 100000 "$work/damaged/snn_model.h5"
 evaluate 3 'snn_model.h5' "$work/damaged" --text "$heldout"

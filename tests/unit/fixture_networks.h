@@ -132,19 +132,25 @@ FX_NET void fx_rewrite(struct stac_network *net, uint64_t seed) {
     free(q);
 }
 
+/* A calibration that has not begun, of windows tokens[n_windows][length]. Needs fx_one_rank_begin. */
+FX_NET struct stac_calibration fx_calibration(const struct stac_network *net, const int32_t *tokens, int n_windows,
+                                              int length) {
+    return (struct stac_calibration){.ranks = &fx_ranks,
+                                     .grid = &fx_grid,
+                                     .log = &fx_silent,
+                                     .hp = &net->hp,
+                                     .net = net,
+                                     .tokens = tokens,
+                                     .n_windows = n_windows,
+                                     .length = length};
+}
+
 /* What calibration of a rewritten network on random tokens learns. Needs fx_one_rank_begin. */
 FX_NET void fx_calibrate(const struct stac_network *net, int n_windows, int length, struct stac_statistics *stats) {
     struct stac_error err = {0};
     int32_t *tokens = calloc((size_t)n_windows * (size_t)length, sizeof *tokens);
     fx_tokens(tokens, n_windows * length, net->hp.n_vocab, 99);
-    struct stac_calibration c = {.ranks = &fx_ranks,
-                                 .grid = &fx_grid,
-                                 .log = &fx_silent,
-                                 .hp = &net->hp,
-                                 .net = net,
-                                 .tokens = tokens,
-                                 .n_windows = n_windows,
-                                 .length = length};
+    struct stac_calibration c = fx_calibration(net, tokens, n_windows, length);
     OK(stac_calibrate_begin(&c, &err));
     OK(stac_calibrate_means(&c, &err));
     OK(stac_calibrate_histograms(&c, &err));
@@ -152,6 +158,16 @@ FX_NET void fx_calibrate(const struct stac_network *net, int n_windows, int leng
     c.stats = (struct stac_statistics){0};
     stac_calibrate_end(&c);
     free(tokens);
+}
+
+/* The same from a golden model on. */
+FX_NET void fx_learn(const char *name, int n_windows, int length, struct stac_network *net, struct stac_statistics *stats) {
+    struct stac_model *model;
+    fx_open(name, &model);
+    fx_load(model, net);
+    stac_model_close(model);
+    fx_rewrite(net, 1);
+    fx_calibrate(net, n_windows, length, stats);
 }
 
 /* A spiking network with all that a file of it holds. */

@@ -146,14 +146,7 @@ static void damaged_weights_stop_calibration(void **state) {
                        b[0].up.bias,
                        net.token_embd + (size_t)tokens[3] * (size_t)net.hp.n_embd};
         *at[i] = NAN;
-        struct stac_calibration c = {.ranks = &fx_ranks,
-                                     .grid = &fx_grid,
-                                     .log = &fx_silent,
-                                     .hp = &net.hp,
-                                     .net = &net,
-                                     .tokens = tokens,
-                                     .n_windows = 2,
-                                     .length = LENGTH};
+        struct stac_calibration c = fx_calibration(&net, tokens, 2, LENGTH);
         OK(stac_calibrate_begin(&c, &err));
         FAILS(stac_calibrate_means(&c, &err), STAC_ERR_INPUT, cases[i].part);
         stac_calibrate_end(&c);
@@ -166,13 +159,9 @@ static void damaged_weights_stop_calibration(void **state) {
 static void calibration_sees_every_row(void **state) {
     (void)state;
     for (int g = 0; g < FX_GOLDEN; g++) {
-        struct stac_model *model;
         struct stac_network net;
         struct stac_statistics s;
-        fx_open(fx_golden[g], &model);
-        fx_load(model, &net);
-        fx_rewrite(&net, 1);
-        fx_calibrate(&net, 3, LENGTH, &s);
+        fx_learn(fx_golden[g], 3, LENGTH, &net, &s);
         const struct stac_hparams *hp = &net.hp;
         for (int i = 0; i < s.n_sites; i++) {
             enum stac_site_kind kind = stac_site_kind_at(hp, i);
@@ -191,7 +180,6 @@ static void calibration_sees_every_row(void **state) {
         for (int i = 0; i < hp->n_layer * stac_kv_width(hp); i++) assert_true(s.v_max[i] > 0 && isfinite(s.v_max[i]));
         stac_statistics_clean(&s);
         stac_network_clean(&net);
-        stac_model_close(model);
     }
 }
 
@@ -295,14 +283,10 @@ static void the_budget_is_met(void **state) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct stac_error err = {0};
-        struct stac_model *model;
         struct stac_network net;
         struct stac_statistics s;
         double expected;
-        fx_open(cases[i].name, &model);
-        fx_load(model, &net);
-        fx_rewrite(&net, 1);
-        fx_calibrate(&net, 3, LENGTH, &s);
+        fx_learn(cases[i].name, 3, LENGTH, &net, &s);
         struct stac_plan *plan = calloc((size_t)s.n_sites, sizeof *plan);
         OK(plan_by_kind(&s, cases[i].timesteps, stac_default_sensitivity, cases[i].target, plan, &expected, &err));
         double cost = cost_of(&s, plan, cases[i].timesteps, LENGTH);
@@ -313,21 +297,16 @@ static void the_budget_is_met(void **state) {
         free(plan);
         stac_statistics_clean(&s);
         stac_network_clean(&net);
-        stac_model_close(model);
     }
 }
 
 static void a_budget_beyond_reach_is_not_exceeded(void **state) {
     (void)state;
     struct stac_error err = {0};
-    struct stac_model *model;
     struct stac_network net;
     struct stac_statistics s;
     double rich, poor;
-    fx_open("gpt2-1head-relu", &model);
-    fx_load(model, &net);
-    fx_rewrite(&net, 1);
-    fx_calibrate(&net, 3, LENGTH, &s);
+    fx_learn("gpt2-1head-relu", 3, LENGTH, &net, &s);
     struct stac_plan *plan = calloc((size_t)s.n_sites, sizeof *plan);
     OK(plan_by_kind(&s, 2, stac_default_sensitivity, 16, plan, &rich, &err));
     assert_true(rich > 1 && rich <= 2); /* two steps hold two spikes */
@@ -337,20 +316,15 @@ static void a_budget_beyond_reach_is_not_exceeded(void **state) {
     free(plan);
     stac_statistics_clean(&s);
     stac_network_clean(&net);
-    stac_model_close(model);
 }
 
 /* A kind of site that hurts more gets more spikes, at the cost of the others. */
 static void spikes_go_where_errors_hurt(void **state) {
     (void)state;
     struct stac_error err = {0};
-    struct stac_model *model;
     struct stac_network net;
     struct stac_statistics s;
-    fx_open("gpt2-2heads", &model);
-    fx_load(model, &net);
-    fx_rewrite(&net, 1);
-    fx_calibrate(&net, 3, LENGTH, &s);
+    fx_learn("gpt2-2heads", 3, LENGTH, &net, &s);
     struct stac_plan *plan = calloc((size_t)s.n_sites, sizeof *plan), *other = calloc((size_t)s.n_sites, sizeof *other);
     double even[STAC_SITE_KINDS], expected;
     for (int k = 0; k < STAC_SITE_KINDS; k++) even[k] = 1;
@@ -371,7 +345,6 @@ static void spikes_go_where_errors_hurt(void **state) {
     free(plan), free(other);
     stac_statistics_clean(&s);
     stac_network_clean(&net);
-    stac_model_close(model);
 }
 
 /* ---- damage ----------------------------------------------------------------------------------------------------- */
@@ -386,14 +359,7 @@ static void finer_codes_do_less_damage(void **state) {
     fx_load(model, &net);
     fx_rewrite(&net, 1);
     fx_tokens(tokens, 3 * LENGTH, net.hp.n_vocab, 99);
-    struct stac_calibration c = {.ranks = &fx_ranks,
-                                 .grid = &fx_grid,
-                                 .log = &fx_silent,
-                                 .hp = &net.hp,
-                                 .net = &net,
-                                 .tokens = tokens,
-                                 .n_windows = 3,
-                                 .length = LENGTH};
+    struct stac_calibration c = fx_calibration(&net, tokens, 3, LENGTH);
     double damage[3][STAC_SITE_KINDS];
     OK(stac_calibrate_begin(&c, &err));
     OK(stac_calibrate_means(&c, &err));

@@ -205,14 +205,7 @@ static void shaping_leaves_the_logits_as_they_were(void **state) {
         size_t n = (size_t)o->n_in * (size_t)o->n_out;
         float *was = calloc(n, sizeof *was);
         memcpy(was, o->w, n * sizeof *was);
-        struct stac_calibration c = {.ranks = &fx_ranks,
-                                     .grid = &fx_grid,
-                                     .log = &fx_silent,
-                                     .hp = &net.hp,
-                                     .net = &net,
-                                     .tokens = tokens,
-                                     .n_windows = 4,
-                                     .length = length};
+        struct stac_calibration c = fx_calibration(&net, tokens, 4, length);
         OK(stac_calibrate_begin(&c, &err));
         OK(stac_shape_network(&c, 1, 4, &net, &err));
         stac_calibrate_end(&c);
