@@ -34,26 +34,21 @@ int stac_largest_integer(const struct stac_hparams *hp, enum stac_site_kind kind
 }
 
 /* One site at a price. */
-static int plan_site(const struct stac_statistics *s, int site, int timesteps, double lambda, struct stac_plan *plan,
+static int plan_site(const struct stac_statistics *s, int site, const struct stac_scheme *scheme, struct stac_plan *plan,
                      struct stac_error *err) {
-    struct stac_code code = {0};
     enum stac_site_kind kind = stac_site_kind_at(&s->hp, site);
-    plan->lambda = lambda;
-    STAC_TRY(stac_code_design(&code, &s->histogram[site], timesteps, lambda, stac_largest_integer(&s->hp, kind),
-                              &plan->expected, err));
-    plan->base = code.base;
-    plan->unit = code.unit;
-    stac_code_clean(&code);
-    return STAC_OK;
+    return stac_recipe_design(scheme, &s->histogram[site], kind != STAC_SITE_P, plan->lambda,
+                              stac_largest_integer(&s->hp, kind), &plan->recipe, &plan->expected, err);
 }
 
 /* All sites, each at its own price, in parallel. */
-static int plan_sites(const struct stac_statistics *s, int timesteps, struct stac_plan *plan, struct stac_error *err) {
+static int plan_sites(const struct stac_statistics *s, const struct stac_scheme *scheme, struct stac_plan *plan,
+                      struct stac_error *err) {
     int status = STAC_OK;
 #pragma omp parallel for schedule(dynamic, 1)
     for (int i = 0; i < s->n_sites; i++) {
         struct stac_error mine = {0};
-        if (plan_site(s, i, timesteps, plan[i].lambda, &plan[i], &mine) == STAC_OK) continue;
+        if (plan_site(s, i, scheme, &plan[i], &mine) == STAC_OK) continue;
 #pragma omp critical(stac_plan)
         if (status == STAC_OK) {
             *err = mine;
@@ -70,11 +65,11 @@ static void take_powers(const struct stac_statistics *s, struct stac_plan *plan)
     }
 }
 
-int stac_plan_trial(const struct stac_statistics *s, int timesteps, const double relative[STAC_SITE_KINDS],
+int stac_plan_trial(const struct stac_statistics *s, const struct stac_scheme *scheme, const double relative[STAC_SITE_KINDS],
                     struct stac_plan *plan, struct stac_error *err) {
     take_powers(s, plan);
     for (int i = 0; i < s->n_sites; i++) plan[i].lambda = relative[stac_site_kind_at(&s->hp, i)] * plan[i].power;
-    return plan_sites(s, timesteps, plan, err);
+    return plan_sites(s, scheme, plan, err);
 }
 
 static double spent(const struct stac_statistics *s, const double share[STAC_SITE_KINDS], const struct stac_plan *plan) {
@@ -83,8 +78,8 @@ static double spent(const struct stac_statistics *s, const double share[STAC_SIT
     return sum;
 }
 
-int stac_plan_budget(const struct stac_statistics *s, int timesteps, const double *sensitivity, double target, int context,
-                     struct stac_plan *plan, double *expected, struct stac_error *err) {
+int stac_plan_budget(const struct stac_statistics *s, const struct stac_scheme *scheme, const double *sensitivity,
+                     double target, int context, struct stac_plan *plan, double *expected, struct stac_error *err) {
     double share[STAC_SITE_KINDS], low = -24, high = 8; /* log2 of mu */
     stac_mac_shares(&s->hp, context, share);
     take_powers(s, plan);
@@ -94,9 +89,9 @@ int stac_plan_budget(const struct stac_statistics *s, int timesteps, const doubl
             enum stac_site_kind kind = stac_site_kind_at(&s->hp, i);
             plan[i].lambda = mu * share[kind] * plan[i].power / sensitivity[i];
         }
-        STAC_TRY(plan_sites(s, timesteps, plan, err));
+        STAC_TRY(plan_sites(s, scheme, plan, err));
         *expected = spent(s, share, plan);
-        if (fabs(*expected - target) < 1e-3 * target) break;
+        if (fabs(*expected - target) < 1e-3 * target || !stac_scheme_is_priced(scheme)) break;
         if (*expected > target)
             low = 0.5 * (low + high);
         else
@@ -107,5 +102,5 @@ int stac_plan_budget(const struct stac_statistics *s, int timesteps, const doubl
 
 int stac_plan_build(const struct stac_plan *plan, int timesteps, const struct stac_hparams *hp, enum stac_site_kind kind,
                     struct stac_code *out, struct stac_error *err) {
-    return stac_code_build(out, timesteps, plan->base, plan->unit, plan->lambda, stac_largest_integer(hp, kind), err);
+    return stac_recipe_build(&plan->recipe, timesteps, plan->lambda, stac_largest_integer(hp, kind), out, err);
 }

@@ -10,11 +10,12 @@
 #define STAC_CONVERT_BUDGET_H
 
 #include "convert/statistics.h"
+#include "spike/recipe.h"
 
 /* What decides the code of a site. */
 struct stac_plan {
-    struct stac_base base;
-    double unit, lambda;
+    struct stac_recipe recipe;
+    double lambda;
     struct stac_code_cost expected; /* on the calibration text */
     double power;                   /* P */
 };
@@ -31,13 +32,14 @@ void stac_mac_shares(const struct stac_hparams *hp, int context, double share[ST
 int stac_largest_integer(const struct stac_hparams *hp, enum stac_site_kind kind);
 
 /* Plans for all sites at a price per spike of `relative` times P: codes to measure sensitivities with. */
-int stac_plan_trial(const struct stac_statistics *s, int timesteps, const double relative[STAC_SITE_KINDS],
+int stac_plan_trial(const struct stac_statistics *s, const struct stac_scheme *scheme, const double relative[STAC_SITE_KINDS],
                     struct stac_plan *plan, struct stac_error *err);
 
 /* Plans for sites of sensitivity[n_sites] that meet `target` additions per multiply-accumulate (or come as near as T steps
- * allow). *expected receives what they are expected to spend. Deterministic; not collective. */
-int stac_plan_budget(const struct stac_statistics *s, int timesteps, const double *sensitivity, double target, int context,
-                     struct stac_plan *plan, double *expected, struct stac_error *err);
+ * allow); a scheme without a price has one plan, whatever the target. *expected receives what they are expected to spend.
+ * Deterministic; not collective. */
+int stac_plan_budget(const struct stac_statistics *s, const struct stac_scheme *scheme, const double *sensitivity,
+                     double target, int context, struct stac_plan *plan, double *expected, struct stac_error *err);
 
 /* The code of a plan. */
 int stac_plan_build(const struct stac_plan *plan, int timesteps, const struct stac_hparams *hp, enum stac_site_kind kind,

@@ -105,7 +105,7 @@ static int run_pass(struct pass *p, struct stac_error *err) {
 static int show_head_input(void *ctx, int item, const struct stac_batch *batch, float *const *x, struct stac_error *err) {
     struct pass *p = ctx;
     (void)item;
-    return stac_run_head(&p->c->run, batch->n, x[0], NULL, err);
+    return stac_run_head(&p->c->run, 0, batch->n, x[0], NULL, err);
 }
 
 /* ---- means -------------------------------------------------------------------------------------------------------- */
@@ -270,7 +270,7 @@ static int compare_window(void *ctx, int item, const struct stac_batch *batch, f
     (void)batch;
     for (int i = 0; i < d->rows; i++)
         memcpy(d->x + i * width, x[0] + (size_t)((i + 1) * EVERY - 1) * width, width * sizeof *d->x);
-    STAC_TRY(stac_run_head(&c->run, d->rows, d->x, keep ? reference : d->logits, err));
+    STAC_TRY(stac_run_head(&c->run, 0, d->rows, d->x, keep ? reference : d->logits, err));
     for (int i = 0; i < d->rows && !keep; i++) {
         const float *a = reference + i * vocab, *b = d->logits + i * vocab;
         double za = stac_log_partition(c->run.kernels, (int)vocab, a, d->scratch);

@@ -22,6 +22,16 @@ static int smaller(int64_t a, int64_t b) {
     return (int)(a < b ? a : b);
 }
 
+/* The code that the job asks for; its words and those of the enumerations are in the same order. */
+static struct stac_scheme scheme_of(const struct stac_job *job) {
+    return (struct stac_scheme){.code = (enum stac_code_kind)job->code,
+                                .neuron = (enum stac_neuron_kind)job->neuron,
+                                .timesteps = (int)job->timesteps,
+                                .levels = (int)job->levels,
+                                .activation_bits = (int)job->activation_bits,
+                                .leak = job->leak};
+}
+
 /* ---- calibration windows ------------------------------------------------------------------------------------------ */
 
 /* The windows of a text file: read by rank 0, given to all. */
@@ -134,10 +144,11 @@ static int weigh(struct stac_conversion *c, struct stac_calibration *cal, struct
     int n_sites = cal->stats.n_sites, status = STAC_OK;
     int trials = smaller(c->n_windows, SENSITIVITY_WINDOWS), gradients = smaller(c->n_windows, FISHER_WINDOWS);
     double damage[STAC_SITE_KINDS], *fisher = NULL;
+    struct stac_scheme scheme = scheme_of(c->job);
     struct stac_code *codes = NULL;
     assume_sensitivity(c, &cal->stats);
-    if (c->job->mode == STAC_JOB_SIMPLIFIED) return STAC_OK;
-    if (c->ranks->rank == 0) status = stac_plan_trial(&cal->stats, (int)c->job->timesteps, trial_price, c->plan, err);
+    if (c->job->mode == STAC_JOB_SIMPLIFIED || !stac_scheme_is_priced(&scheme)) return STAC_OK;
+    if (c->ranks->rank == 0) status = stac_plan_trial(&cal->stats, &scheme, trial_price, c->plan, err);
     STAC_TRY(share_plan(c, n_sites, status, err));
     STAC_TRY_DONE(STAC_NEW(fisher, n_sites, "sensitivities", err));
     STAC_TRY_DONE(STAC_NEW(codes, n_sites, "trial codes", err));
@@ -176,6 +187,7 @@ static int learn(struct stac_conversion *c, struct stac_error *err) {
                                    .tokens = c->tokens,
                                    .n_windows = c->n_windows,
                                    .length = c->length};
+    struct stac_scheme scheme = scheme_of(c->job);
     int status = STAC_OK;
     STAC_TRY_DONE(stac_calibrate_begin(&cal, err));
     STAC_TRY_DONE(shape(c, &cal, err));
@@ -185,7 +197,7 @@ static int learn(struct stac_conversion *c, struct stac_error *err) {
     STAC_TRY_DONE(stac_calibrate_histograms(&cal, err));
     STAC_TRY_DONE(weigh(c, &cal, err));
     if (c->ranks->rank == 0)
-        status = stac_plan_budget(&cal.stats, (int)c->job->timesteps, c->sensitivity, c->job->spike_budget, c->length, c->plan,
+        status = stac_plan_budget(&cal.stats, &scheme, c->sensitivity, c->job->spike_budget, c->length, c->plan,
                                   &c->expected_ac_per_mac, err);
     STAC_TRY_DONE(share_plan(c, cal.stats.n_sites, status, err));
     stac_log_info(c->log, "  planned: %.3f additions per multiply-accumulate", c->expected_ac_per_mac);
@@ -203,7 +215,9 @@ void openblas_set_num_threads(int n); /* of OpenBLAS, whose header has different
 
 int stac_convert(struct stac_conversion *c, struct stac_error *err) {
     const struct stac_hparams *hp = stac_model_hparams(c->model);
+    struct stac_scheme scheme = scheme_of(c->job);
     int status = STAC_OK;
+    STAC_TRY(stac_scheme_check(&scheme, err));
     openblas_set_num_threads(1); /* so that the bits of LAPACK's results do not depend on the ranks of a machine */
     c->n_windows =
         c->job->mode == STAC_JOB_SIMPLIFIED ? smaller(c->job->num_samples, SIMPLIFIED_WINDOWS) : (int)c->job->num_samples;

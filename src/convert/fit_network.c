@@ -82,7 +82,7 @@ static int pass_layer(struct fitting *f, int layer, bool head, struct stac_error
         stac_cache_reset(run->cache, -1);
         status = stac_run_begin(run, &batch, err);
         if (status == STAC_OK && !head) status = stac_run_block(run, layer, stream_of(f, w), err);
-        if (status == STAC_OK && head) status = stac_run_head(run, batch.n, stream_of(f, w), NULL, err);
+        if (status == STAC_OK && head) status = stac_run_head(run, 0, batch.n, stream_of(f, w), NULL, err);
     }
     run->probe = (struct stac_probe){0};
     return status;

@@ -34,7 +34,7 @@ static int grow(struct writing *w, int t, struct step *step, struct stac_error *
     int status = stac_pipeline_pass(w->pipeline, STAC_OK, &batch, err);
     if (stac_pipeline_is_last(w->pipeline)) {
         struct stac_run *run = w->pipeline->run[0];
-        if (status == STAC_OK) status = stac_run_head(run, w->n, w->pipeline->x[0], w->logits, err);
+        if (status == STAC_OK) status = stac_run_head(run, 0, w->n, w->pipeline->x[0], w->logits, err);
         for (int i = 0; status == STAC_OK && i < w->n; i++)
             step->token[i] = stac_sample(&plain, &w->random[i], w->n_vocab, w->logits + (size_t)i * w->n_vocab, w->scratch);
         step->status = status;

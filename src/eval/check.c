@@ -66,7 +66,7 @@ static int read_batch(struct stac_stand *t, const struct stac_batch *batch, bool
     STAC_TRY(stac_pipeline_pass(&t->pipeline, STAC_OK, batch, err));
     STAC_TRY(stac_pipeline_settle(&t->pipeline, err));
     if (!stac_pipeline_is_last(&t->pipeline)) return STAC_OK;
-    return stac_run_head(&t->run[0], batch->n, t->pipeline.x[0], logits, err);
+    return stac_run_head(&t->run[0], 0, batch->n, t->pipeline.x[0], logits, err);
 }
 
 /* A check is a function of one side; this runs it on all of them and merges what it finds. */

@@ -60,6 +60,7 @@ static int list_figures(const struct stac_result *r, struct figure *f) {
         {"spikes", "", (double)c->spikes, snn, true},
         {"acs", "", (double)c->acs, snn, true},
         {"macs", "", (double)c->macs, snn, true},
+        {"multiplies", "", (double)c->multiplies, snn, true},
         {"seconds", "s", r->seconds, true, false},
         {"peak_memory_bytes", "bytes", (double)r->peak_memory, true, true},
         {"ranks", "", r->subject->ranks->size, true, true},
@@ -120,22 +121,23 @@ static int write_sites(const struct stac_result *r, struct stac_h5 *h, struct st
     int n = stac_site_count(&r->subject->hp);
     int64_t *table;
     if (!r->scored || !r->subject->side[STAC_SNN]) return STAC_OK;
-    STAC_TRY(STAC_NEW(table, (size_t)n * 7, "a table", err));
+    STAC_TRY(STAC_NEW(table, (size_t)n * 8, "a table", err));
     for (int i = 0; i < n; i++) {
         const struct stac_counts *c = &r->score.counts[i];
-        int64_t row[7] = {stac_site_layer_at(&r->subject->hp, i),
+        int64_t row[8] = {stac_site_layer_at(&r->subject->hp, i),
                           (int64_t)stac_site_kind_at(&r->subject->hp, i),
                           c->values,
                           c->spikes,
                           c->acs,
                           c->macs,
-                          c->covered};
-        memcpy(table + (size_t)i * 7, row, sizeof row);
+                          c->covered,
+                          c->multiplies};
+        memcpy(table + (size_t)i * 8, row, sizeof row);
     }
-    int status = stac_h5_write(h, "/sites", STAC_H5_I64, (size_t)n, 7, table, false, err);
+    int status = stac_h5_write(h, "/sites", STAC_H5_I64, (size_t)n, 8, table, false, err);
     free(table);
     STAC_TRY(status);
-    STAC_TRY(stac_h5_set_text(h, "/sites", "columns", "layer,site,activations,spikes,acs,macs,covered_macs", err));
+    STAC_TRY(stac_h5_set_text(h, "/sites", "columns", "layer,site,activations,spikes,acs,macs,covered_macs,multiplies", err));
     return stac_h5_set_text(h, "/sites", "site_names", "attn_in,q,p,o_in,mlp_in,down_in,head_in", err);
 }
 

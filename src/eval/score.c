@@ -63,7 +63,7 @@ static int window_output(void *ctx, int item, const struct stac_batch *batch, fl
     for (size_t from = first; from + 1 < (size_t)batch->n; from += ROWS) {
         size_t left = (size_t)batch->n - 1 - from, n = left < ROWS ? left : ROWS;
         for (int p = 0; p < g->stand->n_sides; p++)
-            STAC_TRY(stac_run_head(&g->stand->run[p], (int)n, x[p] + from * width, g->logits[p], err));
+            STAC_TRY(stac_run_head(&g->stand->run[p], (int)from, (int)n, x[p] + from * width, g->logits[p], err));
         tally_rows(g, w, from, n, &g->tally[item]);
     }
     return STAC_OK;

@@ -22,7 +22,8 @@ struct stac_job {
     int64_t mode; /* enum stac_job_mode of stac-convert, enum stac_job_side of the others */
     int64_t timesteps;
     double spike_budget;
-    int64_t code, quantize_bits, seed;
+    int64_t code, neuron, levels, activation_bits, quantize_bits, seed;
+    double leak;
 
     char *calibration_text;
     int64_t num_samples, calibration_length, max_context_length;

@@ -1,8 +1,11 @@
 #include <math.h>
 #include <omp.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "net/gradual.h"
 #include "net/product.h"
+#include "spike/st_bif.h"
 
 /* A piece of work: some rows of one segment, for one query head. */
 struct piece {
@@ -55,28 +58,95 @@ static void attend_dense(struct stac_run *run, const struct piece *p, const floa
 
 /* ---- spiking ------------------------------------------------------------------------------------------------------ */
 
-/* acc[n][n_out] = codes[n][n_in] W for the rows of a piece. Adds what happened to the counts: `spikes` are those of the
- * codes, row by row; in temporal mode the events of the trains are counted instead. With `keys_in` the inputs are the keys
- * (as many as the row sees), else the keys are the outputs. */
-static void multiply(struct stac_run *run, const struct stac_site *site, const struct piece *p, const int64_t *spikes,
-                     bool keys_in, const int8_t *w, int ldw, struct stac_lane *lane) {
+/* What enters the neurons of the rows of a piece, and the weights that they drive. */
+struct entering {
+    const struct stac_site *site;
+    const float *x; /* rows ld apart; times inverse[row], less the site's mean */
+    int ld;
+    const float *inverse;
+    bool keys_in; /* p: the inputs are the keys, as many as the row sees; q: the keys are the outputs */
+    const int8_t *w;
+    int ldw;
+};
+
+/* One of these rows. */
+struct row {
+    int index, n_in, n_out;
+    const float *x;
+    float inverse;
+    int16_t *code; /* [n_in] */
+    int32_t *acc;  /* [n_out] */
+    int64_t sum;   /* of the codes */
+};
+
+static int64_t sum_of(int n, const int16_t *code, bool magnitudes) {
+    int64_t sum = 0;
+    for (int i = 0; i < n; i++) sum += magnitudes ? abs(code[i]) : code[i];
+    return sum;
+}
+
+/* Count mode: codes only, the product of all rows follows. */
+static struct stac_counts encode_row(struct stac_run *run, const struct entering *e, struct row *r) {
+    int64_t spikes = run->kernels->encode(&e->site->code.levels, r->n_in, r->x, e->site->mean, r->inverse, r->code);
+    r->sum = sum_of(r->n_in, r->code, false);
+    return stac_spiking_counts(e->site, r->n_in, spikes, r->n_out, r->n_out);
+}
+
+/* Temporal mode: T steps, event by event. */
+static struct stac_counts drive_row(struct stac_run *run, const struct entering *e, struct row *r, struct stac_lane *lane) {
+    const struct stac_code *code = &e->site->code;
+    int64_t events = stac_train_play(&lane->train, code, r->n_in, r->x, e->site->mean, r->inverse);
+    struct stac_counts counts = stac_spiking_counts(e->site, r->n_in, events, r->n_out, r->n_out);
+    counts.multiplies = stac_train_drive(&lane->train, code, run->kernels, r->n_out, e->w, e->ldw, lane->scratch, r->acc);
+    r->sum = stac_train_sum(&lane->train, code);
+    return counts;
+}
+
+/* ST-BIF+: one step; the codes are what has been sent so far. */
+static struct stac_counts step_row(struct stac_run *run, const struct piece *p, const struct entering *e, struct row *r,
+                                   struct stac_lane *lane) {
+    int16_t *sent = stac_gradual_sums(run, e->site, p->segment->first + p->from + r->index, p->head);
+    int8_t *step = run->step_of + (size_t)omp_get_thread_num() * (size_t)run->widest;
+    int64_t spikes = stac_st_bif_step(&e->site->code, r->n_in, r->x, e->site->mean, r->inverse, sent, step);
+    struct stac_counts counts = stac_spiking_counts(e->site, r->n_in, spikes, r->n_out, r->n_out);
+    memcpy(r->code, sent, (size_t)r->n_in * sizeof *sent);
+    counts.acs = sum_of(r->n_in, sent, true) * r->n_out;
+    if (run->step > 0) counts.values = counts.macs = counts.covered = 0;
+    r->sum = sum_of(r->n_in, sent, false);
+    if (run->mode == STAC_MODE_TEMPORAL)
+        stac_gradual_rebuild(run, r->n_in, sent, r->n_out, e->w, e->ldw, lane->train.index, r->acc);
+    return counts;
+}
+
+/* acc[n][n_out] of the lane = codes[n][n_in] W for the rows of a piece; sum[n] receives the sums of the codes. Adds what
+ * happened to the counts. */
+static void multiply(struct stac_run *run, const struct piece *p, const struct entering *e, struct stac_lane *lane,
+                     int64_t *sum) {
     const int ldc = run->widest, dim = run->cache->head_dim;
+    bool in_time = stac_site_runs_in_time(run, e->site);
     struct stac_counts counts = {0};
-    if (run->mode == STAC_MODE_COUNT)
-        run->kernels->gemm_i16i8(p->n, keys_in ? dim : p->n_keys, keys_in ? p->n_keys : dim, lane->code, ldc, w, ldw, lane->acc,
-                                 ldc);
     for (int i = 0; i < p->n; i++) {
-        int seen = visible(p, i), n_in = keys_in ? seen : dim, n_out = keys_in ? dim : seen;
-        int64_t sent = spikes[i];
-        if (run->mode == STAC_MODE_TEMPORAL) {
-            sent = stac_train_play(&lane->train, &site->code, n_in, lane->code + (size_t)i * ldc);
-            stac_train_drive(&lane->train, &site->code, run->kernels, n_out, w, ldw, lane->scratch,
-                             lane->acc + (size_t)i * ldc);
-        }
-        int64_t macs = (int64_t)n_in * n_out;
-        stac_counts_add(&counts, &(struct stac_counts){n_in, sent, sent * n_out, macs, macs});
+        int seen = visible(p, i);
+        size_t at = (size_t)i * ldc;
+        struct row r = {i,
+                        e->keys_in ? seen : dim,
+                        e->keys_in ? dim : seen,
+                        e->x + (size_t)i * e->ld,
+                        e->inverse[i],
+                        lane->code + at,
+                        lane->acc + at,
+                        0};
+        struct stac_counts row = run->gradual ? step_row(run, p, e, &r, lane)
+                                 : in_time    ? drive_row(run, e, &r, lane)
+                                              : encode_row(run, e, &r);
+        if (e->keys_in) memset(r.code + seen, 0, (size_t)(p->n_keys - seen) * sizeof *r.code);
+        stac_counts_add(&counts, &row);
+        sum[i] = r.sum;
     }
-    stac_count(run, site, counts);
+    if (!in_time)
+        run->kernels->gemm_i16i8(p->n, e->keys_in ? dim : p->n_keys, e->keys_in ? p->n_keys : dim, lane->code, ldc, e->w,
+                                 e->ldw, lane->acc, ldc);
+    stac_count(run, e->site, counts);
 }
 
 /* Queries into spikes, spikes over the keys, scores[n][n_keys]. */
@@ -84,15 +154,14 @@ static void score_spiking(struct stac_run *run, const struct piece *p, const flo
     const struct stac_cache *c = run->cache;
     const struct stac_site *site = &run->net->block[p->layer].site[STAC_SITE_Q];
     const float *k_scale = c->k_scale + p->block / (size_t)c->head_dim;
-    float factor[STAC_ATTENTION_ROWS];
-    int64_t spikes[STAC_ATTENTION_ROWS];
+    float factor[STAC_ATTENTION_ROWS], inverse[STAC_ATTENTION_ROWS];
+    int64_t sum[STAC_ATTENTION_ROWS];
     for (int i = 0; i < p->n; i++) {
-        const float *row = q + (size_t)i * ldq;
-        factor[i] = stac_row_scale(run, site, c->head_dim, row);
-        spikes[i] = run->kernels->encode(&site->code.levels, c->head_dim, row, site->mean, 1.0f / factor[i],
-                                         lane->code + (size_t)i * run->widest);
+        factor[i] = stac_row_scale(run, site, c->head_dim, q + (size_t)i * ldq);
+        inverse[i] = 1.0f / factor[i];
     }
-    multiply(run, site, p, spikes, false, c->qk + p->block, c->capacity, lane);
+    struct entering e = {site, q, ldq, inverse, false, c->qk + p->block, c->capacity};
+    multiply(run, p, &e, lane, sum);
     for (int i = 0; i < p->n; i++)
         run->kernels->decode(visible(p, i), lane->acc + (size_t)i * run->widest, factor[i], k_scale, NULL,
                              lane->score + (size_t)i * c->capacity);
@@ -105,22 +174,17 @@ static void weigh_spiking(struct stac_run *run, const struct piece *p, struct st
     const struct stac_site *site = &b->site[STAC_SITE_P];
     const float *v_scale = b->v_scale + p->head / (run->net->hp.n_head / c->n_head_kv) * c->head_dim;
     float scale = 1.0f / sqrtf((float)c->head_dim), inverse[STAC_ATTENTION_ROWS];
-    int64_t spikes[STAC_ATTENTION_ROWS];
+    int64_t sum[STAC_ATTENTION_ROWS];
     for (int i = 0; i < p->n; i++) {
-        int16_t *code = lane->code + (size_t)i * run->widest;
-        float *weight = lane->weight + (size_t)i * c->capacity;
-        int seen = visible(p, i);
-        int64_t sum = 0;
-        run->kernels->softmax_exp(seen, lane->score + (size_t)i * c->capacity, scale, weight);
-        spikes[i] = run->kernels->encode(&site->code.levels, seen, weight, NULL, 1.0f / site->code.unit, code);
-        memset(code + seen, 0, (size_t)(p->n_keys - seen) * sizeof *code);
-        for (int j = 0; j < seen; j++) sum += code[j];
-        inverse[i] = sum > 0 ? 1.0f / (float)sum : 0.0f;
+        size_t at = (size_t)i * c->capacity;
+        run->kernels->softmax_exp(visible(p, i), lane->score + at, scale, lane->weight + at);
+        inverse[i] = 1.0f / site->code.unit;
     }
-    multiply(run, site, p, spikes, true, c->qv + p->block, c->head_dim, lane);
+    struct entering e = {site, lane->weight, c->capacity, inverse, true, c->qv + p->block, c->head_dim};
+    multiply(run, p, &e, lane, sum);
     for (int i = 0; i < p->n; i++)
-        run->kernels->decode(c->head_dim, lane->acc + (size_t)i * run->widest, inverse[i], v_scale, NULL,
-                             out + (size_t)i * ldo);
+        run->kernels->decode(c->head_dim, lane->acc + (size_t)i * run->widest, sum[i] > 0 ? 1.0f / (float)sum[i] : 0.0f,
+                             v_scale, NULL, out + (size_t)i * ldo);
 }
 
 /* ---- all pieces --------------------------------------------------------------------------------------------------- */

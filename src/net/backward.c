@@ -317,7 +317,7 @@ int stac_backward_head(struct stac_backward *b, const float *x, const int32_t *l
     for (int from = 0; from < b->rows; from += HEAD_ROWS) {
         int n = b->rows - from < HEAD_ROWS ? b->rows - from : HEAD_ROWS;
         float *logits = b->turned_out, *dx = b->d_x + (size_t)from * d;
-        STAC_TRY(stac_run_head(run, n, x + (size_t)from * d, logits, err));
+        STAC_TRY(stac_run_head(run, from, n, x + (size_t)from * d, logits, err));
         for (int i = 0; i < n; i++)
             loss_backward(run, vocab, label ? label + from + i : NULL, stac_random_uniform(&random), logits + (size_t)i * vocab,
                           b->turned);

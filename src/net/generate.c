@@ -37,8 +37,8 @@ static int read_piece(struct stac_sequence *s, const int32_t *tokens, int n, boo
     struct stac_batch batch = {n, tokens, index, index + n};
     int status = stac_pipeline_pass(p, STAC_OK, &batch, err);
     if (status == STAC_OK && stac_pipeline_is_last(p)) {
-        if (all) status = stac_run_head(run, n, p->x[0], all, err);
-        if (status == STAC_OK && last) status = stac_run_head(run, 1, p->x[0] + (size_t)(n - 1) * width, s->logits, err);
+        if (all) status = stac_run_head(run, 0, n, p->x[0], all, err);
+        if (status == STAC_OK && last) status = stac_run_head(run, n - 1, 1, p->x[0] + (size_t)(n - 1) * width, s->logits, err);
     }
     s->position += n;
     free(index);

@@ -35,27 +35,30 @@ bool stac_pipeline_is_last(const struct stac_pipeline *p) {
     return p->grid->stage == p->grid->n_stages - 1;
 }
 
-/* The computation of one run on this stage; what enters its blocks is copied to `entered` if that is not NULL. */
-static int compute(struct stac_pipeline *p, int r, const struct stac_batch *batch, float *entered, struct stac_error *err) {
+/* The computation of one step of a run on this stage; what enters its blocks is copied to `entered` if that is not NULL. */
+static int compute(struct stac_pipeline *p, int r, int step, const struct stac_batch *batch, float *entered,
+                   struct stac_error *err) {
     struct stac_run *run = p->run[r];
-    STAC_TRY(stac_run_begin(run, batch, err));
+    if (step == 0) STAC_TRY(stac_run_begin(run, batch, err));
     if (stac_pipeline_is_first(p)) stac_run_embed(run, p->x[r]);
     if (entered) memcpy(entered, p->x[r], (size_t)batch->n * (size_t)run->net->hp.n_embd * sizeof *entered);
     STAC_TRY(stac_run_blocks(run, p->x[r], err));
-    stac_run_end(run);
+    if (step == run->steps - 1) stac_run_end(run);
     return STAC_OK;
 }
 
+/* All steps of all runs: with ST-BIF+ neurons the stages take the steps of a batch one after the other. */
 static int pass(struct stac_pipeline *p, int ahead, const struct stac_batch *batch, float *entered, struct stac_error *err) {
     int status = ahead;
     size_t n = (size_t)batch->n * (size_t)p->run[0]->net->hp.n_embd;
-    for (int r = 0; r < p->n_runs; r++) {
-        int sent = STAC_OK;
-        if (!stac_pipeline_is_first(p)) STAC_TRY(p->link->ops->receive(p->link, STAC_PREVIOUS, &sent, p->x[r], n, err));
-        if (sent != STAC_OK && status == STAC_OK) status = stac_fail(err, sent, "an earlier stage failed");
-        if (status == STAC_OK) status = compute(p, r, batch, entered, err);
-        if (!stac_pipeline_is_last(p)) STAC_TRY(p->link->ops->send(p->link, STAC_NEXT, status, p->x[r], n, err));
-    }
+    for (int r = 0; r < p->n_runs; r++)
+        for (int step = 0; step < p->run[r]->steps; step++) {
+            int sent = STAC_OK;
+            if (!stac_pipeline_is_first(p)) STAC_TRY(p->link->ops->receive(p->link, STAC_PREVIOUS, &sent, p->x[r], n, err));
+            if (sent != STAC_OK && status == STAC_OK) status = stac_fail(err, sent, "an earlier stage failed");
+            if (status == STAC_OK) status = compute(p, r, step, batch, entered, err);
+            if (!stac_pipeline_is_last(p)) STAC_TRY(p->link->ops->send(p->link, STAC_NEXT, status, p->x[r], n, err));
+        }
     return status;
 }
 

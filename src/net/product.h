@@ -21,6 +21,13 @@ bool stac_site_spikes(const struct stac_run *run, const struct stac_site *site);
 /* What the integer 1 is worth in the codes of a row x[n] of a site: the code's unit times the scale of the row. */
 float stac_row_scale(const struct stac_run *run, const struct stac_site *site, int n, const float *x);
 
+/* Whether the neurons of a site run over time, one step after the other: temporal mode, and a code that has spikes. */
+bool stac_site_runs_in_time(const struct stac_run *run, const struct stac_site *site);
+
+/* Counts of rows that spiked: `values` inputs of as many spikes, `outputs` of the rows together, fan-out of each spike. */
+struct stac_counts stac_spiking_counts(const struct stac_site *site, int64_t values, int64_t spikes, int64_t outputs,
+                                       int64_t fan_out);
+
 /* Add to a site's counts from any thread. */
 void stac_count(struct stac_run *run, const struct stac_site *site, struct stac_counts amount);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "net/gradual.h"
 #include "net/product.h"
 
 enum { ACC_TARGET = 1 << 22 }; /* accumulators of one chunk of rows */
@@ -59,7 +60,9 @@ int stac_run_init(struct stac_run *run, const struct stac_network *net, struct s
     *run = (struct stac_run){.net = net, .cache = cache, .kernels = stac_kernels_best(), .mode = mode, .max_rows = max_rows};
     run->widest = larger(larger(cache->capacity, hp->head_dim), input);
     run->acc_size = (size_t)larger(ACC_TARGET, larger(hp->n_vocab, larger(qkv, up)));
-    STAC_TRY_DONE(STAC_NEW(run->counts, (net->last - net->first) * STAC_SITE_HEAD_IN + 1, "counters", err));
+    run->n_sites = (net->last - net->first) * STAC_SITE_HEAD_IN + 1;
+    run->steps = stac_gradual_steps(net);
+    STAC_TRY_DONE(STAC_NEW(run->counts, run->n_sites, "counters", err));
     STAC_TRY_DONE(STAC_NEW(run->normed, (size_t)max_rows * larger(hp->n_embd, q), "activations", err));
     STAC_TRY_DONE(STAC_NEW(run->wide, (size_t)max_rows * larger(qkv, up), "activations", err));
     STAC_TRY_DONE(STAC_NEW(run->hidden, (size_t)max_rows * larger(hp->n_ff, hp->n_embd), "activations", err));
@@ -69,6 +72,7 @@ int stac_run_init(struct stac_run *run, const struct stac_network *net, struct s
     STAC_TRY_DONE(STAC_NEW(run->segment, cache->n_slots, "segments", err));
     STAC_TRY_DONE(init_rotary(run, err));
     STAC_TRY_DONE(init_lanes(run, err));
+    STAC_TRY_DONE(stac_gradual_init(run, err));
 done:
     if (status != STAC_OK) stac_run_clean(run);
     return status;
@@ -84,6 +88,7 @@ void stac_run_clean(struct stac_run *run) {
         free(lane->scratch);
         stac_train_clean(&lane->train);
     }
+    stac_gradual_clean(run);
     free(run->lane);
     free(run->counts);
     free(run->cosine);
@@ -98,15 +103,17 @@ void stac_run_clean(struct stac_run *run) {
     *run = (struct stac_run){0};
 }
 
+int stac_run_site_index(const struct stac_run *run, const struct stac_site *site) {
+    if (site->kind == STAC_SITE_HEAD_IN) return run->n_sites - 1;
+    return (site->layer - run->net->first) * STAC_SITE_HEAD_IN + (int)site->kind;
+}
+
 struct stac_counts *stac_run_counts(struct stac_run *run, const struct stac_site *site) {
-    int blocks = run->net->last - run->net->first;
-    if (site->kind == STAC_SITE_HEAD_IN) return &run->counts[blocks * STAC_SITE_HEAD_IN];
-    return &run->counts[(site->layer - run->net->first) * STAC_SITE_HEAD_IN + (int)site->kind];
+    return &run->counts[stac_run_site_index(run, site)];
 }
 
 void stac_run_clear_counts(struct stac_run *run) {
-    size_t n = (size_t)(run->net->last - run->net->first) * STAC_SITE_HEAD_IN + 1;
-    memset(run->counts, 0, n * sizeof *run->counts);
+    memset(run->counts, 0, (size_t)run->n_sites * sizeof *run->counts);
 }
 
 /* ---- a batch ------------------------------------------------------------------------------------------------------ */
@@ -143,7 +150,7 @@ int stac_run_begin(struct stac_run *run, const struct stac_batch *batch, struct 
             return stac_fail(err, STAC_ERR_USAGE, "slot %d holds %d tokens and cannot take %d more: its capacity is %d",
                              run->segment[s].slot, run->segment[s].cached, run->segment[s].n, run->cache->capacity);
     run->batch = *batch;
-    return STAC_OK;
+    return stac_gradual_begin(run, err);
 }
 
 void stac_run_end(struct stac_run *run) {
@@ -222,12 +229,20 @@ int stac_run_block(struct stac_run *run, int layer, float *x, struct stac_error 
 }
 
 int stac_run_blocks(struct stac_run *run, float *x, struct stac_error *err) {
-    for (int l = 0; l < run->net->last - run->net->first; l++) STAC_TRY(stac_run_block(run, l, x, err));
+    const struct stac_network *net = run->net;
+    for (int l = 0; l < net->last - net->first; l++) STAC_TRY(stac_run_block(run, l, x, err));
+    if (run->gradual && net->has_head) {
+        normalise(run, run->batch.n, x, net->final_norm, net->final_norm_bias, run->normed);
+        stac_gradual_step(run, &net->head_in, &net->head, run->batch.n, run->normed);
+    }
+    run->step++;
     return STAC_OK;
 }
 
-int stac_run_head(struct stac_run *run, int n, const float *x, float *logits, struct stac_error *err) {
+int stac_run_head(struct stac_run *run, int first, int n, const float *x, float *logits, struct stac_error *err) {
     const struct stac_network *net = run->net;
     normalise(run, n, x, net->final_norm, net->final_norm_bias, run->normed);
-    return stac_product(run, &net->head_in, &net->head, n, run->normed, logits, err);
+    if (!run->gradual) return stac_product(run, &net->head_in, &net->head, n, run->normed, logits, err);
+    stac_gradual_product(run, &net->head_in, &net->head, first, n, run->normed, logits);
+    return STAC_OK;
 }

@@ -46,6 +46,12 @@ struct stac_lane {
 
 #define STAC_ATTENTION_ROWS 32
 
+/* What the ST-BIF+ neurons of a site keep between steps (net/gradual.h). */
+struct stac_gradual {
+    int16_t *sum; /* [max_rows][neurons of a row] what each has sent so far */
+    int32_t *acc; /* [max_rows][outputs] temporal mode, linear sites: weight rows added up, spike by spike; or NULL */
+};
+
 /* The state and workspace of forward passes over one network and cache. Not thread-safe; uses OpenMP inside. */
 struct stac_run {
     const struct stac_network *net; /* borrowed */
@@ -66,6 +72,10 @@ struct stac_run {
     struct stac_batch batch;
     struct stac_segment *segment; /* [n_slots] */
     int n_segments;
+    int n_sites;                  /* in counts and gradual */
+    int steps, step;              /* passes of a batch: 1, with ST-BIF+ neurons T; those done so far */
+    struct stac_gradual *gradual; /* [n_sites], or NULL */
+    int8_t *step_of;              /* [n_lanes][widest] spikes of a row at a step */
 };
 
 /* Workspace for batches of at most max_rows. Zero-initialise; release with stac_run_clean. */
@@ -77,7 +87,8 @@ void stac_run_clean(struct stac_run *run);
 int stac_run_begin(struct stac_run *run, const struct stac_batch *batch, struct stac_error *err);
 
 /* First stage: x[n][n_embd] = embeddings. Every stage: x through its blocks, or through one of them (counted from the
- * first of this part), keys and values into the cache. */
+ * first of this part), keys and values into the cache. With ST-BIF+ neurons embedding and blocks are one step of run->steps,
+ * which all together read the batch; on the last stage stac_run_blocks takes the neurons of the head one step further too. */
 void stac_run_embed(struct stac_run *run, float *x);
 int stac_run_block(struct stac_run *run, int layer, float *x, struct stac_error *err);
 int stac_run_blocks(struct stac_run *run, float *x, struct stac_error *err);
@@ -85,11 +96,13 @@ int stac_run_blocks(struct stac_run *run, float *x, struct stac_error *err);
 /* The batch has been read: the cache keeps it. */
 void stac_run_end(struct stac_run *run);
 
-/* Last stage: logits[n][n_vocab] of n rows x[n][n_embd] of the residual stream; n <= max_rows. x is not changed.
- * logits == NULL: the probe sees what enters the head, nothing is computed. */
-int stac_run_head(struct stac_run *run, int n, const float *x, float *logits, struct stac_error *err);
+/* Last stage: logits[n][n_vocab] of the n rows x[n][n_embd] of the residual stream, which are rows [first, first + n) of the
+ * last batch; n <= max_rows. x is not changed. logits == NULL: the probe sees what enters the head, nothing is computed. Which
+ * rows of the batch they are matters for ST-BIF+ neurons only. */
+int stac_run_head(struct stac_run *run, int first, int n, const float *x, float *logits, struct stac_error *err);
 
 /* Counts of one site, and of all sites of this part together; set all to zero. */
+int stac_run_site_index(const struct stac_run *run, const struct stac_site *site); /* of its counts */
 struct stac_counts *stac_run_counts(struct stac_run *run, const struct stac_site *site);
 void stac_run_clear_counts(struct stac_run *run);
 

@@ -17,6 +17,7 @@ void stac_counts_add(struct stac_counts *to, const struct stac_counts *from) {
     to->acs += from->acs;
     to->macs += from->macs;
     to->covered += from->covered;
+    to->multiplies += from->multiplies;
 }
 
 void stac_site_clean(struct stac_site *site) {

@@ -38,14 +38,15 @@ struct stac_site {
 
 /* What happened at a site. Spikes are counted as they are emitted. */
 struct stac_counts {
-    int64_t values;  /* activations encoded */
-    int64_t spikes;  /* spikes they sent */
-    int64_t acs;     /* weight rows' elements added: spikes times the fan-out each of them had */
-    int64_t macs;    /* multiply-accumulates of the dense product */
-    int64_t covered; /* of these, those whose input was spikes */
+    int64_t values;     /* activations encoded */
+    int64_t spikes;     /* spikes they sent */
+    int64_t acs;        /* weight rows' elements added: spikes times the fan-out each of them had */
+    int64_t macs;       /* multiply-accumulates of the dense product */
+    int64_t covered;    /* of these, those whose input was spikes */
+    int64_t multiplies; /* of outputs by step weights that are no powers of two */
 };
 
-#define STAC_COUNT_FIELDS 5 /* they are added up over ranks as an array */
+#define STAC_COUNT_FIELDS 6 /* they are added up over ranks as an array */
 
 void stac_counts_add(struct stac_counts *to, const struct stac_counts *from);
 void stac_site_clean(struct stac_site *site);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "spike/moments.h"
 
 /* A word with its integer value, before the price decides whether it becomes a level. */
 struct candidate {
@@ -32,7 +33,7 @@ static int largest_sum(const struct stac_code *code) {
 }
 
 /* The finest mantissas that keep every word <= max_integer. False when not even the coarsest do. */
-static int fit_weights(struct stac_code *code, int max_integer) {
+static bool fit_weights(struct stac_code *code, int max_integer) {
     int n = code->base.n_classes, octaves = code->base.shift * ((code->timesteps - 1) / n);
     int fewest = n == 1 ? 0 : (int)ceil(log2(n)) + 1; /* neighbouring classes must differ */
     if (octaves > 14) return 0;
@@ -41,6 +42,49 @@ static int fit_weights(struct stac_code *code, int max_integer) {
         if (largest_sum(code) <= max_integer) return 1;
     }
     return 0;
+}
+
+bool stac_code_set_base(struct stac_code *code, struct stac_base base, int max_integer) {
+    code->base = base;
+    return (base.n_classes == 1 || base.n_classes <= code->timesteps) && fit_weights(code, max_integer);
+}
+
+bool stac_code_set_ratio(struct stac_code *code, double ratio, int max_integer) {
+    code->base = (struct stac_base){0, 0};
+    for (double scale = 1 << 14; scale >= 1; scale /= 2) {
+        int64_t sum = 0;
+        double power = scale;
+        bool vanished = false;
+        for (int t = 0; t < code->timesteps; t++, power *= ratio) {
+            code->weight[t] = (int32_t)fmin(rint(power), 1 << 20);
+            sum += code->weight[t];
+            vanished = vanished || code->weight[t] < 1;
+        }
+        if (sum <= max_integer) return !vanished;
+    }
+    return false;
+}
+
+int64_t stac_code_reach(const struct stac_code *code) {
+    int32_t left[STAC_MAX_TIMESTEPS];
+    int64_t sum = 0;
+    int n = code->kind == STAC_CODE_TERNARY || code->kind == STAC_CODE_ONE_SPIKE ? STAC_MAX_SPIKES : code->timesteps;
+    memcpy(left, code->weight, sizeof left);
+    for (int i = 0; i < n && i < code->timesteps; i++) { /* the n heaviest steps */
+        int heaviest = 0;
+        for (int t = 1; t < code->timesteps; t++) heaviest = left[t] > left[heaviest] ? t : heaviest;
+        sum += left[heaviest];
+        left[heaviest] = 0;
+    }
+    return sum > code->neuron.most && code->kind != STAC_CODE_INTEGER ? sum : code->neuron.most;
+}
+
+int stac_code_multiplies(const struct stac_code *code) {
+    const int32_t *factor = code->base.n_classes ? code->mantissa : code->weight;
+    int n = code->base.n_classes ? code->base.n_classes : code->timesteps, count = 0;
+    if (code->kind == STAC_CODE_INTEGER) return 0; /* its multiplications are the product itself */
+    for (int i = 0; i < n && i < code->timesteps; i++) count += (factor[i] & (factor[i] - 1)) != 0;
+    return count;
 }
 
 /* ---- candidates --------------------------------------------------------------------------------------------------- */
@@ -53,7 +97,7 @@ static int by_value_then_spikes(const void *a, const void *b) {
     return (x->word.minus > y->word.minus) - (x->word.minus < y->word.minus);
 }
 
-static int32_t value_of(const struct stac_code *code, struct stac_word word) {
+int32_t stac_code_value(const struct stac_code *code, struct stac_word word) {
     int32_t v = 0;
     for (int t = 0; t < code->timesteps; t++) v += code->weight[t] * ((int)(word.plus >> t & 1) - (int)(word.minus >> t & 1));
     return v;
@@ -61,7 +105,7 @@ static int32_t value_of(const struct stac_code *code, struct stac_word word) {
 
 static void add_candidate(const struct stac_code *code, struct candidate *list, int *n, uint64_t plus, uint64_t minus) {
     struct stac_word word = {plus, minus};
-    list[(*n)++] = (struct candidate){value_of(code, word), stac_word_spikes(word), word};
+    list[(*n)++] = (struct candidate){stac_code_value(code, word), stac_word_spikes(word), word};
 }
 
 /* All words of at most two spikes and, for values beyond their reach, words that add a third or a fourth spike to the
@@ -106,28 +150,9 @@ static int upper_hull(const struct candidate *list, int n, double lambda, int *c
     return kept;
 }
 
-/* Sums over the bins of a histogram from the smallest value up: of counts, values and squares, each [STAC_BINS + 1].
- * With them the cost of a table follows from its thresholds alone. */
-struct moments {
-    const struct stac_histogram *h;
-    double count[STAC_BINS + 1], sum[STAC_BINS + 1], squares[STAC_BINS + 1];
-};
-
-static void take_moments(struct moments *m, const struct stac_histogram *h) {
-    m->h = h;
-    m->count[0] = m->sum[0] = m->squares[0] = 0;
-    for (int k = 0; k < STAC_BINS; k++) {
-        int i = h->logarithmic ? STAC_BINS - 1 - k : k;
-        double x = stac_histogram_centre(h, i), n = (double)h->count[i];
-        m->count[k + 1] = m->count[k] + n;
-        m->sum[k + 1] = m->sum[k] + n * x;
-        m->squares[k + 1] = m->squares[k] + n * x * x;
-    }
-}
-
 /* Mean squared error and spikes of a hull on a distribution; `unit` is the value of an integer. */
 static struct stac_code_cost cost_of_hull(const struct candidate *list, const int *chosen, const double *threshold, int n,
-                                          double unit, const struct moments *m) {
+                                          double unit, const struct stac_moments *m) {
     struct stac_code_cost cost = {0, 0};
     double total = m->count[STAC_BINS];
     for (int level = 0, from = 0; level < n && from < STAC_BINS; level++) {
@@ -193,9 +218,8 @@ static void fill_bins(struct stac_levels *levels, uint16_t *bin, int n_bins, flo
 
 enum { LOOKUP_BINS = 4096 };
 
-/* Lay out the tables of a code whose weights are set. words[0] is silence; values ascend. */
-static int finish(struct stac_code *code, int n_levels, const struct stac_word *words, const float *thresholds,
-                  struct stac_error *err) {
+int stac_code_tabulate(struct stac_code *code, int n_levels, const struct stac_level *level, bool with_words,
+                       struct stac_error *err) {
     float *threshold = NULL;
     int16_t *value = NULL;
     uint8_t *spikes = NULL;
@@ -203,7 +227,7 @@ static int finish(struct stac_code *code, int n_levels, const struct stac_word *
     uint16_t *bin = NULL;
     int status = STAC_OK;
     code->n_levels = code->levels.n_levels = n_levels;
-    STAC_TRY_DONE(STAC_NEW(code->word, n_levels, "a code", err));
+    if (with_words) STAC_TRY_DONE(STAC_NEW(code->word, n_levels, "a code", err));
     STAC_TRY_DONE(STAC_NEW(threshold, n_levels, "a code", err));
     code->levels.threshold = threshold;
     STAC_TRY_DONE(STAC_NEW(value, n_levels, "a code", err));
@@ -214,15 +238,12 @@ static int finish(struct stac_code *code, int n_levels, const struct stac_word *
     code->levels.emit = emit;
     STAC_TRY_DONE(STAC_NEW(bin, LOOKUP_BINS + 1, "a code", err));
     for (int i = 0; i < n_levels; i++) {
-        value[i] = (int16_t)value_of(code, words[i]);
-        spikes[i] = (uint8_t)stac_word_spikes(words[i]);
+        value[i] = level[i].value;
+        spikes[i] = level[i].spikes;
         emit[i] = value[i] | spikes[i] << 16;
-        threshold[i] = i < n_levels - 1 ? thresholds[i] : INFINITY;
-        code->word[i] = words[i];
+        threshold[i] = i < n_levels - 1 ? level[i].threshold : INFINITY;
+        if (with_words) code->word[i] = level[i].word;
     }
-    STAC_TRY_DONE(STAC_NEW(code->level_of, value[n_levels - 1] + 1, "a code", err));
-    for (int v = 0; v <= value[n_levels - 1]; v++) code->level_of[v] = -1;
-    for (int i = 0; i < n_levels; i++) code->level_of[value[i]] = (int16_t)i;
     float top = n_levels > 1 ? threshold[n_levels - 2] : 1.0f;
     fill_bins(&code->levels, bin, LOOKUP_BINS, (LOOKUP_BINS - 1) / top);
     return STAC_OK;
@@ -233,19 +254,14 @@ done:
 }
 
 static int finish_hull(struct stac_code *code, const struct scratch *s, int kept, struct stac_error *err) {
-    struct stac_word *words = NULL;
-    float *thresholds = NULL;
-    int status = STAC_OK;
-    STAC_TRY_DONE(STAC_NEW(words, kept, "a code", err));
-    STAC_TRY_DONE(STAC_NEW(thresholds, kept, "a code", err));
+    struct stac_level *level;
+    STAC_TRY(STAC_NEW(level, kept, "a code", err));
     for (int i = 0; i < kept; i++) {
-        words[i] = s->list[s->chosen[i]].word;
-        thresholds[i] = (float)s->threshold[i];
+        const struct candidate *c = &s->list[s->chosen[i]];
+        level[i] = (struct stac_level){(float)s->threshold[i], (int16_t)c->value, (uint8_t)c->spikes, c->word};
     }
-    STAC_TRY_DONE(finish(code, kept, words, thresholds, err));
-done:
-    free(words);
-    free(thresholds);
+    int status = stac_code_tabulate(code, kept, level, true, err);
+    free(level);
     return status;
 }
 
@@ -270,6 +286,11 @@ int stac_code_build(struct stac_code *out, int timesteps, struct stac_base base,
 static const struct stac_base bases[] = {{1, 1}, {3, 2}, {2, 1},  {3, 1},  {4, 1},  {5, 1},
                                          {6, 1}, {8, 1}, {10, 1}, {12, 1}, {14, 1}, {16, 1}};
 
+const struct stac_base *stac_code_bases(int *n) {
+    *n = (int)(sizeof bases / sizeof *bases);
+    return bases;
+}
+
 struct best {
     double price; /* distortion + lambda * spikes */
     struct stac_base base;
@@ -278,7 +299,7 @@ struct best {
 };
 
 /* Try one base with the heaviest step worth `top`. */
-static void try_top(struct best *best, const struct stac_code *code, struct scratch *s, int n, const struct moments *m,
+static void try_top(struct best *best, const struct stac_code *code, struct scratch *s, int n, const struct stac_moments *m,
                     double lambda, double top) {
     double unit = top / code->weight[0];
     int kept = upper_hull(s->list, n, lambda / (unit * unit), s->chosen, s->threshold);
@@ -291,7 +312,7 @@ int stac_code_design(struct stac_code *out, const struct stac_histogram *h, int 
                      struct stac_code_cost *cost, struct stac_error *err) {
     struct scratch s;
     struct best best = {.price = INFINITY};
-    struct moments *m;
+    struct stac_moments *m;
     STAC_TRY(check_timesteps(timesteps, err));
     STAC_TRY(STAC_NEW(m, 1, "a distribution", err));
     int status = scratch_init(&s, timesteps, err);
@@ -299,7 +320,7 @@ int stac_code_design(struct stac_code *out, const struct stac_histogram *h, int 
         free(m);
         return status;
     }
-    take_moments(m, h);
+    stac_moments_take(m, h);
     double reach = stac_histogram_quantile(h, 0.9999);
     for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
         struct stac_code code = {.timesteps = timesteps, .base = bases[i]};
@@ -331,13 +352,23 @@ static int check_words(const struct stac_code *code, int n_levels, const struct 
         uint64_t steps = code->timesteps == 64 ? UINT64_MAX : (UINT64_C(1) << code->timesteps) - 1;
         if ((words[i].plus | words[i].minus) & ~steps || words[i].plus & words[i].minus)
             return stac_fail(err, STAC_ERR_INPUT, "level %d has spikes after the last step, or two at one step", i);
-        int32_t v = value_of(code, words[i]);
+        int32_t v = stac_code_value(code, words[i]);
         if (v <= last || v > INT16_MAX || (i == 0 && v != 0))
             return stac_fail(err, STAC_ERR_INPUT, "level %d is the integer %d, out of order", i, v);
         if (i < n_levels - 1 && !(thresholds[i] < INFINITY && thresholds[i] > (i ? thresholds[i - 1] : 0.0f)))
             return stac_fail(err, STAC_ERR_INPUT, "threshold %d is %g, out of order", i, (double)thresholds[i]);
         last = v;
     }
+    return STAC_OK;
+}
+
+int stac_code_spread_mantissas(struct stac_code *code, struct stac_error *err) {
+    int n = code->base.n_classes, shift = code->base.shift, last_round = (code->timesteps - 1) / n;
+    if (shift * last_round > 14) return stac_fail(err, STAC_ERR_INPUT, "%d shifts of %d", last_round, shift);
+    for (int c = 0; c < n; c++)
+        if (code->mantissa[c] < 1 || code->mantissa[c] > 1 << MAX_BITS)
+            return stac_fail(err, STAC_ERR_INPUT, "mantissa %d is %d", c, code->mantissa[c]);
+    for (int t = 0; t < code->timesteps; t++) code->weight[t] = code->mantissa[t % n] << (shift * (last_round - t / n));
     return STAC_OK;
 }
 
@@ -349,15 +380,17 @@ int stac_code_restore(struct stac_code *out, int timesteps, struct stac_base bas
         !(unit > 0 && unit < INFINITY))
         return stac_fail(err, STAC_ERR_INPUT, "a code of %d steps, base 2^(%d/%d), %d levels and unit %g", timesteps,
                          base.shift, base.n_classes, n_levels, (double)unit);
-    for (int c = 0; c < base.n_classes; c++) {
-        if (mantissa[c] < 1 || mantissa[c] > 1 << MAX_BITS)
-            return stac_fail(err, STAC_ERR_INPUT, "mantissa %d is %d", c, mantissa[c]);
-        out->mantissa[c] = mantissa[c];
-    }
-    for (int t = 0; t < timesteps; t++)
-        out->weight[t] = mantissa[t % base.n_classes] << (base.shift * ((timesteps - 1) / base.n_classes - t / base.n_classes));
+    memcpy(out->mantissa, mantissa, (size_t)base.n_classes * sizeof *mantissa);
+    STAC_TRY(stac_code_spread_mantissas(out, err));
     STAC_TRY(check_words(out, n_levels, words, thresholds, err));
-    return finish(out, n_levels, words, thresholds, err);
+    struct stac_level *level;
+    STAC_TRY(STAC_NEW(level, n_levels, "a code", err));
+    for (int i = 0; i < n_levels; i++)
+        level[i] = (struct stac_level){i < n_levels - 1 ? thresholds[i] : INFINITY, (int16_t)stac_code_value(out, words[i]),
+                                       (uint8_t)stac_word_spikes(words[i]), words[i]};
+    int status = stac_code_tabulate(out, n_levels, level, true, err);
+    free(level);
+    return status;
 }
 
 struct stac_code_cost stac_code_cost_on(const struct stac_code *code, const struct stac_histogram *h) {
@@ -380,7 +413,6 @@ struct stac_code_cost stac_code_cost_on(const struct stac_code *code, const stru
 
 void stac_code_clean(struct stac_code *code) {
     free(code->word);
-    free(code->level_of);
     free((void *)(uintptr_t)code->levels.threshold);
     free((void *)(uintptr_t)code->levels.value);
     free((void *)(uintptr_t)code->levels.spikes);

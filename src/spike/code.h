@@ -21,39 +21,44 @@
 #ifndef STAC_SPIKE_CODE_H
 #define STAC_SPIKE_CODE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
 #include "kernels/kernels.h"
 #include "spike/histogram.h"
+#include "spike/neuron.h"
 
-#define STAC_MAX_TIMESTEPS 64
 #define STAC_MAX_CLASSES 16
-#define STAC_MAX_SPIKES 4
+#define STAC_MAX_LEVELS 32768
 
-/* The spikes of one level: bit t of `plus` (`minus`) is a positive (negative) spike at step t. */
-struct stac_word {
-    uint64_t plus, minus;
+/* What the words of a code look like. */
+enum stac_code_kind {
+    STAC_CODE_TERNARY,   /* at most two signed spikes, more for outliers; this file, causal.h */
+    STAC_CODE_RATE,      /* the number of spikes; rate.h, leaky.h, st_bif.h */
+    STAC_CODE_PHASE,     /* digits of the magnitude; phase.h */
+    STAC_CODE_ONE_SPIKE, /* one signed spike at the best step; one_spike.h */
+    STAC_CODE_INTEGER,   /* no spikes: an integer of some bits, multiplied; integer.h */
+    STAC_CODE_KINDS
 };
 
-static inline int stac_word_spikes(struct stac_word w) {
-    return __builtin_popcountll(w.plus) + __builtin_popcountll(w.minus);
-}
+const char *stac_code_name(enum stac_code_kind kind); /* "ternary", "rate", ... */
 
-/* A family of step weights: base 2^(shift / n_classes). */
+/* A family of step weights: base 2^(shift / n_classes). n_classes == 0: weights without such a law, each by itself. */
 struct stac_base {
     int n_classes, shift;
 };
 
 struct stac_code {
+    enum stac_code_kind kind;
     int timesteps;
     struct stac_base base;
     int32_t mantissa[STAC_MAX_CLASSES];
     int32_t weight[STAC_MAX_TIMESTEPS]; /* w_t */
     float unit;                         /* value of the integer 1 */
+    struct stac_neuron neuron;
     int n_levels;
-    struct stac_word *word;    /* [n_levels], owned; level 0 is silence */
-    int16_t *level_of;         /* [largest level value + 1], owned: level of each integer, -1 where it is no level */
+    struct stac_word *word;    /* [n_levels], owned; level 0 is silence. NULL: the neuron is no table */
     struct stac_levels levels; /* thresholds in integers (|x| / unit); its arrays are owned by the code */
 };
 
@@ -79,6 +84,44 @@ int stac_code_restore(struct stac_code *out, int timesteps, struct stac_base bas
                       int n_levels, const struct stac_word *words, const float *thresholds, struct stac_error *err);
 
 void stac_code_clean(struct stac_code *code);
+
+/* ---- for codes of other kinds -------------------------------------------------------------------------------------- */
+
+/* The bases that searches try, from the coarsest to the finest. */
+const struct stac_base *stac_code_bases(int *n);
+
+/* Step weights of a base for T steps, as fine as integers up to max_integer allow. False: not even the coarsest fit. */
+bool stac_code_set_base(struct stac_code *code, struct stac_base base, int max_integer);
+
+/* Step weights one by one, scale * ratio^t, the scale the largest power of two for which all of them add up to at most
+ * max_integer. Multiplies in double, one step after the other, so that every machine finds the same. False: some weight
+ * would vanish. */
+bool stac_code_set_ratio(struct stac_code *code, double ratio, int max_integer);
+
+/* Step weights from mantissas, all checked (STAC_ERR_INPUT). */
+int stac_code_spread_mantissas(struct stac_code *code, struct stac_error *err);
+
+int32_t stac_code_value(const struct stac_code *code, struct stac_word word);
+
+/* The largest sum of step weights that a word can reach on its way. */
+int64_t stac_code_reach(const struct stac_code *code);
+
+/* Multiplications that an output of this code's products costs: by step weights, or mantissas where there are classes; those
+ * by a power of two are shifts and not counted. */
+int stac_code_multiplies(const struct stac_code *code);
+
+/* Level i < n_levels begins at threshold[i - 1] and has an integer and a number of spikes. */
+struct stac_level {
+    float threshold; /* where the next one begins; of the last level not used */
+    int16_t value;
+    uint8_t spikes;
+    struct stac_word word;
+};
+
+/* Lay out the tables of a code whose weights are set. Level 0 is silence; thresholds ascend. `with_words`: the neuron is a
+ * table that plays them. Cleans the code on failure. */
+int stac_code_tabulate(struct stac_code *code, int n_levels, const struct stac_level *level, bool with_words,
+                       struct stac_error *err);
 
 /* Expected cost on a distribution. */
 struct stac_code_cost stac_code_cost_on(const struct stac_code *code, const struct stac_histogram *h);

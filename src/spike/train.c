@@ -8,30 +8,32 @@
 int stac_train_init(struct stac_train *train, int cap, struct stac_error *err) {
     *train = (struct stac_train){.cap = cap};
     if (cap < 0 || cap > 65536) return stac_fail(err, STAC_ERR_INPUT, "a product of %d inputs; at most 65536 can spike", cap);
-    return STAC_NEW(train->index, (size_t)cap * STAC_MAX_TIMESTEPS, "a spike train", err);
+    int status = STAC_OK;
+    STAC_TRY_DONE(STAC_NEW(train->index, (size_t)cap * STAC_MAX_TIMESTEPS, "a spike train", err));
+    STAC_TRY_DONE(STAC_NEW(train->word, cap, "a spike train", err));
+done:
+    if (status != STAC_OK) stac_train_clean(train);
+    return status;
 }
 
 void stac_train_clean(struct stac_train *train) {
     free(train->index);
+    free(train->word);
     *train = (struct stac_train){0};
-}
-
-/* Word of plus or minus a level. */
-static inline struct stac_word word_of(const struct stac_code *code, int16_t integer) {
-    struct stac_word word = code->word[code->level_of[abs(integer)]];
-    return integer < 0 ? (struct stac_word){word.minus, word.plus} : word;
 }
 
 /* Steps that are set in a mask, one after the other. */
 #define FOR_EACH_STEP(t, mask) for (uint64_t left_ = (mask); left_ && ((t) = __builtin_ctzll(left_), 1); left_ &= left_ - 1)
 
-int64_t stac_train_play(struct stac_train *train, const struct stac_code *code, int n, const int16_t *integer) {
+int64_t stac_train_play(struct stac_train *train, const struct stac_code *code, int n, const float *x, const float *mean,
+                        float inv_scale) {
     int fill_plus[STAC_MAX_TIMESTEPS], fill_minus[STAC_MAX_TIMESTEPS], at = 0, t;
     train->timesteps = code->timesteps;
+    stac_neuron_run(code, n, x, mean, inv_scale, train->word);
     memset(train->n_plus, 0, sizeof train->n_plus);
     memset(train->n_minus, 0, sizeof train->n_minus);
     for (int i = 0; i < n; i++) { /* count the events of each step */
-        struct stac_word word = word_of(code, integer[i]);
+        struct stac_word word = train->word[i];
         FOR_EACH_STEP(t, word.plus) train->n_plus[t]++;
         FOR_EACH_STEP(t, word.minus) train->n_minus[t]++;
     }
@@ -41,35 +43,67 @@ int64_t stac_train_play(struct stac_train *train, const struct stac_code *code, 
         at = fill_minus[t] + train->n_minus[t];
     }
     for (int i = 0; i < n; i++) { /* and place them */
-        struct stac_word word = word_of(code, integer[i]);
+        struct stac_word word = train->word[i];
         FOR_EACH_STEP(t, word.plus) train->index[fill_plus[t]++] = (uint16_t)i;
         FOR_EACH_STEP(t, word.minus) train->index[fill_minus[t]++] = (uint16_t)i;
     }
     return at;
 }
 
-static void drive_tile(const struct stac_train *train, const struct stac_code *code, const struct stac_kernels *k, int n,
-                       const int8_t *w, int ldw, int32_t *acc, int32_t *y) {
+int64_t stac_train_sum(const struct stac_train *train, const struct stac_code *code) {
+    int64_t sum = 0;
+    for (int t = 0; t < code->timesteps; t++) sum += (int64_t)code->weight[t] * (train->n_plus[t] - train->n_minus[t]);
+    return sum;
+}
+
+static struct stac_events events_at(const struct stac_train *train, int t) {
+    return (struct stac_events){train->index + train->begin[t], train->n_plus[t], train->n_minus[t]};
+}
+
+static int64_t drive_tile(const struct stac_train *train, const struct stac_code *code, const struct stac_kernels *k, int n,
+                          const int8_t *w, int ldw, int32_t *acc, int32_t *y) {
     int classes = code->base.n_classes, shift = code->base.shift, last_round = (code->timesteps - 1) / classes;
+    int64_t multiplies = 0;
     memset(acc, 0, (size_t)classes * n * sizeof *acc);
     memset(y, 0, (size_t)n * sizeof *y);
     for (int t = 0; t < code->timesteps; t++) {
         int32_t *a = acc + (size_t)(t % classes) * n;
-        if (t >= classes)
+        if (t >= classes && shift)
             for (int j = 0; j < n; j++) a[j] = (int32_t)((uint32_t)a[j] << shift);
-        struct stac_events events = {train->index + train->begin[t], train->n_plus[t], train->n_minus[t]};
-        k->add_rows(n, a, w, ldw, events);
+        k->add_rows(n, a, w, ldw, events_at(train, t));
     }
     for (int c = 0; c < classes && c < code->timesteps; c++) {
         int rounds = (code->timesteps - 1 - c) / classes; /* shifts that the class has had; the rest follows here */
         int32_t factor = code->mantissa[c] << (shift * (last_round - rounds));
         const int32_t *a = acc + (size_t)c * n;
         for (int j = 0; j < n; j++) y[j] += factor * a[j];
+        multiplies += (code->mantissa[c] & (code->mantissa[c] - 1)) != 0 ? n : 0;
     }
+    return multiplies;
 }
 
-void stac_train_drive(const struct stac_train *train, const struct stac_code *code, const struct stac_kernels *k, int n_out,
-                      const int8_t *w, int ldw, int32_t *acc, int32_t *y) {
-    for (int j = 0; j < n_out; j += STAC_TRAIN_TILE)
-        drive_tile(train, code, k, n_out - j < STAC_TRAIN_TILE ? n_out - j : STAC_TRAIN_TILE, w + j, ldw, acc, y + j);
+/* Step weights one by one. */
+static int64_t drive_weighed(const struct stac_train *train, const struct stac_code *code, const struct stac_kernels *k, int n,
+                             const int8_t *w, int ldw, int32_t *acc, int32_t *y) {
+    int64_t multiplies = 0;
+    memset(y, 0, (size_t)n * sizeof *y);
+    for (int t = 0; t < code->timesteps; t++) {
+        int32_t weight = code->weight[t];
+        memset(acc, 0, (size_t)n * sizeof *acc);
+        k->add_rows(n, acc, w, ldw, events_at(train, t));
+        for (int j = 0; j < n; j++) y[j] += weight * acc[j];
+        multiplies += (weight & (weight - 1)) != 0 ? n : 0;
+    }
+    return multiplies;
+}
+
+int64_t stac_train_drive(const struct stac_train *train, const struct stac_code *code, const struct stac_kernels *k, int n_out,
+                         const int8_t *w, int ldw, int32_t *acc, int32_t *y) {
+    int64_t multiplies = 0;
+    for (int j = 0; j < n_out; j += STAC_TRAIN_TILE) {
+        int n = n_out - j < STAC_TRAIN_TILE ? n_out - j : STAC_TRAIN_TILE;
+        multiplies += code->base.n_classes ? drive_tile(train, code, k, n, w + j, ldw, acc, y + j)
+                                           : drive_weighed(train, code, k, n, w + j, ldw, acc, y + j);
+    }
+    return multiplies;
 }

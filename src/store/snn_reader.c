@@ -91,43 +91,118 @@ void stac_snn_close(struct stac_snn *snn) {
 
 /* ---- sites and products ------------------------------------------------------------------------------------------- */
 
-static int read_code(struct stac_snn *s, struct stac_site *site, struct stac_error *err) {
+/* One of n names, as an attribute; its index. */
+static int read_name(struct stac_snn *s, const char *path, const char *what, int n, const char *(*name)(int), int *out,
+                     struct stac_error *err) {
+    char *text;
+    STAC_TRY(stac_h5_get_text(&s->h5, path, what, &text, err));
+    for (*out = 0; *out < n && strcmp(text, name(*out)) != 0;) ++*out;
+    int status = *out < n ? STAC_OK : stac_fail(err, STAC_ERR_INPUT, "%s: %s of %s is \"%.40s\"", s->h5.path, what, path, text);
+    free(text);
+    return status;
+}
+
+static const char *code_name(int i) {
+    return stac_code_name((enum stac_code_kind)i);
+}
+
+static const char *neuron_name(int i) {
+    return stac_neuron_name((enum stac_neuron_kind)i);
+}
+
+/* What every code has: kind, neuron and its numbers, unit, step weights. */
+static int read_head(struct stac_snn *s, const struct stac_site *site, struct stac_code *code, struct stac_error *err) {
     char path[96];
-    int64_t n_classes, shift;
-    double unit;
-    size_t n;
-    int32_t mantissa[STAC_MAX_CLASSES];
-    struct stac_word *words = NULL;
-    uint64_t *mask = NULL;
-    float *thresholds = NULL;
-    int status = STAC_OK;
+    int kind, neuron;
+    int64_t n_classes, shift, most;
+    double unit, leak;
     stac_site_path(site, "code", path);
-    STAC_TRY(stac_h5_get_int(&s->h5, path, "n_classes", 1, STAC_MAX_CLASSES, &n_classes, err));
-    STAC_TRY(stac_h5_get_int(&s->h5, path, "shift", 1, 15, &shift, err));
+    STAC_TRY(read_name(s, path, "kind", STAC_CODE_KINDS, code_name, &kind, err));
+    STAC_TRY(read_name(s, path, "neuron", STAC_NEURON_KINDS, neuron_name, &neuron, err));
+    STAC_TRY(stac_h5_get_int(&s->h5, path, "n_classes", 0, STAC_MAX_CLASSES, &n_classes, err));
+    STAC_TRY(stac_h5_get_int(&s->h5, path, "shift", 0, 15, &shift, err));
+    STAC_TRY(stac_h5_get_int(&s->h5, path, "most", 0, 1023, &most, err));
     STAC_TRY(stac_h5_get_real(&s->h5, path, "unit", &unit, err));
-    STAC_TRY(stac_h5_rows(&s->h5, stac_site_path(site, "code/plus", path), 65 * 65, &n, err));
-    STAC_TRY_DONE(STAC_NEW(words, n, "a code", err));
-    STAC_TRY_DONE(STAC_NEW(mask, n, "a code", err));
-    STAC_TRY_DONE(STAC_NEW(thresholds, n, "a code", err));
-    STAC_TRY_DONE(stac_h5_read(&s->h5, path, STAC_H5_U64, n, 0, mask, err));
+    STAC_TRY(stac_h5_get_real(&s->h5, path, "leak", &leak, err));
+    *code = (struct stac_code){.kind = (enum stac_code_kind)kind,
+                               .timesteps = s->timesteps,
+                               .base = {(int)n_classes, (int)shift},
+                               .unit = (float)unit,
+                               .neuron = {.kind = (enum stac_neuron_kind)neuron, .most = (int)most, .leak = (float)leak}};
+    if (n_classes > 0)
+        return stac_h5_read(&s->h5, stac_site_path(site, "code/mantissa", path), STAC_H5_I32, (size_t)n_classes, 0,
+                            code->mantissa, err);
+    return stac_h5_read(&s->h5, stac_site_path(site, "code/weight", path), STAC_H5_I32, (size_t)s->timesteps, 0, code->weight,
+                        err);
+}
+
+/* The words of a table. */
+static int read_words(struct stac_snn *s, const struct stac_site *site, size_t n, struct stac_word *words, float *thresholds,
+                      struct stac_error *err) {
+    char path[96];
+    uint64_t *mask;
+    int status = STAC_OK;
+    STAC_TRY(STAC_NEW(mask, n, "a code", err));
+    STAC_TRY_DONE(stac_h5_read(&s->h5, stac_site_path(site, "code/plus", path), STAC_H5_U64, n, 0, mask, err));
     for (size_t i = 0; i < n; i++) words[i].plus = mask[i];
     STAC_TRY_DONE(stac_h5_read(&s->h5, stac_site_path(site, "code/minus", path), STAC_H5_U64, n, 0, mask, err));
     for (size_t i = 0; i < n; i++) words[i].minus = mask[i];
     if (n > 1)
         STAC_TRY_DONE(
             stac_h5_read(&s->h5, stac_site_path(site, "code/threshold", path), STAC_H5_F32, n - 1, 0, thresholds, err));
-    STAC_TRY_DONE(
-        stac_h5_read(&s->h5, stac_site_path(site, "code/mantissa", path), STAC_H5_I32, (size_t)n_classes, 0, mantissa, err));
-    struct stac_base base = {(int)n_classes, (int)shift};
-    status = stac_code_restore(&site->code, s->timesteps, base, mantissa, (float)unit, (int)n, words, thresholds, err);
-    if (status == STAC_OK && site->code.levels.value[n - 1] > stac_largest_integer(&s->hp, site->kind))
-        status = stac_fail(err, STAC_ERR_INPUT, "its integers reach %d, which could overflow", site->code.levels.value[n - 1]);
-    if (status != STAC_OK) stac_fail_in(err, "%s: %s", s->h5.path, stac_site_path(site, "code", path));
-    site->spiking = status == STAC_OK;
+done:
+    free(mask);
+    return status;
+}
+
+/* A code that is a table of words. */
+static int read_table(struct stac_snn *s, const struct stac_site *site, const struct stac_code *head, struct stac_code *out,
+                      bool *refused, struct stac_error *err) {
+    char path[96];
+    size_t n;
+    struct stac_word *words = NULL;
+    float *thresholds = NULL;
+    int status = STAC_OK;
+    STAC_TRY(stac_h5_rows(&s->h5, stac_site_path(site, "code/plus", path), 65 * 65, &n, err));
+    STAC_TRY_DONE(STAC_NEW(words, n, "a code", err));
+    STAC_TRY_DONE(STAC_NEW(thresholds, n, "a code", err));
+    STAC_TRY_DONE(read_words(s, site, n, words, thresholds, err));
+    status = stac_code_restore(out, s->timesteps, head->base, head->mantissa, head->unit, (int)n, words, thresholds, err);
+    *refused = status != STAC_OK;
 done:
     free(words);
-    free(mask);
     free(thresholds);
+    return status;
+}
+
+/* A code that follows from the parameters of its neuron. */
+static int read_neuron(struct stac_snn *s, const struct stac_site *site, const struct stac_code *head, struct stac_code *out,
+                       bool *refused, struct stac_error *err) {
+    char path[96];
+    *out = *head;
+    if (head->kind == STAC_CODE_TERNARY)
+        STAC_TRY(stac_h5_read(&s->h5, stac_site_path(site, "code/firing", path), STAC_H5_F32, (size_t)s->timesteps,
+                              STAC_MAX_SPIKES, out->neuron.threshold, err));
+    int status = stac_recipe_restore(out, err);
+    *refused = status != STAC_OK;
+    return status;
+}
+
+static int read_code(struct stac_snn *s, struct stac_site *site, struct stac_error *err) {
+    char path[96];
+    struct stac_code head;
+    bool refused = false;
+    STAC_TRY(read_head(s, site, &head, err));
+    bool words = head.kind == STAC_CODE_TERNARY && head.neuron.kind == STAC_NEURON_TABLE;
+    int status = words ? read_table(s, site, &head, &site->code, &refused, err)
+                       : read_neuron(s, site, &head, &site->code, &refused, err);
+    if (status == STAC_OK) {
+        int64_t reach = words ? site->code.levels.value[site->code.n_levels - 1] : stac_code_reach(&site->code);
+        if ((refused = reach > stac_largest_integer(&s->hp, site->kind)))
+            status = stac_fail(err, STAC_ERR_INPUT, "its integers reach %lld, which could overflow", (long long)reach);
+    }
+    if (refused) stac_fail_in(err, "%s: %s", s->h5.path, stac_site_path(site, "code", path));
+    site->spiking = status == STAC_OK;
     return status;
 }
 

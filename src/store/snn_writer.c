@@ -62,7 +62,8 @@ static int write_root(struct writer *w, const struct stac_origin *origin, struct
 
 /* ---- sites -------------------------------------------------------------------------------------------------------- */
 
-static int write_code(struct writer *w, const struct stac_site *site, const struct stac_code *code, struct stac_error *err) {
+/* The words of a table and where they begin. */
+static int write_words(struct writer *w, const struct stac_site *site, const struct stac_code *code, struct stac_error *err) {
     char path[96];
     uint64_t *mask;
     size_t n = (size_t)code->n_levels;
@@ -74,15 +75,33 @@ static int write_code(struct writer *w, const struct stac_site *site, const stru
     STAC_TRY_DONE(stac_h5_write(&w->h5, stac_site_path(site, "code/minus", path), STAC_H5_U64, n, 0, mask, false, err));
     STAC_TRY_DONE(stac_h5_write(&w->h5, stac_site_path(site, "code/threshold", path), STAC_H5_F32, n - 1, 0,
                                 code->levels.threshold, false, err));
-    STAC_TRY_DONE(stac_h5_write(&w->h5, stac_site_path(site, "code/mantissa", path), STAC_H5_I32, (size_t)code->base.n_classes,
-                                0, code->mantissa, false, err));
-    stac_site_path(site, "code", path);
-    STAC_TRY_DONE(stac_h5_set_real(&w->h5, path, "unit", (double)code->unit, err));
-    STAC_TRY_DONE(stac_h5_set_int(&w->h5, path, "n_classes", code->base.n_classes, err));
-    STAC_TRY_DONE(stac_h5_set_int(&w->h5, path, "shift", code->base.shift, err));
 done:
     free(mask);
     return status;
+}
+
+static int write_code(struct writer *w, const struct stac_site *site, const struct stac_code *code, struct stac_error *err) {
+    char path[96];
+    const struct stac_neuron *neuron = &code->neuron;
+    bool ternary = code->kind == STAC_CODE_TERNARY, classes = code->base.n_classes > 0;
+    if (ternary && neuron->kind == STAC_NEURON_TABLE) STAC_TRY(write_words(w, site, code, err));
+    if (ternary && neuron->kind == STAC_NEURON_CAUSAL)
+        STAC_TRY(stac_h5_write(&w->h5, stac_site_path(site, "code/firing", path), STAC_H5_F32, (size_t)code->timesteps,
+                               STAC_MAX_SPIKES, neuron->threshold, false, err));
+    if (classes)
+        STAC_TRY(stac_h5_write(&w->h5, stac_site_path(site, "code/mantissa", path), STAC_H5_I32, (size_t)code->base.n_classes,
+                               0, code->mantissa, false, err));
+    else
+        STAC_TRY(stac_h5_write(&w->h5, stac_site_path(site, "code/weight", path), STAC_H5_I32, (size_t)code->timesteps, 0,
+                               code->weight, false, err));
+    stac_site_path(site, "code", path);
+    STAC_TRY(stac_h5_set_text(&w->h5, path, "kind", stac_code_name(code->kind), err));
+    STAC_TRY(stac_h5_set_text(&w->h5, path, "neuron", stac_neuron_name(neuron->kind), err));
+    STAC_TRY(stac_h5_set_real(&w->h5, path, "unit", (double)code->unit, err));
+    STAC_TRY(stac_h5_set_int(&w->h5, path, "n_classes", code->base.n_classes, err));
+    STAC_TRY(stac_h5_set_int(&w->h5, path, "shift", code->base.shift, err));
+    STAC_TRY(stac_h5_set_int(&w->h5, path, "most", neuron->most, err));
+    return stac_h5_set_real(&w->h5, path, "leak", (double)neuron->leak, err);
 }
 
 /* Code, histogram and expectation of a site: rank 0 has the plans and statistics of all of them. */

@@ -89,10 +89,12 @@ FX_NET void fx_reader_clean(struct fx_reader *r) {
 FX_NET void fx_read_batch(struct fx_reader *r, const struct stac_batch *batch, float *logits) {
     struct stac_error err = {0};
     OK(stac_run_begin(&r->run, batch, &err));
-    stac_run_embed(&r->run, r->x);
-    OK(stac_run_blocks(&r->run, r->x, &err));
+    for (int step = 0; step < r->run.steps; step++) {
+        stac_run_embed(&r->run, r->x);
+        OK(stac_run_blocks(&r->run, r->x, &err));
+    }
     stac_run_end(&r->run);
-    OK(stac_run_head(&r->run, batch->n, r->x, logits, &err));
+    OK(stac_run_head(&r->run, 0, batch->n, r->x, logits, &err));
 }
 
 /* Read n tokens into a slot, the first of them at `position`. */
@@ -178,22 +180,27 @@ struct fx_spiking {
     int timesteps;
 };
 
-/* Convert a golden model at a price of spikes: 1 buys about one for an activation, less buys more. One price for all
- * sites is quicker than meeting a budget. */
-FX_NET void fx_spiking_make_at(struct fx_spiking *s, const char *name, int timesteps, int bits, double factor) {
+/* Convert a golden model with any code, at a price of spikes: 1 buys about one for an activation, less buys more. One price
+ * for all sites is quicker than meeting a budget. */
+FX_NET void fx_spiking_make_with(struct fx_spiking *s, const char *name, const struct stac_scheme *scheme, int bits,
+                                 double factor) {
     double price[STAC_SITE_KINDS] = {0.01, 0.02, 1e-4, 0.02, 0.01, 0.01, 0.01};
     for (int k = 0; k < STAC_SITE_KINDS; k++) price[k] *= factor;
     struct stac_error err = {0};
     struct stac_model *model;
-    *s = (struct fx_spiking){.timesteps = timesteps};
+    *s = (struct fx_spiking){.timesteps = scheme->timesteps};
     fx_open(name, &model);
     fx_load(model, &s->net);
     fx_rewrite(&s->net, 1);
     fx_calibrate(&s->net, 3, s->net.hp.n_ctx, &s->stats);
     s->plan = calloc((size_t)s->stats.n_sites, sizeof *s->plan);
-    OK(stac_plan_trial(&s->stats, timesteps, price, s->plan, &err));
-    OK(stac_quantise_network(&s->net, &s->stats, s->plan, timesteps, bits, &err));
+    OK(stac_plan_trial(&s->stats, scheme, price, s->plan, &err));
+    OK(stac_quantise_network(&s->net, &s->stats, s->plan, scheme->timesteps, bits, &err));
     stac_model_close(model);
+}
+
+FX_NET void fx_spiking_make_at(struct fx_spiking *s, const char *name, int timesteps, int bits, double factor) {
+    fx_spiking_make_with(s, name, &(struct stac_scheme){.timesteps = timesteps}, bits, factor);
 }
 
 FX_NET void fx_spiking_make(struct fx_spiking *s, const char *name, int timesteps, int bits) {

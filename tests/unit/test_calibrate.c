@@ -252,7 +252,8 @@ static double cost_of(const struct stac_statistics *s, const struct stac_plan *p
         OK(stac_plan_build(&plan[i], timesteps, &s->hp, kind, &code, &err));
         sum += share[kind] * stac_code_cost_on(&code, &s->histogram[i]).spikes;
         assert_true(code.levels.value[code.n_levels - 1] <= stac_largest_integer(&s->hp, kind));
-        assert_true(plan[i].unit > 0 && plan[i].lambda >= 0 && isfinite(plan[i].unit) && isfinite(plan[i].lambda));
+        assert_true(plan[i].recipe.unit > 0 && plan[i].lambda >= 0 && isfinite(plan[i].recipe.unit) &&
+                    isfinite(plan[i].lambda));
         stac_code_clean(&code);
     }
     return sum;
@@ -263,7 +264,8 @@ static int plan_by_kind(const struct stac_statistics *s, int timesteps, const do
                         struct stac_plan *plan, double *expected, struct stac_error *err) {
     double *sensitivity = calloc((size_t)s->n_sites, sizeof *sensitivity);
     for (int i = 0; i < s->n_sites; i++) sensitivity[i] = of_kind[stac_site_kind_at(&s->hp, i)];
-    int status = stac_plan_budget(s, timesteps, sensitivity, target, LENGTH, plan, expected, err);
+    int status =
+        stac_plan_budget(s, &(struct stac_scheme){.timesteps = timesteps}, sensitivity, target, LENGTH, plan, expected, err);
     free(sensitivity);
     return status;
 }
@@ -369,7 +371,7 @@ static void finer_codes_do_less_damage(void **state) {
         double price[STAC_SITE_KINDS];
         struct stac_code *codes = calloc((size_t)c.stats.n_sites, sizeof *codes);
         for (int i = 0; i < STAC_SITE_KINDS; i++) price[i] = k == 0 ? 0.3 : k == 1 ? 0.01 : 1e-7;
-        OK(stac_plan_trial(&c.stats, 16, price, plan, &err));
+        OK(stac_plan_trial(&c.stats, &(struct stac_scheme){.timesteps = 16}, price, plan, &err));
         for (int i = 0; i < c.stats.n_sites; i++)
             OK(stac_plan_build(&plan[i], 16, &net.hp, stac_site_kind_at(&net.hp, i), &codes[i], &err));
         OK(stac_calibrate_damage(&c, codes, 2, damage[k], &err));

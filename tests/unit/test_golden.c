@@ -79,7 +79,7 @@ static double check_model(const char *folder) {
         stac_run_embed(&run, x);
         OK(stac_run_blocks(&run, x, &err));
         stac_run_end(&run);
-        OK(stac_run_head(&run, batch.n, x, logits, &err));
+        OK(stac_run_head(&run, 0, batch.n, x, logits, &err));
         assert_int_equal(json_array_size(json_object_get(expected, "logits")), batch.n);
         worst = fmax(worst, difference(json_object_get(expected, "logits"), logits, batch.n, hp->n_vocab));
         if (s == 0) memcpy(first, logits, (size_t)(batch.n * hp->n_vocab) * sizeof *logits);

@@ -243,7 +243,7 @@ static const struct {
     {"mode", "ful", "must be one of"},
     {"mode", "both", "must be one of full|simplified"}, /* a word of the other programs' key */
     {"mode", "", "must be one of"},
-    {"code", "causal", "code must be one of table"},
+    {"code", "table", "code must be one of ternary"},
 };
 
 static void values_of_a_wrong_type_or_range_are_refused(void **state) {

@@ -120,20 +120,18 @@ static void trains_equal_the_collapsed_product(void **state) {
         OK(stac_train_init(&train, 300, &err));
         for (int round = 0; round < 6; round++) {
             int n_in = 1 + (int)(stac_random_u64(&r) % 300), n_out = 1 + (int)(stac_random_u64(&r) % 700);
-            int16_t x[300];
-            int64_t spikes = 0;
+            float x[300];
+            int16_t integer[300];
             for (int i = 0; i < n_in * n_out; i++) w[i] = (int8_t)((int)(stac_random_u64(&r) % 255) - 127);
-            for (int i = 0; i < n_in; i++) {
-                int level = (int)(stac_random_u64(&r) % (uint64_t)code.n_levels);
-                x[i] = (int16_t)(stac_random_u64(&r) % 2 ? code.levels.value[level] : -code.levels.value[level]);
-                spikes += code.levels.spikes[level];
-            }
+            for (int i = 0; i < n_in; i++) x[i] = (float)stac_random_normal(&r) * (i % 10 ? 1.0f : 20.0f);
             for (int s = 0; s < 2; s++) {
                 const struct stac_kernels *k = stac_kernels_named(s ? "avx2" : "ref");
                 if (!k) continue;
-                assert_true(stac_train_play(&train, &code, n_in, x) == spikes);
-                stac_train_drive(&train, &code, k, n_out, w, n_out, scratch, y);
-                k->gemm_i16i8(1, n_out, n_in, x, n_in, w, n_out, want, n_out);
+                int64_t spikes = k->encode(&code.levels, n_in, x, NULL, 1.0f / code.unit, integer);
+                assert_true(stac_train_play(&train, &code, n_in, x, NULL, 1.0f / code.unit) == spikes);
+                int64_t multiplies = stac_train_drive(&train, &code, k, n_out, w, n_out, scratch, y);
+                assert_true(multiplies == (int64_t)n_out * stac_code_multiplies(&code));
+                k->gemm_i16i8(1, n_out, n_in, integer, n_in, w, n_out, want, n_out);
                 assert_memory_equal(y, want, (size_t)n_out * sizeof *y);
             }
         }

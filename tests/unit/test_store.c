@@ -151,7 +151,7 @@ static const struct tampering {
     {"gpt2", TEXT, "/", "schema=stac-metrics", 0, "holds a \"stac-metrics\", not a \"stac-snn\""},
     {"gpt2", TEXT, "/", "schema=", 0, "holds a \"\", not a"},
     {"gpt2", VARIABLE, "/", "schema=stac-snn", 0, "not one of STAC"},
-    {"gpt2", INT, "/", "schema_version", 2, "has schema version 2; this program reads up to 1: use a newer one"},
+    {"gpt2", INT, "/", "schema_version", 3, "has schema version 3; this program reads up to 2: use a newer one"},
     {"gpt2", INT, "/", "schema_version", 0, "schema_version of / is 0"},
     {"gpt2", NO_ATTRIBUTE, "/", "schema_version", 0, "/ has no attribute schema_version"},
     {"gpt2", TEXT, "/", "schema_version=1", 0, "schema_version of / is not a number"},
