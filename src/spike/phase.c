@@ -1,6 +1,6 @@
 #include "spike/phase.h"
 
-static const double bases[] = {2.0, 1.9, 1.8, 1.7, 1.6, 1.5, 1.4};
+static const double bases[] = {2.0, 1.9, 1.8, 1.7, 1.6, 1.5, 1.4, 1.3, 1.2, 1.15, 1.1, 1.05};
 
 const double *stac_phase_bases(int *n) {
     *n = (int)(sizeof bases / sizeof *bases);
