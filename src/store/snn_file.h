@@ -32,6 +32,8 @@ struct stac_snn {
     struct stac_hparams hp;
     int hadamard;
     int timesteps;
+    enum stac_code_kind code; /* of all sites, as is the neuron */
+    enum stac_neuron_kind neuron;
     struct stac_origin origin;
 };
 int stac_snn_open(const char *path, struct stac_snn *snn, struct stac_error *err);

@@ -66,6 +66,33 @@ static int check_hparams(const struct stac_snn *s, struct stac_error *err) {
     return stac_fail(err, STAC_ERR_INPUT, "%s: the shape of the model does not fit together: the file is damaged", s->h5.path);
 }
 
+/* One of n names, as an attribute of the root; its index. */
+static int read_name(struct stac_snn *s, const char *what, int n, const char *(*name)(int), int *out, struct stac_error *err) {
+    char *text;
+    STAC_TRY(stac_h5_get_text(&s->h5, "/", what, &text, err));
+    for (*out = 0; *out < n && strcmp(text, name(*out)) != 0;) ++*out;
+    int status = *out < n ? STAC_OK : stac_fail(err, STAC_ERR_INPUT, "%s: %s of / is \"%.40s\"", s->h5.path, what, text);
+    free(text);
+    return status;
+}
+
+static const char *code_name(int i) {
+    return stac_code_name((enum stac_code_kind)i);
+}
+
+static const char *neuron_name(int i) {
+    return stac_neuron_name((enum stac_neuron_kind)i);
+}
+
+static int read_scheme(struct stac_snn *s, struct stac_error *err) {
+    int code, neuron;
+    STAC_TRY(read_name(s, "code", STAC_CODE_KINDS, code_name, &code, err));
+    STAC_TRY(read_name(s, "neuron", STAC_NEURON_KINDS, neuron_name, &neuron, err));
+    s->code = (enum stac_code_kind)code;
+    s->neuron = (enum stac_neuron_kind)neuron;
+    return STAC_OK;
+}
+
 int stac_snn_open(const char *path, struct stac_snn *snn, struct stac_error *err) {
     int64_t timesteps;
     int status = STAC_OK;
@@ -77,6 +104,7 @@ int stac_snn_open(const char *path, struct stac_snn *snn, struct stac_error *err
     STAC_TRY_DONE(stac_h5_get_text(&snn->h5, "/", "calibration", &snn->origin.calibration, err));
     STAC_TRY_DONE(stac_h5_get_int(&snn->h5, "/", "timesteps", 1, STAC_MAX_TIMESTEPS, &timesteps, err));
     snn->timesteps = (int)timesteps;
+    STAC_TRY_DONE(read_scheme(snn, err));
     STAC_TRY_DONE(read_hparams(snn, err));
     STAC_TRY_DONE(check_hparams(snn, err));
 done:
@@ -91,44 +119,22 @@ void stac_snn_close(struct stac_snn *snn) {
 
 /* ---- sites and products ------------------------------------------------------------------------------------------- */
 
-/* One of n names, as an attribute; its index. */
-static int read_name(struct stac_snn *s, const char *path, const char *what, int n, const char *(*name)(int), int *out,
-                     struct stac_error *err) {
-    char *text;
-    STAC_TRY(stac_h5_get_text(&s->h5, path, what, &text, err));
-    for (*out = 0; *out < n && strcmp(text, name(*out)) != 0;) ++*out;
-    int status = *out < n ? STAC_OK : stac_fail(err, STAC_ERR_INPUT, "%s: %s of %s is \"%.40s\"", s->h5.path, what, path, text);
-    free(text);
-    return status;
-}
-
-static const char *code_name(int i) {
-    return stac_code_name((enum stac_code_kind)i);
-}
-
-static const char *neuron_name(int i) {
-    return stac_neuron_name((enum stac_neuron_kind)i);
-}
-
-/* What every code has: kind, neuron and its numbers, unit, step weights. */
+/* What every code has: numbers of its neuron, unit, step weights. */
 static int read_head(struct stac_snn *s, const struct stac_site *site, struct stac_code *code, struct stac_error *err) {
     char path[96];
-    int kind, neuron;
     int64_t n_classes, shift, most;
     double unit, leak;
     stac_site_path(site, "code", path);
-    STAC_TRY(read_name(s, path, "kind", STAC_CODE_KINDS, code_name, &kind, err));
-    STAC_TRY(read_name(s, path, "neuron", STAC_NEURON_KINDS, neuron_name, &neuron, err));
     STAC_TRY(stac_h5_get_int(&s->h5, path, "n_classes", 0, STAC_MAX_CLASSES, &n_classes, err));
     STAC_TRY(stac_h5_get_int(&s->h5, path, "shift", 0, 15, &shift, err));
     STAC_TRY(stac_h5_get_int(&s->h5, path, "most", 0, 1023, &most, err));
     STAC_TRY(stac_h5_get_real(&s->h5, path, "unit", &unit, err));
     STAC_TRY(stac_h5_get_real(&s->h5, path, "leak", &leak, err));
-    *code = (struct stac_code){.kind = (enum stac_code_kind)kind,
+    *code = (struct stac_code){.kind = s->code,
                                .timesteps = s->timesteps,
                                .base = {(int)n_classes, (int)shift},
                                .unit = (float)unit,
-                               .neuron = {.kind = (enum stac_neuron_kind)neuron, .most = (int)most, .leak = (float)leak}};
+                               .neuron = {.kind = s->neuron, .most = (int)most, .leak = (float)leak}};
     if (n_classes > 0)
         return stac_h5_read(&s->h5, stac_site_path(site, "code/mantissa", path), STAC_H5_I32, (size_t)n_classes, 0,
                             code->mantissa, err);

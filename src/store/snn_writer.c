@@ -49,6 +49,8 @@ static int write_root(struct writer *w, const struct stac_origin *origin, struct
         const char *name, *value;
     } texts[] = {{"schema", STAC_SNN_SCHEMA},
                  {"built_with", stac_build_info()},
+                 {"code", stac_code_name(w->plan[0].recipe.code)},
+                 {"neuron", stac_neuron_name(w->plan[0].recipe.neuron)},
                  {"model_path", origin->model_path},
                  {"model_sha256", origin->model_sha256},
                  {"job", origin->job},
@@ -95,8 +97,6 @@ static int write_code(struct writer *w, const struct stac_site *site, const stru
         STAC_TRY(stac_h5_write(&w->h5, stac_site_path(site, "code/weight", path), STAC_H5_I32, (size_t)code->timesteps, 0,
                                code->weight, false, err));
     stac_site_path(site, "code", path);
-    STAC_TRY(stac_h5_set_text(&w->h5, path, "kind", stac_code_name(code->kind), err));
-    STAC_TRY(stac_h5_set_text(&w->h5, path, "neuron", stac_neuron_name(neuron->kind), err));
     STAC_TRY(stac_h5_set_real(&w->h5, path, "unit", (double)code->unit, err));
     STAC_TRY(stac_h5_set_int(&w->h5, path, "n_classes", code->base.n_classes, err));
     STAC_TRY(stac_h5_set_int(&w->h5, path, "shift", code->base.shift, err));

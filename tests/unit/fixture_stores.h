@@ -45,6 +45,7 @@ FX_NET const char *fx_codes_differ(const struct stac_code *a, const struct stac_
     if (a->timesteps != b->timesteps || a->n_levels != b->n_levels) return "the size of a code";
     if (a->base.n_classes != b->base.n_classes || a->base.shift != b->base.shift) return "the base of a code";
     if (memcmp(&a->unit, &b->unit, sizeof a->unit) != 0) return "the unit of a code";
+    if (a->kind != b->kind || memcmp(&a->neuron, &b->neuron, sizeof a->neuron) != 0) return "the neuron of a code";
     if (FX_DIFFERS(a->mantissa, b->mantissa, a->base.n_classes) || FX_DIFFERS(a->weight, b->weight, a->timesteps))
         return "the weights of a code";
     if (FX_DIFFERS(a->word, b->word, a->n_levels)) return "the words of a code";

@@ -163,8 +163,10 @@ static void codes_come_as_near_as_theory_says(void **state) {
         if (!(db > rows[i].db && db < rows[i].most_db) || spikes / N > rows[i].spikes)
             fail_msg("%s on %s, T = %d: %.2f dB in %.3f spikes", stac_code_name(code.kind), stac_neuron_name(code.neuron.kind),
                      rows[i].timesteps, db, spikes / N);
-        if (!(fabs(db - decibels(cost.distortion)) < (db < 35 ? 0.15 : 0.5))) /* as the search expected; far out, values are rare */
-            fail_msg("%s, T = %d: %.2f dB instead of %.2f", stac_code_name(code.kind), rows[i].timesteps, db, decibels(cost.distortion));
+        if (!(fabs(db - decibels(cost.distortion)) <
+              (db < 35 ? 0.15 : 0.5))) /* as the search expected; far out, values are rare */
+            fail_msg("%s, T = %d: %.2f dB instead of %.2f", stac_code_name(code.kind), rows[i].timesteps, db,
+                     decibels(cost.distortion));
         assert_true(fabs(spikes / N - cost.spikes) < 0.02 * (1 + cost.spikes));
         stac_code_clean(&code);
     }
@@ -179,8 +181,7 @@ static void integrate_and_fire_counts_as_qcfs_says(void **state) {
         struct stac_code code;
         make(&scheme, 0, &code);
         assert_int_equal(code.n_levels, T + 1);
-        for (int k = 0; k < T; k++)
-            assert_true(fabs((double)code.levels.threshold[k] - (k + 0.5)) < 1e-5 * (k + 1) * T);
+        for (int k = 0; k < T; k++) assert_true(fabs((double)code.levels.threshold[k] - (k + 0.5)) < 1e-5 * (k + 1) * T);
         for (int k = 0; k < 3000; k++) {
             float x = (float)stac_random_uniform(&r) * 1.5f * (float)T;
             double want = fmin(floor((double)x + 0.5), T);
@@ -200,7 +201,8 @@ static void causal_thresholds_are_close_behind_the_table(void **state) {
     for (int i = 0; i < N; i++) {
         struct stac_code code;
         struct stac_code_cost cost =
-            make(&(struct stac_scheme){.code = STAC_CODE_TERNARY, .neuron = STAC_NEURON_TABLE, .timesteps = 16}, price[i], &code);
+            make(&(struct stac_scheme){.code = STAC_CODE_TERNARY, .neuron = STAC_NEURON_TABLE, .timesteps = 16}, price[i],
+                 &code);
         db[i] = decibels(cost.distortion), spikes[i] = cost.spikes;
         stac_code_clean(&code);
     }
@@ -208,11 +210,13 @@ static void causal_thresholds_are_close_behind_the_table(void **state) {
     for (int i = 0; i < N; i++) {
         struct stac_code code;
         struct stac_code_cost cost =
-            make(&(struct stac_scheme){.code = STAC_CODE_TERNARY, .neuron = STAC_NEURON_CAUSAL, .timesteps = 16}, price[i], &code);
+            make(&(struct stac_scheme){.code = STAC_CODE_TERNARY, .neuron = STAC_NEURON_CAUSAL, .timesteps = 16}, price[i],
+                 &code);
         double mine = decibels(cost.distortion);
         struct stac_histogram *h = gaussian();
         struct stac_code_cost again = stac_code_cost_on(&code, h); /* of the table that was derived from the neuron */
-        assert_true(fabs(again.distortion - cost.distortion) < 2e-3 * cost.distortion && fabs(again.spikes - cost.spikes) < 2e-3);
+        assert_true(fabs(again.distortion - cost.distortion) < 2e-3 * cost.distortion &&
+                    fabs(again.spikes - cost.spikes) < 2e-3);
         for (int k = 0; k + 1 < N; k++) { /* the table's spikes at this error, between two of its prices */
             if (mine < db[k] || mine > db[k + 1]) continue;
             double table = spikes[k] + (spikes[k + 1] - spikes[k]) * (mine - db[k]) / (db[k + 1] - db[k]);
@@ -260,11 +264,14 @@ static void pairs_that_make_no_sense_are_refused(void **state) {
     for (int code = 0; code < STAC_CODE_KINDS; code++)
         for (int neuron = 0; neuron < STAC_NEURON_KINDS; neuron++) {
             struct stac_error err = {0};
-            struct stac_scheme s = {.code = (enum stac_code_kind)code, .neuron = (enum stac_neuron_kind)neuron, .timesteps = 16};
+            struct stac_scheme s = {.code = (enum stac_code_kind)code,
+                                    .neuron = (enum stac_neuron_kind)neuron,
+                                    .timesteps = 16};
             if (stac_scheme_check(&s, &err) == STAC_OK)
                 accepted++;
             else
-                assert_true(err.status == STAC_ERR_USAGE && strstr(err.text, "does not run on the neuron") && !strchr(err.text, '\n'));
+                assert_true(err.status == STAC_ERR_USAGE && strstr(err.text, "does not run on the neuron") &&
+                            !strchr(err.text, '\n'));
         }
     assert_int_equal(accepted, 11);
     static const struct {
@@ -273,7 +280,8 @@ static void pairs_that_make_no_sense_are_refused(void **state) {
     } cases[] = {
         {{.code = STAC_CODE_INTEGER, .neuron = STAC_NEURON_IF, .timesteps = 8}, "integer does not run on the neuron if"},
         {{.code = STAC_CODE_RATE, .neuron = STAC_NEURON_CAUSAL, .timesteps = 8}, "it runs on table, if, lif, st_bif"},
-        {{.code = STAC_CODE_RATE, .neuron = STAC_NEURON_TABLE, .timesteps = 8, .levels = 9}, "9 levels need as many time steps"},
+        {{.code = STAC_CODE_RATE, .neuron = STAC_NEURON_TABLE, .timesteps = 8, .levels = 9},
+         "9 levels need as many time steps"},
         {{.code = STAC_CODE_RATE, .neuron = STAC_NEURON_IF, .timesteps = 8, .levels = 4}, "levels is for the code rate"},
         {{.code = STAC_CODE_TERNARY, .neuron = STAC_NEURON_TABLE, .timesteps = 8, .levels = 4}, "levels is for the code rate"},
     };

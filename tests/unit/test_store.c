@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "fixture_schemes.h"
 #include "fixture_stores.h"
 
 /* ---- round trip ------------------------------------------------------------------------------------------------- */
@@ -61,6 +62,27 @@ static void what_is_written_is_read_back(void **state) {
             fx_stored_close(&read);
             fx_spiking_clean(&s);
         }
+}
+
+/* Every code and neuron, at the ends of what T may be; with neither words nor thresholds in the file the tables are the same.
+ */
+static void every_code_is_read_back(void **state) {
+    const struct fx_folder *f = *state;
+    static const int timesteps[FX_SCHEMES] = {16, 16, 64, 64, 12, 7, 8, 16, 1, 64, 16};
+    for (int i = 0; i < FX_SCHEMES; i++) {
+        struct stac_error err = {0};
+        struct stac_scheme scheme = fx_scheme(i, timesteps[i]);
+        struct fx_spiking s;
+        struct fx_stored read;
+        if (scheme.neuron == STAC_NEURON_ST_BIF) scheme.levels = 200;
+        fx_spiking_make_with(&s, "gpt2-2heads", &scheme, 8, 1);
+        OK(fx_store(&s, fx_path(f, "snn_model.h5"), &err));
+        OK(fx_stored_open(&read, fx_path(f, "snn_model.h5"), &err));
+        const char *what = fx_networks_differ(&s.net, &read.net);
+        if (what) fail_msg("%s on %s: %s differs", stac_code_name(scheme.code), stac_neuron_name(scheme.neuron), what);
+        fx_stored_close(&read);
+        fx_spiking_clean(&s);
+    }
 }
 
 static void the_same_network_gives_the_same_bytes(void **state) {
@@ -135,6 +157,7 @@ enum edit {
 
 #define SITE "/block/001/attn_in"
 #define CODE SITE "/code"
+#define HEAD "/head_in/code"
 
 static const struct tampering {
     const char *file; /* "gpt2" or "llama" */
@@ -229,11 +252,16 @@ static const struct tampering {
     {"gpt2", VALUE, "/block/001/v_scale", "3", 0, "/block/001/v_scale"},
     /* codes */
     {"gpt2", NO_LINK, CODE, NULL, 0, CODE " has no attribute n_classes"},
-    {"gpt2", INT, CODE, "n_classes", 0, "n_classes of " CODE " is 0"},
+    {"gpt2", TEXT, "/", "code=rate", 0, "code: a rate code of 16 steps, at most 0"},
+    {"gpt2", TEXT, "/", "code=other", 0, "code of / is \"other\""},
+    {"gpt2", TEXT, "/", "neuron=", 0, "neuron of / is \"\""},
+    {"gpt2", NO_ATTRIBUTE, "/", "neuron", 0, "/ has no attribute neuron"},
+    {"gpt2", TEXT, "/", "neuron=causal", 0, "/code/firing"},
+    {"gpt2", INT, CODE, "n_classes", 0, "has no " CODE "/weight"},
     {"gpt2", INT, CODE, "n_classes", 17, "n_classes of " CODE " is 17"},
     {"gpt2", INT, CODE, "n_classes", 16, CODE "/mantissa has"},
     {"gpt2", INT, CODE, "shift", 15, CODE ": a code of 16 steps"},
-    {"gpt2", INT, CODE, "shift", 0, "shift of " CODE " is 0"},
+    {"gpt2", INT, CODE, "shift", 0, CODE ": a code of 16 steps"},
     {"gpt2", REAL, CODE, "unit", 0, CODE ": a code of 16 steps"},
     {"gpt2", REAL, CODE, "unit", -1, CODE ": a code of 16 steps"},
     {"gpt2", REAL, CODE, "unit", NAN, CODE ": a code of 16 steps"},
@@ -256,6 +284,26 @@ static const struct tampering {
     {"gpt2", ROWS, CODE "/minus", NULL, 1, CODE "/minus has 1 x 1 values"},
     {"gpt2", ROWS, CODE "/threshold", NULL, 1, CODE "/threshold has 1 x 1 values"},
     {"gpt2", INT, "/", "timesteps", 2, "level"},
+    /* codes that follow from their neurons */
+    {"causal", TEXT, "/", "neuron=lif", 0, "a ternary code on the neuron lif"},
+    {"causal", TEXT, "/", "neuron=table", 0, "/code/plus"},
+    {"causal", INT, HEAD, "most", 5, HEAD ": a ternary code of 16 steps, at most 5"},
+    {"causal", VALUE, HEAD "/firing", "1", -1, HEAD ": threshold 1 of step 0 is -1"},
+    {"causal", VALUE, HEAD "/firing", "63", NAN, HEAD ": threshold 3 of step 15 is"},
+    {"causal", ROWS, HEAD "/firing", NULL, 8, HEAD "/firing has 8 x 4 values"},
+    {"lif", REAL, HEAD, "leak", 1, HEAD ": a rate code of 16 steps, at most 16, leak 1"},
+    {"lif", REAL, HEAD, "leak", NAN, HEAD ": a rate code"},
+    {"lif", VALUE, HEAD "/weight", "1", 0, HEAD ": the weight of step 1 is 0"},
+    {"lif", VALUE, HEAD "/weight", "15", 32768, HEAD ": the weight of step 15 is 32768"},
+    {"lif", VALUE, HEAD "/weight", "3", 32767, HEAD},
+    {"lif", TEXT, "/", "neuron=if", 0, "a rate code with 0 classes"},
+    {"st_bif", INT, HEAD, "most", 256, HEAD ": a rate code of 16 steps, at most 256"},
+    {"st_bif", INT, HEAD, "most", 0, HEAD ": a rate code of 16 steps, at most 0"},
+    {"st_bif", INT, HEAD, "shift", 1, HEAD ": a rate code with 1 classes and shifts of 1"},
+    {"phase", REAL, HEAD, "unit", 0, HEAD ": a phase code of 16 steps"},
+    {"phase", TEXT, "/", "code=one_spike", 0, "a one_spike code with 0 classes"},
+    {"integer", INT, HEAD, "most", 1024, "most of " HEAD " is 1024"},
+    {"integer", TEXT, "/", "code=phase", 0, "a phase code of 16 steps, at most 127"},
 };
 
 /* Replace an attribute by a value of one of the kinds above. */
@@ -376,14 +424,20 @@ static void tampered_files_are_refused_in_one_line(void **state) {
     const struct fx_folder *f = *state;
     struct stac_error err = {0};
     struct fx_stored read;
-    const char *const base[2][2] = {{"gpt2", "gpt2-2heads"}, {"llama", "llama-4heads-2kv-tied"}};
+    static const struct {
+        const char *file, *model;
+        int scheme;
+    } base[] = {{"gpt2", "gpt2-2heads", 0},        {"llama", "llama-4heads-2kv-tied", 0}, {"causal", "gpt2-1head-relu", 1},
+                {"lif", "gpt2-1head-relu", 4},     {"st_bif", "gpt2-1head-relu", 5},      {"phase", "gpt2-1head-relu", 6},
+                {"integer", "gpt2-1head-relu", 10}};
     int failed = 0;
-    for (int i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof base / sizeof *base; i++) {
+        struct stac_scheme scheme = fx_scheme(base[i].scheme, 16);
         struct fx_spiking s;
-        fx_spiking_make(&s, base[i][1], 16, 8);
-        OK(fx_store(&s, fx_path(f, base[i][0]), &err));
+        fx_spiking_make_with(&s, base[i].model, &scheme, 8, 1);
+        OK(fx_store(&s, fx_path(f, base[i].file), &err));
         fx_spiking_clean(&s);
-        copy_file(fx_path(f, base[i][0]), f, "copy"); /* the copy itself is fine */
+        copy_file(fx_path(f, base[i].file), f, "copy"); /* the copy itself is fine */
         OK(fx_stored_open(&read, fx_path(f, "copy"), &err));
         fx_stored_close(&read);
     }
@@ -467,6 +521,7 @@ static void a_write_that_fails_leaves_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_written_is_read_back, fx_folder_make, fx_folder_remove),
+        cmocka_unit_test_setup_teardown(every_code_is_read_back, fx_folder_make, fx_folder_remove),
         cmocka_unit_test_setup_teardown(the_same_network_gives_the_same_bytes, fx_folder_make, fx_folder_remove),
         cmocka_unit_test_setup_teardown(parts_are_read_as_in_the_whole, fx_folder_make, fx_folder_remove),
         cmocka_unit_test_setup_teardown(tampered_files_are_refused_in_one_line, fx_folder_make, fx_folder_remove),
