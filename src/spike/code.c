@@ -33,7 +33,7 @@ static int largest_sum(const struct stac_code *code) {
 }
 
 /* The finest mantissas that keep every word <= max_integer. False when not even the coarsest do. */
-static bool fit_weights(struct stac_code *code, int max_integer) {
+static bool fit_geometric(struct stac_code *code, int max_integer) {
     int n = code->base.n_classes, octaves = code->base.shift * ((code->timesteps - 1) / n);
     int fewest = n == 1 ? 0 : (int)ceil(log2(n)) + 1; /* neighbouring classes must differ */
     if (octaves > 14) return 0;
@@ -44,13 +44,44 @@ static bool fit_weights(struct stac_code *code, int max_integer) {
     return 0;
 }
 
+/* Weights of a ramp from its mantissas. */
+static void spread_ramp(struct stac_code *code) {
+    int heavy = code->base.heavy, slope = code->mantissa[heavy], bend = code->mantissa[heavy + 1];
+    for (int t = 0; t < code->timesteps; t++) {
+        int u = code->timesteps - t;
+        code->weight[t] = t < heavy ? code->mantissa[t] : slope * u + bend * (u * (u + 1) / 2);
+    }
+}
+
+/* The finest ramp that keeps every word <= max_integer. */
+static bool fit_ramp(struct stac_code *code, int max_integer) {
+    struct stac_base base = code->base;
+    int n = code->timesteps - base.heavy;
+    if (n < 2) return false;
+    for (int bend = 8; bend >= 1; bend /= 2) {
+        int slope = (int)lrint(bend * (50.0 * n / base.curve - 0.5));
+        double top = slope * n + bend * (n * (n + 1) / 2.0);
+        if (slope < 1) return false;
+        for (int t = base.heavy - 1; t >= 0; t--) {
+            top *= base.ratio / 100.0;
+            code->mantissa[t] = (int32_t)lrint(fmin(top, INT16_MAX));
+        }
+        code->mantissa[base.heavy] = slope;
+        code->mantissa[base.heavy + 1] = bend;
+        spread_ramp(code);
+        if (largest_sum(code) <= max_integer) return true;
+    }
+    return false;
+}
+
 bool stac_code_set_base(struct stac_code *code, struct stac_base base, int max_integer) {
     code->base = base;
-    return (base.n_classes == 1 || base.n_classes <= code->timesteps) && fit_weights(code, max_integer);
+    if (base.curve > 0) return fit_ramp(code, max_integer);
+    return (base.n_classes == 1 || base.n_classes <= code->timesteps) && fit_geometric(code, max_integer);
 }
 
 bool stac_code_set_ratio(struct stac_code *code, double ratio, int max_integer) {
-    code->base = (struct stac_base){0, 0};
+    code->base = (struct stac_base){0};
     for (double scale = 1 << 14; scale >= 1; scale /= 2) {
         int64_t sum = 0;
         double power = scale;
@@ -80,10 +111,10 @@ int64_t stac_code_reach(const struct stac_code *code) {
 }
 
 int stac_code_multiplies(const struct stac_code *code) {
-    const int32_t *factor = code->base.n_classes ? code->mantissa : code->weight;
-    int n = code->base.n_classes ? code->base.n_classes : code->timesteps, count = 0;
+    int factors = stac_base_factors(code->base), n = factors ? factors : code->timesteps, count = 0;
+    const int32_t *factor = factors ? code->mantissa : code->weight;
     if (code->kind == STAC_CODE_INTEGER) return 0; /* its multiplications are the product itself */
-    for (int i = 0; i < n && i < code->timesteps; i++) count += (factor[i] & (factor[i] - 1)) != 0;
+    for (int i = 0; i < n; i++) count += (factor[i] & (factor[i] - 1)) != 0;
     return count;
 }
 
@@ -108,8 +139,25 @@ static void add_candidate(const struct stac_code *code, struct candidate *list, 
     list[(*n)++] = (struct candidate){stac_code_value(code, word), stac_word_spikes(word), word};
 }
 
-/* All words of at most two spikes and, for values beyond their reach, words that add a third or a fourth spike to the
- * heaviest steps; the cheapest for each value >= 0, ascending. Returns their number; `list` holds (T + 1)^2. */
+static int most_candidates(int timesteps) {
+    int n = timesteps + 1;
+    return timesteps <= STAC_DENSE_TIMESTEPS ? n * n * n : n * n;
+}
+
+/* Words of three spikes, the first of them positive. */
+static void add_triples(const struct stac_code *code, struct candidate *list, int *n) {
+    for (int a = 0; a < code->timesteps; a++)
+        for (int b = a + 1; b < code->timesteps; b++)
+            for (int c = b + 1; c < code->timesteps; c++)
+                for (int signs = 0; signs < 4; signs++) {
+                    uint64_t second = UINT64_C(1) << b, third = UINT64_C(1) << c;
+                    add_candidate(code, list, n, UINT64_C(1) << a | (signs & 1 ? 0 : second) | (signs & 2 ? 0 : third),
+                                  (signs & 1 ? second : 0) | (signs & 2 ? third : 0));
+                }
+}
+
+/* All ordinary words and, for values beyond their reach, words that add a third or a fourth spike to the heaviest steps; the
+ * cheapest for each value >= 0, ascending. Returns their number; `list` holds most_candidates(T). */
 static int list_candidates(const struct stac_code *code, struct candidate *list) {
     int n = 0, steps = code->timesteps;
     add_candidate(code, list, &n, 0, 0);
@@ -121,7 +169,8 @@ static int list_candidates(const struct stac_code *code, struct candidate *list)
             add_candidate(code, list, &n, first, UINT64_C(1) << b);
         }
     }
-    for (int heaviest = 2; heaviest < STAC_MAX_SPIKES; heaviest++)
+    if (steps <= STAC_DENSE_TIMESTEPS) add_triples(code, list, &n);
+    for (int heaviest = steps <= STAC_DENSE_TIMESTEPS ? 3 : 2; heaviest < STAC_MAX_SPIKES; heaviest++)
         for (int c = heaviest; c < steps; c++)
             add_candidate(code, list, &n, ((UINT64_C(1) << heaviest) - 1) | UINT64_C(1) << c, 0);
     qsort(list, (size_t)n, sizeof *list, by_value_then_spikes);
@@ -185,7 +234,7 @@ static void scratch_clean(struct scratch *s) {
 }
 
 static int scratch_init(struct scratch *s, int timesteps, struct stac_error *err) {
-    size_t n = (size_t)(timesteps + 1) * (size_t)(timesteps + 1);
+    size_t n = (size_t)most_candidates(timesteps);
     *s = (struct scratch){0};
     int status = STAC_OK;
     STAC_TRY_DONE(STAC_NEW(s->list, n, "spike words", err));
@@ -270,9 +319,10 @@ int stac_code_build(struct stac_code *out, int timesteps, struct stac_base base,
     struct scratch s;
     STAC_TRY(check_timesteps(timesteps, err));
     *out = (struct stac_code){.timesteps = timesteps, .base = base, .unit = (float)unit};
-    if (!fit_weights(out, max_integer))
-        return stac_fail(err, STAC_ERR_USAGE, "the base 2^(%d/%d) with %d time steps needs integers above %d", base.shift,
-                         base.n_classes, timesteps, max_integer);
+    if (!stac_code_set_base(out, base, max_integer))
+        return stac_fail(err, STAC_ERR_USAGE,
+                         "step weights of base 2^(%d/%d), curve %d, with %d time steps need integers above %d", base.shift,
+                         base.n_classes, base.curve, timesteps, max_integer);
     STAC_TRY(scratch_init(&s, timesteps, err));
     int n = list_candidates(out, s.list);
     int kept = upper_hull(s.list, n, lambda / (unit * unit), s.chosen, s.threshold);
@@ -283,8 +333,16 @@ int stac_code_build(struct stac_code *out, int timesteps, struct stac_base base,
 
 /* ---- search ------------------------------------------------------------------------------------------------------- */
 
-static const struct stac_base bases[] = {{1, 1}, {3, 2}, {2, 1},  {3, 1},  {4, 1},  {5, 1},
-                                         {6, 1}, {8, 1}, {10, 1}, {12, 1}, {14, 1}, {16, 1}};
+#define GEOMETRIC(n, s)                                                                                                        \
+    { .n_classes = (n), .shift = (s) }
+#define RAMP(h, c, r)                                                                                                          \
+    { .heavy = (h), .curve = (c), .ratio = (r) }
+
+static const struct stac_base bases[] = {
+    GEOMETRIC(1, 1), GEOMETRIC(3, 2),  GEOMETRIC(2, 1),  GEOMETRIC(3, 1),  GEOMETRIC(4, 1),  GEOMETRIC(5, 1),  GEOMETRIC(6, 1),
+    GEOMETRIC(8, 1), GEOMETRIC(10, 1), GEOMETRIC(12, 1), GEOMETRIC(14, 1), GEOMETRIC(16, 1), RAMP(0, 20, 0),   RAMP(0, 35, 0),
+    RAMP(0, 60, 0),  RAMP(1, 10, 200), RAMP(1, 20, 200), RAMP(1, 20, 250), RAMP(1, 35, 200), RAMP(2, 20, 160), RAMP(2, 35, 160),
+};
 
 const struct stac_base *stac_code_bases(int *n) {
     *n = (int)(sizeof bases / sizeof *bases);
@@ -323,8 +381,8 @@ int stac_code_design(struct stac_code *out, const struct stac_histogram *h, int 
     stac_moments_take(m, h);
     double reach = stac_histogram_quantile(h, 0.9999);
     for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
-        struct stac_code code = {.timesteps = timesteps, .base = bases[i]};
-        if ((bases[i].n_classes > timesteps && bases[i].n_classes > 1) || !fit_weights(&code, max_integer)) continue;
+        struct stac_code code = {.timesteps = timesteps};
+        if (!stac_code_set_base(&code, bases[i], max_integer)) continue;
         int n = list_candidates(&code, s.list);
         struct best of_base = {.price = INFINITY};
         for (int step = -12; step <= 8; step++) /* quarter octaves around the reach of the values */
@@ -337,8 +395,8 @@ int stac_code_design(struct stac_code *out, const struct stac_histogram *h, int 
     free(m);
     if (!(best.price < INFINITY))
         return stac_fail(err, STAC_ERR_USAGE, "no code of %d time steps fits integers up to %d", timesteps, max_integer);
-    *out = (struct stac_code){.timesteps = timesteps, .base = best.base};
-    fit_weights(out, max_integer);
+    *out = (struct stac_code){.timesteps = timesteps};
+    stac_code_set_base(out, best.base, max_integer);
     if (cost) *cost = best.cost;
     return stac_code_build(out, timesteps, best.base, best.top / out->weight[0], lambda, max_integer, err);
 }
@@ -362,7 +420,24 @@ static int check_words(const struct stac_code *code, int n_levels, const struct 
     return STAC_OK;
 }
 
+/* Mantissas of a ramp: the weights of a file may be as large as integers of 16 bits, no larger. */
+static int check_ramp(struct stac_code *code, struct stac_error *err) {
+    struct stac_base base = code->base;
+    if (base.heavy < 0 || base.heavy > STAC_MAX_HEAVY || code->timesteps - base.heavy < 2)
+        return stac_fail(err, STAC_ERR_INPUT, "a ramp of %d steps below %d heavy ones", code->timesteps - base.heavy,
+                         base.heavy);
+    for (int i = 0; i < base.heavy + 2; i++)
+        if (code->mantissa[i] < 1 || code->mantissa[i] > INT16_MAX)
+            return stac_fail(err, STAC_ERR_INPUT, "mantissa %d is %d", i, code->mantissa[i]);
+    spread_ramp(code);
+    for (int t = 0; t < code->timesteps; t++)
+        if (code->weight[t] > INT16_MAX || (t > 0 && code->weight[t] >= code->weight[t - 1]))
+            return stac_fail(err, STAC_ERR_INPUT, "the weight of step %d is %d", t, code->weight[t]);
+    return STAC_OK;
+}
+
 int stac_code_spread_mantissas(struct stac_code *code, struct stac_error *err) {
+    if (code->base.curve > 0) return check_ramp(code, err);
     int n = code->base.n_classes, shift = code->base.shift, last_round = (code->timesteps - 1) / n;
     if (shift * last_round > 14) return stac_fail(err, STAC_ERR_INPUT, "%d shifts of %d", last_round, shift);
     for (int c = 0; c < n; c++)
@@ -375,12 +450,13 @@ int stac_code_spread_mantissas(struct stac_code *code, struct stac_error *err) {
 int stac_code_restore(struct stac_code *out, int timesteps, struct stac_base base, const int32_t *mantissa, float unit,
                       int n_levels, const struct stac_word *words, const float *thresholds, struct stac_error *err) {
     *out = (struct stac_code){.timesteps = timesteps, .base = base, .unit = unit};
-    if (timesteps < 1 || timesteps > STAC_MAX_TIMESTEPS || base.n_classes < 1 || base.n_classes > STAC_MAX_CLASSES ||
-        base.shift < 1 || base.shift * ((timesteps - 1) / base.n_classes) > 14 || n_levels < 1 || n_levels > 65 * 65 ||
+    bool geometric = base.curve <= 0 && base.n_classes >= 1 && base.n_classes <= STAC_MAX_CLASSES && base.shift >= 1;
+    bool ramp = base.curve > 0 && base.heavy >= 0 && base.heavy <= STAC_MAX_HEAVY;
+    if (timesteps < 1 || timesteps > STAC_MAX_TIMESTEPS || !(geometric || ramp) || n_levels < 1 || n_levels > 65 * 65 ||
         !(unit > 0 && unit < INFINITY))
-        return stac_fail(err, STAC_ERR_INPUT, "a code of %d steps, base 2^(%d/%d), %d levels and unit %g", timesteps,
-                         base.shift, base.n_classes, n_levels, (double)unit);
-    memcpy(out->mantissa, mantissa, (size_t)base.n_classes * sizeof *mantissa);
+        return stac_fail(err, STAC_ERR_INPUT, "a code of %d steps, base 2^(%d/%d), curve %d, %d levels and unit %g", timesteps,
+                         base.shift, base.n_classes, base.curve, n_levels, (double)unit);
+    memcpy(out->mantissa, mantissa, (size_t)stac_base_factors(base) * sizeof *mantissa);
     STAC_TRY(stac_code_spread_mantissas(out, err));
     STAC_TRY(check_words(out, n_levels, words, thresholds, err));
     struct stac_level *level;

@@ -2,15 +2,27 @@
  *
  *     x = unit * sum over t of s_t w_t,   s_t in {-1, 0, +1}
  *
- * A word has at most two spikes; only a value beyond the reach of two gets up to STAC_MAX_SPIKES.
+ * A word has at most two spikes, three where T is so small that two leave gaps (STAC_DENSE_TIMESTEPS); only a value beyond
+ * their reach gets up to STAC_MAX_SPIKES.
  *
- * The step weights w_t are integers that fall geometrically: step t belongs to class c = t mod n_classes and weighs
+ * The step weights w_t are integers that follow one of two laws. Geometric: step t belongs to class c = t mod n_classes and
+ * weighs
  *
  *     w_t = mantissa[c] << shift * (last round - t / n_classes),     mantissa[c] ~ 2^bits * 2^(-c * shift / n_classes)
  *
  * so the base is 2^(shift / n_classes). An output keeps n_classes accumulators in which every spike is a pure addition;
- * they are shifted between rounds and meet at the end as sum of mantissa[c] * accumulator[c], one integer. The sum of
- * a word over time is an integer too, so the collapsed computation gives the same integer in one product.
+ * they are shifted between rounds and meet at the end as sum of mantissa[c] * accumulator[c], one integer.
+ *
+ * Ramp: after `heavy` steps with weights of their own, the n steps that are left fall almost evenly,
+ *
+ *     w_t = slope u + bend u (u + 1) / 2,     u = T - t = n .. 1
+ *
+ * An output adds spikes to one accumulator (and to one for each heavy step); after every step the accumulator is added to
+ * a second one and that to a third, which therefore hold the sums weighted with u and with u (u + 1) / 2. For values whose
+ * density is flat around zero (a Gaussian), most of which get a single spike, even steps are the finest: at one spike per
+ * value a ramp is 1.5 dB (T = 16) to 2.3 dB (T = 32) better than the best base.
+ *
+ * The sum of a word over time is an integer too, so the collapsed computation gives the same integer in one product.
  *
  * Which word a value gets is decided by rate and distortion: the word of value v that minimises
  *
@@ -31,6 +43,8 @@
 
 #define STAC_MAX_CLASSES 16
 #define STAC_MAX_LEVELS 32768
+#define STAC_DENSE_TIMESTEPS 10 /* up to here words of three spikes are ordinary */
+#define STAC_MAX_HEAVY 2
 
 /* What the words of a code look like. */
 enum stac_code_kind {
@@ -44,10 +58,18 @@ enum stac_code_kind {
 
 const char *stac_code_name(enum stac_code_kind kind); /* "ternary", "rate", ... */
 
-/* A family of step weights: base 2^(shift / n_classes). n_classes == 0: weights without such a law, each by itself. */
+/* A law of step weights: geometric with base 2^(shift / n_classes); or, curve > 0, a ramp whose slope grows by curve percent
+ * of itself over half of its length, below `heavy` steps each of which weighs ratio percent of the next lighter one. Neither:
+ * weights without a law, each by itself. */
 struct stac_base {
     int n_classes, shift;
+    int heavy, curve, ratio;
 };
+
+/* Numbers in `mantissa` that the weights follow from: of the classes; or the heavy steps, slope and bend. 0: no law. */
+static inline int stac_base_factors(struct stac_base base) {
+    return base.curve > 0 ? base.heavy + 2 : base.n_classes;
+}
 
 struct stac_code {
     enum stac_code_kind kind;

@@ -98,7 +98,7 @@ static bool set_weights(struct stac_code *code, const struct stac_recipe *r, int
             }
             return true;
         }
-        code->base = (struct stac_base){1, 0};
+        code->base = (struct stac_base){.n_classes = 1, .shift = 0};
         code->mantissa[0] = 1;
         for (int t = 0; t < code->timesteps; t++) code->weight[t] = 1;
         return r->most <= max_integer && code->timesteps <= max_integer;

@@ -82,6 +82,28 @@ static int64_t drive_tile(const struct stac_train *train, const struct stac_code
     return multiplies;
 }
 
+/* Step weights of a ramp: acc[0] counts the spikes so far; acc[1] its sums, acc[2] the sums of those; then the heavy steps. */
+static int64_t drive_ramp(const struct stac_train *train, const struct stac_code *code, const struct stac_kernels *k, int n,
+                          const int8_t *w, int ldw, int32_t *acc, int32_t *y) {
+    int heavy = code->base.heavy;
+    int32_t *once = acc, *twice = acc + n, *thrice = acc + 2 * (size_t)n, slope = code->mantissa[heavy];
+    int32_t bend = code->mantissa[heavy + 1];
+    memset(acc, 0, (size_t)(3 + heavy) * n * sizeof *acc);
+    for (int t = 0; t < code->timesteps; t++) {
+        k->add_rows(n, t < heavy ? acc + (size_t)(3 + t) * n : once, w, ldw, events_at(train, t));
+        for (int j = 0; j < n && t >= heavy; j++) {
+            twice[j] += once[j];
+            thrice[j] += twice[j];
+        }
+    }
+    for (int j = 0; j < n; j++) {
+        uint32_t sum = (uint32_t)slope * (uint32_t)twice[j] + (uint32_t)bend * (uint32_t)thrice[j]; /* what overflows cancels */
+        for (int t = 0; t < heavy; t++) sum += (uint32_t)code->mantissa[t] * (uint32_t)acc[(size_t)(3 + t) * n + j];
+        y[j] = (int32_t)sum;
+    }
+    return (int64_t)n * stac_code_multiplies(code);
+}
+
 /* Step weights one by one. */
 static int64_t drive_weighed(const struct stac_train *train, const struct stac_code *code, const struct stac_kernels *k, int n,
                              const int8_t *w, int ldw, int32_t *acc, int32_t *y) {
@@ -102,8 +124,9 @@ int64_t stac_train_drive(const struct stac_train *train, const struct stac_code 
     int64_t multiplies = 0;
     for (int j = 0; j < n_out; j += STAC_TRAIN_TILE) {
         int n = n_out - j < STAC_TRAIN_TILE ? n_out - j : STAC_TRAIN_TILE;
-        multiplies += code->base.n_classes ? drive_tile(train, code, k, n, w + j, ldw, acc, y + j)
-                                           : drive_weighed(train, code, k, n, w + j, ldw, acc, y + j);
+        multiplies += code->base.curve > 0   ? drive_ramp(train, code, k, n, w + j, ldw, acc, y + j)
+                      : code->base.n_classes ? drive_tile(train, code, k, n, w + j, ldw, acc, y + j)
+                                             : drive_weighed(train, code, k, n, w + j, ldw, acc, y + j);
     }
     return multiplies;
 }

@@ -122,22 +122,25 @@ void stac_snn_close(struct stac_snn *snn) {
 /* What every code has: numbers of its neuron, unit, step weights. */
 static int read_head(struct stac_snn *s, const struct stac_site *site, struct stac_code *code, struct stac_error *err) {
     char path[96];
-    int64_t n_classes, shift, most;
+    int64_t n_classes, shift, heavy, curve, ratio, most;
     double unit, leak;
     stac_site_path(site, "code", path);
     STAC_TRY(stac_h5_get_int(&s->h5, path, "n_classes", 0, STAC_MAX_CLASSES, &n_classes, err));
     STAC_TRY(stac_h5_get_int(&s->h5, path, "shift", 0, 15, &shift, err));
+    STAC_TRY(stac_h5_get_int(&s->h5, path, "heavy", 0, STAC_MAX_HEAVY, &heavy, err));
+    STAC_TRY(stac_h5_get_int(&s->h5, path, "curve", 0, 1000, &curve, err));
+    STAC_TRY(stac_h5_get_int(&s->h5, path, "ratio", 0, 1000, &ratio, err));
     STAC_TRY(stac_h5_get_int(&s->h5, path, "most", 0, 1023, &most, err));
     STAC_TRY(stac_h5_get_real(&s->h5, path, "unit", &unit, err));
     STAC_TRY(stac_h5_get_real(&s->h5, path, "leak", &leak, err));
     *code = (struct stac_code){.kind = s->code,
                                .timesteps = s->timesteps,
-                               .base = {(int)n_classes, (int)shift},
+                               .base = {(int)n_classes, (int)shift, (int)heavy, (int)curve, (int)ratio},
                                .unit = (float)unit,
                                .neuron = {.kind = s->neuron, .most = (int)most, .leak = (float)leak}};
-    if (n_classes > 0)
-        return stac_h5_read(&s->h5, stac_site_path(site, "code/mantissa", path), STAC_H5_I32, (size_t)n_classes, 0,
-                            code->mantissa, err);
+    size_t factors = (size_t)stac_base_factors(code->base);
+    if (factors > 0)
+        return stac_h5_read(&s->h5, stac_site_path(site, "code/mantissa", path), STAC_H5_I32, factors, 0, code->mantissa, err);
     return stac_h5_read(&s->h5, stac_site_path(site, "code/weight", path), STAC_H5_I32, (size_t)s->timesteps, 0, code->weight,
                         err);
 }

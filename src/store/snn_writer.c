@@ -85,14 +85,14 @@ done:
 static int write_code(struct writer *w, const struct stac_site *site, const struct stac_code *code, struct stac_error *err) {
     char path[96];
     const struct stac_neuron *neuron = &code->neuron;
-    bool ternary = code->kind == STAC_CODE_TERNARY, classes = code->base.n_classes > 0;
+    bool ternary = code->kind == STAC_CODE_TERNARY, law = stac_base_factors(code->base) > 0;
     if (ternary && neuron->kind == STAC_NEURON_TABLE) STAC_TRY(write_words(w, site, code, err));
     if (ternary && neuron->kind == STAC_NEURON_CAUSAL)
         STAC_TRY(stac_h5_write(&w->h5, stac_site_path(site, "code/firing", path), STAC_H5_F32, (size_t)code->timesteps,
                                STAC_MAX_SPIKES, neuron->threshold, false, err));
-    if (classes)
-        STAC_TRY(stac_h5_write(&w->h5, stac_site_path(site, "code/mantissa", path), STAC_H5_I32, (size_t)code->base.n_classes,
-                               0, code->mantissa, false, err));
+    if (law)
+        STAC_TRY(stac_h5_write(&w->h5, stac_site_path(site, "code/mantissa", path), STAC_H5_I32,
+                               (size_t)stac_base_factors(code->base), 0, code->mantissa, false, err));
     else
         STAC_TRY(stac_h5_write(&w->h5, stac_site_path(site, "code/weight", path), STAC_H5_I32, (size_t)code->timesteps, 0,
                                code->weight, false, err));
@@ -100,6 +100,9 @@ static int write_code(struct writer *w, const struct stac_site *site, const stru
     STAC_TRY(stac_h5_set_real(&w->h5, path, "unit", (double)code->unit, err));
     STAC_TRY(stac_h5_set_int(&w->h5, path, "n_classes", code->base.n_classes, err));
     STAC_TRY(stac_h5_set_int(&w->h5, path, "shift", code->base.shift, err));
+    STAC_TRY(stac_h5_set_int(&w->h5, path, "heavy", code->base.heavy, err));
+    STAC_TRY(stac_h5_set_int(&w->h5, path, "curve", code->base.curve, err));
+    STAC_TRY(stac_h5_set_int(&w->h5, path, "ratio", code->base.ratio, err));
     STAC_TRY(stac_h5_set_int(&w->h5, path, "most", neuron->most, err));
     return stac_h5_set_real(&w->h5, path, "leak", (double)neuron->leak, err);
 }
