@@ -178,6 +178,11 @@ static bool scores(const struct stac_job *job) {
     return job->text[0] && !job->test_multi_turn && !job->test_attention_mask && !job->test_position_boundaries;
 }
 
+/* Whether some side can be compared with itself, read in pieces and at once. */
+static bool has_pieces(const struct stac_subject *s) {
+    return s->side[STAC_BASELINE] || stac_check_holds_in_pieces(s, STAC_SNN);
+}
+
 /* What is asked makes sense for what was opened. The same on every rank. */
 static int check_request(const struct program *p, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
@@ -190,6 +195,11 @@ static int check_request(const struct program *p, struct stac_error *err) {
         return stac_fail(err, STAC_ERR_USAGE, "--test_fidelity compares both sides: use --mode both");
     if (job->test_temporal && !side[STAC_SNN])
         return stac_fail(err, STAC_ERR_USAGE, "--test_temporal needs the SNN: use --mode snn or both");
+    if ((job->test_multi_turn || job->test_position_boundaries) && !has_pieces(&p->subject))
+        return stac_fail(
+            err, STAC_ERR_USAGE,
+            "--test_multi_turn and --test_position_boundaries compare a text read in pieces and at once, which ST-BIF+ "
+            "neurons tell apart: use --mode both");
     if (scores(job) && !job->text[0] && !side[STAC_BASELINE])
         return stac_fail(err, STAC_ERR_USAGE, "perplexity without the original needs a text: --text FILE");
     if (scores(job) && context > most)
@@ -205,8 +215,10 @@ static int run_checks(struct program *p, struct stac_error *err) {
     if (scores(job)) STAC_TRY(score(p, err));
     if (r->scored && (job->test_all || job->test_perplexity)) stac_check_perplexity(s, &r->score, &r->check[r->n_checks++]);
     if (r->scored && both && (job->test_all || job->test_fidelity)) stac_check_fidelity(s, &r->score, &r->check[r->n_checks++]);
-    if (job->test_all || job->test_multi_turn) STAC_TRY(stac_check_multi_turn(s, r->transcript, &r->check[r->n_checks++], err));
-    if (job->test_all || job->test_position_boundaries) STAC_TRY(stac_check_positions(s, &r->check[r->n_checks++], err));
+    if ((job->test_all && has_pieces(s)) || job->test_multi_turn)
+        STAC_TRY(stac_check_multi_turn(s, r->transcript, &r->check[r->n_checks++], err));
+    if ((job->test_all && has_pieces(s)) || job->test_position_boundaries)
+        STAC_TRY(stac_check_positions(s, &r->check[r->n_checks++], err));
     if (job->test_all || job->test_attention_mask) STAC_TRY(stac_check_mask(s, &r->check[r->n_checks++], err));
     if (job->test_temporal || (job->test_all && s->side[STAC_SNN]))
         STAC_TRY(stac_check_temporal(s, &r->check[r->n_checks++], err));
@@ -229,8 +241,9 @@ static void print_score(const struct stac_result *r) {
     printf("%-28s %.4f\n", "AC/MAC", stac_ac_per_mac(&s->total));
     printf("%-28s %.4f\n", "spikes per activation", stac_spikes_per_activation(&s->total));
     printf("%-28s %.2f %%\n", "coverage", 100 * stac_coverage(&s->total));
-    printf("%-28s %.2f (operations only, FP32: 4.6 pJ a MAC, 0.9 pJ an AC)\n", "energy ratio",
-           stac_energy_ratio(&s->total, 4.6, 0.9));
+    if (s->total.acs > 0)
+        printf("%-28s %.2f (operations only, FP32: 4.6 pJ a MAC, 0.9 pJ an AC)\n", "energy ratio",
+               stac_energy_ratio(&s->total, 4.6, 0.9));
 }
 
 static void print_result(const struct stac_result *r) {

@@ -14,6 +14,10 @@ struct stac_check {
 /* The checks below run on every side of the subject and are collective over all ranks; every rank gets the result. A
  * returned status is an error of the machinery; a failed check is not an error. */
 
+/* Whether a side gives the same bits for a text read in pieces and at once. ST-BIF+ neurons do not (net/gradual.h): checks that
+ * compare the two leave this side out and say so. */
+bool stac_check_holds_in_pieces(const struct stac_subject *s, enum stac_side side);
+
 /* Perplexity is a finite number below the size of the vocabulary. Fidelity holds the limits of the job. From a score. */
 void stac_check_perplexity(const struct stac_subject *s, const struct stac_score *score, struct stac_check *out);
 void stac_check_fidelity(const struct stac_subject *s, const struct stac_score *score, struct stac_check *out);

@@ -55,7 +55,7 @@ static int list_figures(const struct stac_result *r, struct figure *f) {
         {"ac_per_mac", "", stac_ac_per_mac(c), snn, false},
         {"spikes_per_activation", "", stac_spikes_per_activation(c), snn, false},
         {"coverage", "", stac_coverage(c), snn, false},
-        {"energy_ratio_fp32", "", stac_energy_ratio(c, 4.6, 0.9), snn, false},
+        {"energy_ratio_fp32", "", stac_energy_ratio(c, 4.6, 0.9), snn && c->acs > 0, false},
         {"activations", "", (double)c->values, snn, true},
         {"spikes", "", (double)c->spikes, snn, true},
         {"acs", "", (double)c->acs, snn, true},
@@ -82,6 +82,10 @@ int stac_result_json(const struct stac_result *r, const char *path, struct stac_
     char name[64];
     for (int i = 0; i < n; i++) bad |= json_object_set_new(o, f[i].name, figure_as_json(&f[i]));
     if (r->subject->model) bad |= json_object_set_new(o, "model", json_string(stac_model_path(r->subject->model)));
+    if (r->subject->folder) {
+        bad |= json_object_set_new(o, "code", json_string(stac_code_name(r->subject->snn.code)));
+        bad |= json_object_set_new(o, "neuron", json_string(stac_neuron_name(r->subject->snn.neuron)));
+    }
     if (r->text_path) {
         bad |= json_object_set_new(o, "text", json_string(r->text_path));
         if (r->text_sha256) bad |= json_object_set_new(o, "text_sha256", json_string(r->text_sha256));

@@ -175,6 +175,10 @@ double stac_ac_per_mac(const struct stac_counts *total) {
     return total->macs > 0 ? (double)total->acs / (double)total->macs : 0;
 }
 
+double stac_multiplies_per_mac(const struct stac_counts *total) {
+    return total->macs > 0 ? (double)total->multiplies / (double)total->macs : 0;
+}
+
 double stac_spikes_per_activation(const struct stac_counts *total) {
     return total->values > 0 ? (double)total->spikes / (double)total->values : 0;
 }

@@ -28,6 +28,7 @@ void stac_score_clean(struct stac_score *score);
 /* What the counts say. AC/MAC: additions per multiply-accumulate of the dense model, over all products. Coverage: share
  * of the multiply-accumulates whose input was spikes. */
 double stac_ac_per_mac(const struct stac_counts *total);
+double stac_multiplies_per_mac(const struct stac_counts *total); /* of outputs by step weights */
 double stac_spikes_per_activation(const struct stac_counts *total);
 double stac_coverage(const struct stac_counts *total);
 

@@ -84,11 +84,15 @@ static int write_figures(const struct stac_result *r, struct stac_strbuf *s, str
     STAC_TRY(stac_strbuf_puts(s, "</table>\n", err));
     if (!side[STAC_SNN]) return STAC_OK;
     STAC_TRY(stac_strbuf_puts(s, "<h2>Spikes and operations</h2>\n<table>\n", err));
+    snprintf(text, sizeof text, "%s on %s", stac_code_name(r->subject->snn.code), stac_neuron_name(r->subject->snn.neuron));
+    STAC_TRY(row(s, "code", text, "", err));
     STAC_TRY(number_row(s, "time steps", "%.0f", r->subject->snn.timesteps, "", err));
     STAC_TRY(number_row(s, "spikes per activation", "%.4f", stac_spikes_per_activation(&c->total),
                         "mean over all encoded values, silent ones included", err));
     STAC_TRY(number_row(s, "AC/MAC", "%.4f", stac_ac_per_mac(&c->total),
                         "additions per multiply-accumulate of the dense model, all products", err));
+    STAC_TRY(number_row(s, "multiplications", "%.5f", stac_multiplies_per_mac(&c->total),
+                        "of outputs by step weights, per multiply-accumulate of the dense model", err));
     STAC_TRY(number_row(s, "coverage", "%.2f %%", 100 * stac_coverage(&c->total), "multiply-accumulates whose input is spikes",
                         err));
     STAC_TRY(number_row(

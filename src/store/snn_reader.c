@@ -215,11 +215,21 @@ static int read_code(struct stac_snn *s, struct stac_site *site, struct stac_err
     return status;
 }
 
+/* Scales are divided by or stand for a unit: none is 0. Zeros have a checksum of zero, so HDF5 does not notice a wiped piece.
+ */
+static int read_scales(struct stac_snn *s, const char *path, size_t n, float **out, struct stac_error *err) {
+    STAC_TRY(stac_h5_read_reals(&s->h5, path, n, 0, out, err));
+    for (size_t i = 0; i < n; i++)
+        if (!((*out)[i] > 0))
+            return stac_fail(err, STAC_ERR_INPUT, "%s: scale %zu of %s is %g", s->h5.path, i, path, (double)(*out)[i]);
+    return STAC_OK;
+}
+
 static int read_linear(struct stac_snn *s, struct stac_site *site, struct stac_linear *l, struct stac_error *err) {
     char path[96];
     size_t n_in = (size_t)l->n_in, n_out = (size_t)l->n_out;
     STAC_TRY(stac_h5_read_weights(&s->h5, stac_site_path(site, "weight", path), n_in, n_out, &l->q, err));
-    STAC_TRY(stac_h5_read_reals(&s->h5, stac_site_path(site, "scale", path), n_out, 0, &l->scale, err));
+    STAC_TRY(read_scales(s, stac_site_path(site, "scale", path), n_out, &l->scale, err));
     STAC_TRY(stac_h5_read_reals(&s->h5, stac_site_path(site, "bias", path), n_out, 0, &l->bias, err));
     STAC_TRY(stac_h5_read_reals(&s->h5, stac_site_path(site, "mean", path), n_in, 0, &site->mean, err));
     return read_code(s, site, err);
@@ -231,11 +241,7 @@ static int read_block(struct stac_snn *s, int layer, struct stac_block *b, struc
     char path[96];
     for (int k = 0; k < STAC_SITE_HEAD_IN; k++)
         STAC_TRY(fed[k] ? read_linear(s, &b->site[k], fed[k], err) : read_code(s, &b->site[k], err));
-    STAC_TRY(stac_h5_read_reals(&s->h5, stac_layer_path(layer, "v_scale", path), kv, 0, &b->v_scale, err));
-    for (size_t i = 0; i < kv; i++)
-        if (!(b->v_scale[i] > 0))
-            return stac_fail(err, STAC_ERR_INPUT, "%s: scale %zu of %s is %g", s->h5.path, i, path, (double)b->v_scale[i]);
-    return STAC_OK;
+    return read_scales(s, stac_layer_path(layer, "v_scale", path), kv, &b->v_scale, err);
 }
 
 static int read_embedding(struct stac_snn *s, struct stac_network *net, struct stac_error *err) {

@@ -30,6 +30,14 @@ convert 2 'timesteps.*1 to 64' --model_name "$tiny" --timesteps 65
 convert 2 'timesteps.*1 to 64' --model_name "$tiny" --timesteps 0
 convert 2 'timesteps' --model_name "$tiny" --timesteps many
 convert 2 'quantize_bits' --model_name "$tiny" --quantize_bits 9
+convert 2 'code must be one of ternary' --model_name "$tiny" --code table
+convert 2 'code rate does not run on the neuron causal; it runs on table, if, lif, st_bif' --model_name "$tiny" --code rate --neuron causal
+convert 2 'code ternary does not run on the neuron lif' --model_name "$tiny" --neuron lif
+convert 2 'code integer does not run on the neuron st_bif' --model_name "$tiny" --code integer --neuron st_bif
+convert 2 'levels is for the code rate' --model_name "$tiny" --levels 4
+convert 2 '20 levels need as many time steps' --model_name "$tiny" --code rate --levels 20
+convert 2 'activation_bits.*2 to 10' --model_name "$tiny" --code integer --activation_bits 11
+convert 2 'leak.*0.1 to' --model_name "$tiny" --code rate --neuron lif --leak 1
 convert 2 'spike_budget' --model_name "$tiny" --set spike_budget=nan
 convert 2 'surrogate_function.*not part of' --model_name "$tiny" --surrogate_function atan
 convert 2 'use_sparse.*not part of' --model_name "$tiny" --use_sparse

@@ -45,6 +45,20 @@ if [ -z "${STAC_SANITIZED:-}" ]; then
     equal "results of 2 ranks of 2 threads" "$work/one.json.same" "$work/threads.json.same"
 fi
 
+# ST-BIF+ neurons: all stages step by step; and a neuron with thresholds of its own.
+for pair in rate:st_bif ternary:causal; do
+    pair_flags="--code ${pair%:*} --neuron ${pair#*:} --timesteps 8 --simplified --num_samples 2"
+    for layout in 1x1 1x2 2x1; do # groups x stages
+        convert $((${layout%x*} * ${layout#*x})) "$pair-$layout" --stages ${layout#*x} $pair_flags
+        equal "snn_model.h5 of $pair, $layout" "$work/$pair-1x1/snn_model.h5" "$work/$pair-$layout/snn_model.h5"
+        expect "evaluation of $pair, $layout" 0 ranks $((${layout%x*} * ${layout#*x})) stac-eval "$work/$pair-1x1" --quiet \
+            --text "$tiny/heldout.txt" --limit_tokens 600 --stages ${layout#*x} --test_perplexity --test_attention_mask \
+            --test_temporal --json "$work/$pair.json"
+        grep -v -E '"(seconds|peak_memory_bytes|ranks)"' "$work/$pair.json" > "$work/$pair-$layout.same"
+        equal "results of $pair, $layout" "$work/$pair-1x1.same" "$work/$pair-$layout.same"
+    done
+done
+
 # A small random Llama: gated, with groups of query heads.
 llama=$work/llama
 cp -r "$tests/golden/logits/llama-4heads-sharded" "$llama"
