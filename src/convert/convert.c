@@ -44,8 +44,26 @@ static int windows_of_text(struct stac_conversion *c, struct stac_error *err) {
     return stac_broadcast(c->ranks->comm, c->tokens, n * sizeof *c->tokens, 0, err);
 }
 
+/* The first windows of a file of them. The same on every rank. */
+static int windows_of_file(struct stac_conversion *c, struct stac_error *err) {
+    const struct stac_windows *w = c->windows;
+    int vocab = stac_model_hparams(c->model)->n_vocab;
+    if (w->n_vocab != vocab)
+        return stac_fail(err, STAC_ERR_INPUT, "%s was made with a vocabulary of %d tokens; this model has %d",
+                         c->job->calibration_data, w->n_vocab, vocab);
+    if (w->n < c->n_windows || w->length < c->length)
+        return stac_fail(err, STAC_ERR_USAGE,
+                         "%s has %d windows of %d tokens, and %d of %d are asked for: set num_samples and calibration_length",
+                         c->job->calibration_data, w->n, w->length, c->n_windows, c->length);
+    for (int i = 0; i < c->n_windows; i++)
+        memcpy(c->tokens + (size_t)i * c->length, w->tokens + (size_t)i * w->length, (size_t)c->length * sizeof *w->tokens);
+    snprintf(c->calibration, sizeof c->calibration, "%s", w->source);
+    return STAC_OK;
+}
+
 static int calibration_windows(struct stac_conversion *c, struct stac_error *err) {
     const struct stac_hparams *hp = stac_model_hparams(c->model);
+    if (c->windows) return agree(c, windows_of_file(c, err), err);
     if (c->job->calibration_text[0]) return windows_of_text(c, err);
     int32_t first = stac_sample_start(hp);
     snprintf(c->calibration, sizeof c->calibration, "texts written by the model after token %d, seed %lld", first,
@@ -201,7 +219,7 @@ done:
 
 void openblas_set_num_threads(int n); /* of OpenBLAS, whose header has different places on different systems */
 
-int stac_convert(struct stac_conversion *c, struct stac_error *err) {
+int stac_convert_texts(struct stac_conversion *c, struct stac_error *err) {
     const struct stac_hparams *hp = stac_model_hparams(c->model);
     int status = STAC_OK;
     openblas_set_num_threads(1); /* so that the bits of LAPACK's results do not depend on the ranks of a machine */
@@ -219,9 +237,15 @@ int stac_convert(struct stac_conversion *c, struct stac_error *err) {
     status = STAC_NEW(c->tokens, (size_t)c->n_windows * c->length, "calibration windows", err);
     STAC_TRY_DONE(agree(c, status, err));
     STAC_TRY_DONE(calibration_windows(c, err));
-    STAC_TRY_DONE(rewrite(c, err));
-    STAC_TRY_DONE(learn(c, err));
 done:
+    if (status != STAC_OK) stac_conversion_clean(c);
+    return status;
+}
+
+int stac_convert(struct stac_conversion *c, struct stac_error *err) {
+    STAC_TRY(stac_convert_texts(c, err));
+    int status = rewrite(c, err);
+    if (status == STAC_OK) status = learn(c, err);
     if (status != STAC_OK) stac_conversion_clean(c);
     return status;
 }

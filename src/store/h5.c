@@ -310,6 +310,21 @@ int stac_h5_read_weights(struct stac_h5 *h, const char *path, size_t rows, size_
     return stac_fail(err, STAC_ERR_INPUT, "%s: a weight of %s is -128; possible are -127 to 127", h->path, path);
 }
 
+int stac_h5_read_tokens(struct stac_h5 *h, const char *path, size_t rows, size_t columns, int n_vocab, int32_t **out,
+                        struct stac_error *err) {
+    size_t n = rows * columns;
+    hid_t set;
+    STAC_TRY(open_expected(h, path, STAC_H5_I32, rows, columns, &set, err));
+    H5Dclose(set);
+    STAC_TRY(STAC_NEW(*out, n, path, err));
+    STAC_TRY(stac_h5_read(h, path, STAC_H5_I32, rows, columns, *out, err));
+    for (size_t i = 0; i < n; i++)
+        if ((*out)[i] < 0 || (*out)[i] >= n_vocab)
+            return stac_fail(err, STAC_ERR_INPUT, "%s: token %zu of %s is %d; the vocabulary has %d", h->path, i, path,
+                             (*out)[i], n_vocab);
+    return STAC_OK;
+}
+
 /* ---- attributes --------------------------------------------------------------------------------------------------- */
 
 static int set_attribute(struct stac_h5 *h, const char *path, const char *name, hid_t stored, hid_t memory, const void *value,

@@ -42,11 +42,13 @@ int stac_h5_read(struct stac_h5 *h, const char *path, enum stac_h5_type type, si
                  struct stac_error *err);
 
 /* The same into a new array, which is made only when the dataset is as expected, so that memory is never taken on the word
- * of a damaged file: float32 values, which must be finite; int8 weights, which must lie in [-127, 127]. On failure *out
- * may be set and is the caller's all the same. */
+ * of a damaged file: float32 values, which must be finite; int8 weights, which must lie in [-127, 127]; int32 tokens in
+ * [0, n_vocab). On failure *out may be set and is the caller's all the same. */
 int stac_h5_read_reals(struct stac_h5 *h, const char *path, size_t rows, size_t columns, float **out, struct stac_error *err);
 int stac_h5_read_weights(struct stac_h5 *h, const char *path, size_t rows, size_t columns, int8_t **out,
                          struct stac_error *err);
+int stac_h5_read_tokens(struct stac_h5 *h, const char *path, size_t rows, size_t columns, int n_vocab, int32_t **out,
+                        struct stac_error *err);
 bool stac_h5_has(struct stac_h5 *h, const char *path);
 int stac_h5_rows(struct stac_h5 *h, const char *path, size_t most, size_t *rows, struct stac_error *err);
 
