@@ -52,6 +52,21 @@ int stac_h5_read_tokens(struct stac_h5 *h, const char *path, size_t rows, size_t
 bool stac_h5_has(struct stac_h5 *h, const char *path);
 int stac_h5_rows(struct stac_h5 *h, const char *path, size_t most, size_t *rows, struct stac_error *err);
 
+/* A table: a dataset of records, one compound type; every field with a unit carries it as the attribute NAME_unit. */
+struct stac_h5_field {
+    const char *name;
+    enum stac_h5_type type;
+    size_t text;   /* bytes of a text that ends with NUL, instead of a number; 0: a number */
+    size_t offset; /* in the record */
+    const char *unit;
+};
+int stac_h5_write_table(struct stac_h5 *h, const char *path, const struct stac_h5_field *field, int n_fields,
+                        size_t record_size, const void *records, size_t n, struct stac_error *err);
+
+/* Read n records (stac_h5_rows) that have all of these fields. Texts end with NUL, whatever the file holds. */
+int stac_h5_read_table(struct stac_h5 *h, const char *path, const struct stac_h5_field *field, int n_fields, size_t record_size,
+                       void *records, size_t n, struct stac_error *err);
+
 /* Attributes of a group or dataset ("/" is the root). Strings are UTF-8 of any length; read ones belong to the caller. */
 int stac_h5_set_int(struct stac_h5 *h, const char *path, const char *name, int64_t value, struct stac_error *err);
 int stac_h5_set_real(struct stac_h5 *h, const char *path, const char *name, double value, struct stac_error *err);
