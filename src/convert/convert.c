@@ -78,6 +78,7 @@ static int rewrite(struct stac_conversion *c, struct stac_error *err) {
     int d = stac_model_hparams(c->model)->n_embd, status = STAC_OK;
     uint64_t seed = (uint64_t)c->job->seed;
     float *q;
+    if (c->job->activation == STAC_JOB_RELU) c->net.hp.activation = STAC_ACT_RELU;
     STAC_TRY(STAC_NEW(q, (size_t)d * d, "a rotation", err));
     if (c->ranks->rank == 0) status = stac_random_orthogonal(d, seed, 0, q, err);
     STAC_TRY_DONE(agree(c, status, err));

@@ -2,6 +2,7 @@
  *
  *   1. load    each rank its layers, float32
  *   2. texts   calibration windows, from a file or written by the model itself
+ *      (activation: relu) from here on, ReLU is the activation of the hidden layers
  *   3. fold    norm gains and biases into the weights; layer norms become root-mean-square norms
  *   4. rotate  the residual stream and every value head
  *   5. shape   (full) by gradients: the hidden channels; then a Hadamard transform before `down`

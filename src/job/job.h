@@ -32,7 +32,7 @@ struct stac_job {
     int64_t mode; /* enum stac_job_mode of stac-convert, enum stac_job_side of the others */
     int64_t timesteps;
     double spike_budget;
-    int64_t code, quantize_bits, seed;
+    int64_t code, activation, quantize_bits, seed;
 
     char *calibration_text, *calibration_data, *create_calibration_data;
     int64_t num_samples, calibration_length, max_context_length;
@@ -56,6 +56,7 @@ struct stac_job {
 };
 
 enum stac_job_mode { STAC_JOB_FULL, STAC_JOB_SIMPLIFIED };
+enum stac_job_activation { STAC_JOB_KEEP, STAC_JOB_RELU };
 enum stac_job_side { STAC_JOB_SNN, STAC_JOB_BASELINE, STAC_JOB_BOTH };
 enum stac_job_execution { STAC_JOB_COUNT, STAC_JOB_TEMPORAL };
 
