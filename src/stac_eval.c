@@ -257,9 +257,32 @@ static bool scores(const struct stac_job *job) {
     return job->text[0] && !job->test_multi_turn && !job->test_attention_mask && !job->test_position_boundaries;
 }
 
+static bool same_list(const struct stac_job_list *a, const struct stac_job_list *b) {
+    bool same = a->n == b->n;
+    for (int i = 0; i < a->n && same; i++) same = a->at[i] == b->at[i];
+    return same;
+}
+
+/* What is to be swept says nothing without a sweep: a network has the codes that its file holds. */
+static int check_sweep_keys(const struct stac_job *job, struct stac_error *err) {
+    struct stac_job plain = {0};
+    int status = stac_job_init(&plain, STAC_EVAL, err);
+    bool asked = !same_list(&job->sweep_timesteps, &plain.sweep_timesteps) ||
+                 !same_list(&job->sweep_budget, &plain.sweep_budget) || !same_list(&job->sweep_code, &plain.sweep_code) ||
+                 job->target_ratio != plain.target_ratio;
+    stac_job_clean(&plain);
+    if (status != STAC_OK || !asked) return status;
+    return stac_fail(
+        err, STAC_ERR_USAGE,
+        "timesteps, spike_budget, code and target_ratio belong to --frontier FILE; other codes for a stored network: "
+        "stac-convert --from %s",
+        job->dir);
+}
+
 /* What is asked makes sense for what was opened. The same on every rank. */
 static int check_request(const struct program *p, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
+    STAC_TRY(check_sweep_keys(job, err));
     const bool *side = p->subject.side;
     size_t context = context_of(p), most = (size_t)p->subject.hp.n_ctx;
     if (!scores(job) && !job->test_multi_turn && !job->test_attention_mask && !job->test_position_boundaries &&

@@ -12,7 +12,7 @@
 #include "convert/sensitivity.h"
 #include "convert/shape.h"
 
-enum { SIMPLIFIED_WINDOWS = 4, SENSITIVITY_WINDOWS = 4, FISHER_WINDOWS = 4 };
+enum { SIMPLIFIED_WINDOWS = 4, SIMPLIFIED_TEXTS = 4, SENSITIVITY_WINDOWS = 4, FISHER_WINDOWS = 4 };
 
 static int agree(const struct stac_conversion *c, int status, struct stac_error *err) {
     return stac_agree(c->ranks, c->ranks->comm, status, err);
@@ -61,15 +61,33 @@ static int windows_of_file(struct stac_conversion *c, struct stac_error *err) {
     return STAC_OK;
 }
 
-static int calibration_windows(struct stac_conversion *c, struct stac_error *err) {
+/* Windows that the model writes. In simplified mode a window is put together from several short texts, without the token that
+ * each begins after: side by side they take as many steps as one of them, and every step reads all weights. */
+static int windows_of_model(struct stac_conversion *c, struct stac_error *err) {
     const struct stac_hparams *hp = stac_model_hparams(c->model);
+    int32_t first = stac_sample_start(hp), *texts;
+    int in_window = c->job->mode == STAC_JOB_SIMPLIFIED ? SIMPLIFIED_TEXTS : 1;
+    int piece = (c->length - 1 + in_window - 1) / in_window, n_texts = c->n_windows * in_window;
+    snprintf(c->calibration, sizeof c->calibration, "texts of %d tokens written by the model after token %d, seed %lld", piece,
+             first, (long long)c->job->seed);
+    int status = STAC_NEW(texts, (size_t)n_texts * (piece + 1), "calibration texts", err);
+    STAC_TRY_DONE(agree(c, status, err));
+    STAC_TRY_DONE(stac_sample_windows(c->ranks, &c->grid, c->log, c->grid.stage >= 0 ? &c->net : NULL, hp->n_vocab, first,
+                                      (uint64_t)c->job->seed, n_texts, piece + 1, texts, err));
+    for (int i = 0; i < c->n_windows; i++) {
+        int32_t *window = c->tokens + (size_t)i * c->length;
+        window[0] = first;
+        for (int at = 1, text = i * in_window; at < c->length; at += piece, text++)
+            memcpy(window + at, texts + (size_t)text * (piece + 1) + 1, (size_t)smaller(piece, c->length - at) * sizeof *texts);
+    }
+done:
+    free(texts);
+    return status;
+}
+
+static int calibration_windows(struct stac_conversion *c, struct stac_error *err) {
     if (c->windows) return agree(c, windows_of_file(c, err), err);
-    if (c->job->calibration_text[0]) return windows_of_text(c, err);
-    int32_t first = stac_sample_start(hp);
-    snprintf(c->calibration, sizeof c->calibration, "texts written by the model after token %d, seed %lld", first,
-             (long long)c->job->seed);
-    return stac_sample_windows(c->ranks, &c->grid, c->log, c->grid.stage >= 0 ? &c->net : NULL, hp->n_vocab, first,
-                               (uint64_t)c->job->seed, c->n_windows, c->length, c->tokens, err);
+    return c->job->calibration_text[0] ? windows_of_text(c, err) : windows_of_model(c, err);
 }
 
 /* ---- rewriting ---------------------------------------------------------------------------------------------------- */

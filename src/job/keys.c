@@ -40,10 +40,10 @@ static const struct stac_key keys[] = {
     {"activation", C, STAC_KEY_CHOICE, AT(activation), "model", 0, 0, "model|relu", "", NULL, convert_group,
      "Activation of the converted network's hidden layers. relu: ReLU takes the place of GELU or SiLU after the calibration "
      "texts are written; a model that was not trained with it loses much."},
-    {"layer_norm", C, STAC_KEY_CHOICE, 0, "model", 0, 0, "model|spike", "",
-     "a norm of another kind (SpikeLayerNorm, by its parameters, is the layer norm; what it gives is turned into spikes as it "
-     "is)",
-     convert_group, "Norm of the converted network."},
+    {"layer_norm", C, STAC_KEY_CHOICE, 0, "model", 0, 0, "model|spike", "", "another norm (SpikeLayerNorm is the layer norm)",
+     convert_group,
+     "Norm of the converted network. A SpikeLayerNorm of the model's width and epsilon computes what the norm computes; its "
+     "output is coded into spikes as it is."},
     {"quantize_bits", C, STAC_KEY_INT, AT(quantize_bits), "8", 2, 8, NULL, "bits", NULL, convert_group,
      "Bits of the integer weights."},
     {"seed", C | E | H, STAC_KEY_INT, AT(seed), "1", 0, 4294967295.0, NULL, "", NULL, convert_group,
