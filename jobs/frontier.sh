@@ -2,7 +2,7 @@
 # A conversion, and what codes, time steps and spike budgets cost its perplexity: table and picture.
 #
 #   sh jobs/frontier.sh            SmolLM2-135M-Instruct on 2 ranks; interrupt it and start it again as you like
-#   sh jobs/frontier.sh --tiny     the small GPT-2 of the tests: no download, under a minute
+#   sh jobs/frontier.sh --tiny     the small GPT-2 of the tests: no download, two minutes
 #
 # Leaves frontier.h5 and frontier.png in out/smollm2 (or out/tiny), which is converted first if it is not there.
 set -eu
