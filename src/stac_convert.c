@@ -5,12 +5,15 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "convert/convert.h"
+#include "convert/recode.h"
 #include "dist/start.h"
 #include "eval/verify.h"
 #include "model/hub.h"
 #include "store/output.h"
+#include "store/windows_file.h"
 
 /* What the program holds while it works. */
 struct program {
@@ -20,7 +23,10 @@ struct program {
     struct stac_tokenizer *tokenizer; /* rank 0 */
     struct stac_output output;        /* rank 0 */
     struct stac_origin origin;        /* rank 0 */
+    struct stac_windows windows;      /* of --calibration_data */
     struct stac_conversion conversion;
+    struct stac_snn source; /* of --from */
+    struct stac_recoding recoding;
 };
 
 /* Find, open and identify the model; make the output folder. */
@@ -29,10 +35,14 @@ static int open_all(struct program *p, struct stac_error *err) {
     struct stac_strbuf text = {0};
     char hex[STAC_SHA256_HEX];
     if (!job->model_name[0]) return stac_fail(err, STAC_ERR_USAGE, "no model: name one with --model_name or in the job file");
+    if (job->calibration_data[0] && job->calibration_text[0])
+        return stac_fail(err, STAC_ERR_USAGE, "calibration_data and calibration_text: give one of them");
     STAC_TRY(stac_hub_resolve(job->model_name, &p->model_path, err));
     STAC_TRY(stac_model_open(p->model_path, &p->model, err));
+    if (job->calibration_data[0]) STAC_TRY(stac_windows_read(job->calibration_data, &p->windows, err));
     if (p->start.ranks.rank != 0) return STAC_OK;
     STAC_TRY(stac_tokenizer_open(p->model_path, &p->tokenizer, err));
+    if (job->create_calibration_data[0]) return STAC_OK;
     STAC_TRY(stac_output_begin(&p->output, job->output_dir, job->force, err));
     p->start.log.file = p->output.log;
     STAC_TRY(stac_model_digest(p->model, hex, err));
@@ -57,23 +67,31 @@ static int write_companions(struct program *p, struct stac_error *err) {
     if (status == STAC_OK) status = stac_tokenizer_save(p->tokenizer, folder, err);
     free(folder);
     STAC_TRY(status);
-    return stac_output_config(&p->output, stac_model_hparams(p->model), &p->origin, (int)p->start.job.timesteps,
-                              p->conversion.expected_ac_per_mac, err);
+    int timesteps = (int)p->start.job.timesteps;
+    if (p->model)
+        return stac_output_config(&p->output, stac_model_hparams(p->model), &p->origin, timesteps,
+                                  p->conversion.expected_ac_per_mac, err);
+    char *config = stac_file_join(p->start.job.from, "config.json", err);
+    if (!config) return err->status;
+    status = stac_output_config_again(&p->output, config, &p->origin, timesteps, p->recoding.expected_ac_per_mac, err);
+    free(config);
+    return status;
 }
 
-static int write_all(struct program *p, struct stac_error *err) {
+static int write_all(struct program *p, const struct stac_statistics *stats, const struct stac_plan *plan,
+                     struct stac_error *err) {
     struct stac_conversion *c = &p->conversion;
     struct stac_ranks *ranks = &p->start.ranks;
     char *path = NULL;
     int status = STAC_OK;
     if (ranks->rank == 0) {
-        p->origin.calibration = stac_strdup(c->calibration, err);
+        if (!p->origin.calibration) p->origin.calibration = stac_strdup(c->calibration, err);
         path = stac_output_file(&p->output, "snn_model.h5", err);
         status = err->status;
     }
     STAC_TRY_DONE(stac_agree(ranks, ranks->comm, status, err));
-    STAC_TRY_DONE(stac_snn_write(path, ranks, &c->grid, c->stage_begin, &c->net, &c->stats, c->plan,
-                                 (int)p->start.job.timesteps, &p->origin, err));
+    STAC_TRY_DONE(stac_snn_write(path, ranks, &c->grid, c->stage_begin, &c->net, stats, plan, (int)p->start.job.timesteps,
+                                 &p->origin, err));
     STAC_TRY_DONE(stac_agree(ranks, ranks->comm, write_companions(p, err), err));
 done:
     free(path);
@@ -101,17 +119,121 @@ static int verify(struct program *p, int *code, struct stac_error *err) {
     return STAC_OK;
 }
 
+/* --create_calibration_data: the texts alone. */
+static int create_calibration_data(struct program *p, struct stac_error *err) {
+    struct stac_conversion *c = &p->conversion;
+    struct stac_ranks *ranks = &p->start.ranks;
+    STAC_TRY(stac_convert_texts(c, err));
+    struct stac_windows w = {c->n_windows, c->length, stac_model_hparams(p->model)->n_vocab, c->tokens, ""};
+    snprintf(w.source, sizeof w.source, "%s", c->calibration);
+    int status = ranks->rank == 0 ? stac_windows_write(p->start.job.create_calibration_data, &w, err) : STAC_OK;
+    stac_log_info(&p->start.log, "%d windows of %d tokens written to %s", w.n, w.length, p->start.job.create_calibration_data);
+    return stac_agree(ranks, ranks->comm, status, err);
+}
+
+/* ---- other codes for a stored network ----------------------------------------------------------------------------- */
+
+static int digest_file(const char *path, char **out, struct stac_error *err) {
+    struct stac_mapping map = {0};
+    char hex[STAC_SHA256_HEX];
+    STAC_TRY(stac_file_map(path, &map, err));
+    int status = stac_sha256_bytes(map.data, map.size, hex, err);
+    stac_file_unmap(&map);
+    STAC_TRY(status);
+    *out = stac_strdup(hex, err);
+    return err->status;
+}
+
+/* Where the result comes from: the source's origin, the job that results, the digest of its file. Rank 0. */
+static int describe_recoding(struct program *p, const char *path, struct stac_error *err) {
+    struct stac_strbuf text = {0};
+    const struct stac_origin *o = &p->source.origin;
+    int status = stac_job_print(&p->start.job, &text, err);
+    if (status == STAC_OK) {
+        p->origin.job = stac_strdup(stac_strbuf_text(&text), err);
+        p->origin.model_sha256 = stac_strdup(o->model_sha256, err);
+        p->origin.model_path = stac_strdup(o->model_path, err);
+        p->origin.calibration = stac_strdup(o->calibration, err);
+        status = err->status;
+    }
+    stac_strbuf_clean(&text);
+    return status == STAC_OK ? digest_file(path, &p->origin.recoded_from, err) : status;
+}
+
+/* Open the folder of --from, take over its job, make the output folder. */
+static int open_source(struct program *p, struct stac_error *err) {
+    struct stac_job *job = &p->start.job;
+    char *path = stac_file_join(job->from, "snn_model.h5", err), *tokenizer = NULL;
+    int status = path ? STAC_OK : err->status;
+    if (status == STAC_OK && (job->verify || job->create_calibration_data[0]))
+        status = stac_fail(err, STAC_ERR_USAGE, "--from reads no text: leave %s out, and use stac-eval on the result",
+                           job->verify ? "verify" : "create_calibration_data");
+    if (status == STAC_OK) status = stac_snn_open(path, &p->source, err);
+    if (status == STAC_OK) status = stac_job_inherit(job, job->from, p->source.origin.job, err);
+    if (status == STAC_OK) status = STAC_NEW(p->recoding.plan, stac_site_count(&p->source.hp), "plans", err);
+    if (status == STAC_OK) status = stac_snn_read_design(&p->source, &p->recoding.stats, p->recoding.plan, err);
+    if (status == STAC_OK && p->start.ranks.rank == 0) {
+        status = stac_output_begin(&p->output, job->output_dir, job->force, err);
+        p->start.log.file = p->output.log;
+        if (status == STAC_OK) status = describe_recoding(p, path, err);
+        if (status == STAC_OK && !(tokenizer = stac_file_join(job->from, "tokenizer", err))) status = err->status;
+        if (status == STAC_OK) status = stac_tokenizer_open(tokenizer, &p->tokenizer, err);
+    }
+    free(tokenizer);
+    free(path);
+    return status;
+}
+
+/* Every rank gives its part of the network the new codes. */
+static int recode(struct program *p, struct stac_error *err) {
+    struct stac_conversion *c = &p->conversion;
+    struct stac_start *s = &p->start;
+    struct stac_scheme scheme = stac_scheme_of(&s->job);
+    int status;
+    STAC_TRY(stac_scheme_check(&scheme, err));
+    p->recoding.ranks = &s->ranks;
+    *c = (struct stac_conversion){.job = &s->job, .ranks = &s->ranks, .log = &s->log};
+    STAC_TRY(stac_spread(&s->job, &s->ranks, &p->source.hp, &c->grid, &c->stage_begin, &c->part, err));
+    status = c->grid.stage >= 0 ? stac_snn_load(&p->source, c->part, &c->net, err)
+                                : stac_network_init(&c->net, &p->source.hp, c->part, err);
+    if (c->grid.stage < 0) c->net.hadamard = p->source.hadamard;
+    STAC_TRY(stac_agree(&s->ranks, s->ranks.comm, status, err));
+    STAC_TRY(stac_recode_plan(&p->recoding, &scheme, s->job.spike_budget, err));
+    stac_log_info(&s->log, "  planned: %.3f additions per multiply-accumulate", p->recoding.expected_ac_per_mac);
+    status = c->grid.stage >= 0 ? stac_recode_network(&p->recoding, scheme.timesteps, &c->net, err) : STAC_OK;
+    return stac_agree(&s->ranks, s->ranks.comm, status, err);
+}
+
+static int run_recoding(struct program *p, struct stac_error *err) {
+    struct stac_start *s = &p->start;
+    char took[32];
+    double began = stac_clock_now();
+    STAC_TRY(stac_agree(&s->ranks, s->ranks.comm, open_source(p, err), err));
+    stac_log_info(&s->log, "%s\nnew codes for %s on %d rank%s, T = %lld instead of %d", stac_build_info(), s->job.from,
+                  s->ranks.size, s->ranks.size > 1 ? "s" : "", (long long)s->job.timesteps, p->source.timesteps);
+    STAC_TRY(recode(p, err));
+    STAC_TRY(write_all(p, &p->recoding.stats, p->recoding.plan, err));
+    stac_log_info(&s->log, "written to %s in %s", s->job.output_dir,
+                  stac_clock_duration(stac_clock_now() - began, took, sizeof took));
+    return commit(p, err);
+}
+
+/* ---- all of it ---------------------------------------------------------------------------------------------------- */
+
 static int run(struct program *p, int *code, struct stac_error *err) {
     struct stac_start *s = &p->start;
     char took[32];
     double began = stac_clock_now();
+    if (s->job.from[0]) return run_recoding(p, err);
     STAC_TRY(stac_agree(&s->ranks, s->ranks.comm, open_all(p, err), err));
     stac_log_info(&s->log, "%s\nconverting %s on %d rank%s, T = %lld", stac_build_info(), p->model_path, s->ranks.size,
                   s->ranks.size > 1 ? "s" : "", (long long)s->job.timesteps);
     p->conversion = (struct stac_conversion){
         .job = &s->job, .ranks = &s->ranks, .log = &s->log, .model = p->model, .tokenizer = p->tokenizer};
+    if (s->job.calibration_data[0]) p->conversion.windows = &p->windows;
+    if (s->job.create_calibration_data[0]) return create_calibration_data(p, err);
     STAC_TRY(stac_convert(&p->conversion, err));
-    STAC_TRY(write_all(p, err));
+    STAC_TRY(write_all(p, &p->conversion.stats, p->conversion.plan, err));
     stac_log_info(&s->log, "written to %s in %s, %.0f MiB at most on rank 0", s->job.output_dir,
                   stac_clock_duration(stac_clock_now() - began, took, sizeof took), (double)stac_peak_memory() / 1048576);
     STAC_TRY(commit(p, err));
@@ -127,6 +249,9 @@ int main(int argc, char **argv) {
     else if (status == STAC_OK)
         run(&p, &code, &err);
     stac_conversion_clean(&p.conversion);
+    stac_recoding_clean(&p.recoding);
+    stac_windows_clean(&p.windows);
+    if (p.source.h5.path) stac_snn_close(&p.source);
     stac_output_discard(&p.output);
     stac_origin_clean(&p.origin);
     stac_tokenizer_close(p.tokenizer);

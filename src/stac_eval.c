@@ -9,13 +9,16 @@
 #include "base/memory.h"
 #include "convert/sample.h"
 #include "dist/start.h"
+#include "eval/frontier.h"
 #include "eval/result.h"
+#include "report/frontier_picture.h"
 #include "report/page.h"
 
 struct program {
     struct stac_start start;
     struct stac_subject subject;
     struct stac_result result;
+    struct stac_frontier frontier;
 };
 
 /* ---- tokens and logits -------------------------------------------------------------------------------------------- */
@@ -158,14 +161,90 @@ static size_t context_of(const struct program *p) {
     return p->start.job.context > 0 ? (size_t)p->start.job.context : most < 512 ? most : 512;
 }
 
-static int score(struct program *p, struct stac_error *err) {
+/* The text of the job, in the windows it asks for. Its tokens are the caller's. */
+static int reading_of(struct program *p, int32_t **tokens, struct stac_reading *out, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
-    int32_t *tokens = NULL;
     size_t n, context = context_of(p);
-    size_t stride = job->stride > 0 ? (size_t)job->stride : context;
-    int status = job->text[0] ? read_text(p, &tokens, &n, err) : write_text(p, context, &tokens, &n, err);
-    if (status == STAC_OK) status = stac_score_text(&p->subject, tokens, n, context, stride, &p->result.score, err);
+    STAC_TRY(job->text[0] ? read_text(p, tokens, &n, err) : write_text(p, context, tokens, &n, err));
+    *out = (struct stac_reading){*tokens, n, context, job->stride > 0 ? (size_t)job->stride : context};
+    return STAC_OK;
+}
+
+static int score(struct program *p, struct stac_error *err) {
+    struct stac_reading text;
+    int32_t *tokens = NULL;
+    int status = reading_of(p, &tokens, &text, err);
+    if (status == STAC_OK) status = stac_score_text(&p->subject, &text, NULL, &p->result.score, err);
     p->result.scored = status == STAC_OK;
+    free(tokens);
+    return status;
+}
+
+/* ---- the frontier ------------------------------------------------------------------------------------------------- */
+
+/* Whether any check is asked for by name. */
+static bool asks_for_checks(const struct stac_job *job) {
+    return job->test_all || job->test_perplexity || job->test_fidelity || job->test_multi_turn ||
+           job->test_position_boundaries || job->test_attention_mask || job->test_temporal;
+}
+
+static int check_frontier(const struct program *p, struct stac_error *err) {
+    const struct stac_job *job = &p->start.job;
+    const char *other = asks_for_checks(job) ? "checks" : job->json[0] ? "json" : job->ids[0] ? "ids" : NULL;
+    size_t most = (size_t)p->subject.hp.n_ctx;
+    if (other) return stac_fail(err, STAC_ERR_USAGE, "--frontier writes its own table: leave %s out", other);
+    if (!p->subject.side[STAC_BASELINE] || !p->subject.side[STAC_SNN])
+        return stac_fail(err, STAC_ERR_USAGE, "--frontier holds a converted network against its original: use --mode both");
+    if (context_of(p) <= most) return STAC_OK;
+    return stac_fail(err, STAC_ERR_USAGE, "--context is %zu, but the model reads at most %zu tokens", context_of(p), most);
+}
+
+static void print_points(const struct stac_frontier_table *t) {
+    printf("%-8s %3s %8s %8s %8s %8s %7s %8s %7s %8s\n", "code", "T", "budget", "AC/MAC", "ratio", "KL", "top-1", "spikes",
+           "energy", "seconds");
+    for (size_t i = 0; i < t->n; i++) {
+        const struct stac_point *p = &t->point[i];
+        printf("%-8s %3d %8.4f %8.4f %8.5f %8.5f %7.4f %8.4f %7.2f %8.1f%s\n", p->code, p->timesteps, p->spike_budget,
+               p->ac_per_mac, p->ppl_ratio, p->kl, p->top1_agreement, p->spikes_per_activation, p->energy_ratio_fp32,
+               p->seconds, p->cheapest ? "  cheapest" : "");
+    }
+}
+
+/* "DIR/frontier.h5" to "DIR/frontier.png", a new string. */
+static char *picture_path(const char *table, struct stac_error *err) {
+    size_t n = strlen(table), stem = n > 3 && strcmp(table + n - 3, ".h5") == 0 ? n - 3 : n;
+    char *path = stac_alloc(stem + 5, 1, "a path", err);
+    if (path) snprintf(path, stem + 5, "%.*s.png", (int)stem, table);
+    return path;
+}
+
+/* Rank 0. */
+static int show_frontier(const struct stac_frontier *f, struct stac_error *err) {
+    bool drawn;
+    char *picture = picture_path(f->table.path, err);
+    if (!picture) return err->status;
+    int status = stac_picture_frontier(&f->table, picture, &drawn, err);
+    if (status == STAC_OK) {
+        print_points(&f->table);
+        printf("%d points computed, %d were there; written to %s%s%s\n", f->computed, f->found, f->table.path,
+               drawn ? " and " : "", drawn ? picture : "");
+    }
+    free(picture);
+    return status;
+}
+
+static int frontier(struct program *p, struct stac_error *err) {
+    struct stac_frontier *f = &p->frontier;
+    struct stac_ranks *ranks = &p->start.ranks;
+    int32_t *tokens = NULL;
+    int status = STAC_OK;
+    STAC_TRY(stac_agree(ranks, ranks->comm, check_frontier(p, err), err));
+    STAC_TRY_DONE(reading_of(p, &tokens, &f->text, err));
+    f->subject = &p->subject;
+    f->text_name = p->result.text_path ? p->result.text_path : "";
+    STAC_TRY_DONE(stac_frontier_run(f, err));
+    STAC_TRY_DONE(stac_agree(ranks, ranks->comm, ranks->rank == 0 ? show_frontier(f, err) : STAC_OK, err));
+done:
     free(tokens);
     return status;
 }
@@ -183,9 +262,32 @@ static bool has_pieces(const struct stac_subject *s) {
     return s->side[STAC_BASELINE] || stac_check_holds_in_pieces(s, STAC_SNN);
 }
 
+static bool same_list(const struct stac_job_list *a, const struct stac_job_list *b) {
+    bool same = a->n == b->n;
+    for (int i = 0; i < a->n && same; i++) same = a->at[i] == b->at[i];
+    return same;
+}
+
+/* What is to be swept says nothing without a sweep: a network has the codes that its file holds. */
+static int check_sweep_keys(const struct stac_job *job, struct stac_error *err) {
+    struct stac_job plain = {0};
+    int status = stac_job_init(&plain, STAC_EVAL, err);
+    bool asked = !same_list(&job->sweep_timesteps, &plain.sweep_timesteps) ||
+                 !same_list(&job->sweep_budget, &plain.sweep_budget) || !same_list(&job->sweep_code, &plain.sweep_code) ||
+                 job->target_ratio != plain.target_ratio;
+    stac_job_clean(&plain);
+    if (status != STAC_OK || !asked) return status;
+    return stac_fail(
+        err, STAC_ERR_USAGE,
+        "timesteps, spike_budget, code and target_ratio belong to --frontier FILE; other codes for a stored network: "
+        "stac-convert --from %s",
+        job->dir);
+}
+
 /* What is asked makes sense for what was opened. The same on every rank. */
 static int check_request(const struct program *p, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
+    STAC_TRY(check_sweep_keys(job, err));
     const bool *side = p->subject.side;
     size_t context = context_of(p), most = (size_t)p->subject.hp.n_ctx;
     if (!scores(job) && !job->test_multi_turn && !job->test_attention_mask && !job->test_position_boundaries &&
@@ -278,6 +380,7 @@ static int run(struct program *p, struct stac_error *err) {
     if (s->job.tokenize[0]) return stac_agree(&s->ranks, s->ranks.comm, print_tokens(s, err), err);
     p->subject = (struct stac_subject){.job = &s->job, .ranks = &s->ranks, .log = &s->log};
     STAC_TRY(stac_subject_open(&p->subject, err));
+    if (s->job.frontier[0]) return frontier(p, err);
     if (s->job.ids[0]) return logits_of_ids(p, err);
     p->result.subject = &p->subject;
     STAC_TRY(stac_agree(&s->ranks, s->ranks.comm, check_request(p, err), err));
@@ -298,6 +401,7 @@ int main(int argc, char **argv) {
     else if (status == STAC_OK && run(&p, &err) == STAC_OK)
         code = stac_result_passed(&p.result) ? 0 : 1;
     stac_result_clean(&p.result);
+    stac_frontier_clean(&p.frontier);
     stac_subject_close(&p.subject);
     return stac_finish(&p.start, code, &err);
 }

@@ -83,6 +83,7 @@ int stac_plan_budget(const struct stac_statistics *s, const struct stac_scheme *
     double share[STAC_SITE_KINDS], low = -24, high = 8; /* log2 of mu */
     stac_mac_shares(&s->hp, context, share);
     take_powers(s, plan);
+    for (int i = 0; i < s->n_sites; i++) plan[i].sensitivity = sensitivity[i];
     for (int step = 0; step < 16; step++) { /* the last step has the finer price of the two */
         double mu = exp2(0.5 * (low + high));
         for (int i = 0; i < s->n_sites; i++) {

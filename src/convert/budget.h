@@ -18,6 +18,7 @@ struct stac_plan {
     double lambda;
     struct stac_code_cost expected; /* on the calibration text */
     double power;                   /* P */
+    double sensitivity;             /* nats per relative error power; set by stac_plan_budget */
 };
 
 /* Damage per relative error power, D / P averaged over the layers, of each kind of site, in nats per token, as measured on

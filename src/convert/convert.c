@@ -8,11 +8,12 @@
 #include "convert/fit_network.h"
 #include "convert/fold.h"
 #include "convert/quantise_network.h"
+#include "convert/recode.h"
 #include "convert/sample.h"
 #include "convert/sensitivity.h"
 #include "convert/shape.h"
 
-enum { SIMPLIFIED_WINDOWS = 4, SENSITIVITY_WINDOWS = 4, FISHER_WINDOWS = 4 };
+enum { SIMPLIFIED_WINDOWS = 4, SIMPLIFIED_TEXTS = 4, SENSITIVITY_WINDOWS = 4, FISHER_WINDOWS = 4 };
 
 static int agree(const struct stac_conversion *c, int status, struct stac_error *err) {
     return stac_agree(c->ranks, c->ranks->comm, status, err);
@@ -20,16 +21,6 @@ static int agree(const struct stac_conversion *c, int status, struct stac_error 
 
 static int smaller(int64_t a, int64_t b) {
     return (int)(a < b ? a : b);
-}
-
-/* The code that the job asks for; its words and those of the enumerations are in the same order. */
-static struct stac_scheme scheme_of(const struct stac_job *job) {
-    return (struct stac_scheme){.code = (enum stac_code_kind)job->code,
-                                .neuron = (enum stac_neuron_kind)job->neuron,
-                                .timesteps = (int)job->timesteps,
-                                .levels = (int)job->levels,
-                                .activation_bits = (int)job->activation_bits,
-                                .leak = job->leak};
 }
 
 /* ---- calibration windows ------------------------------------------------------------------------------------------ */
@@ -54,14 +45,50 @@ static int windows_of_text(struct stac_conversion *c, struct stac_error *err) {
     return stac_broadcast(c->ranks->comm, c->tokens, n * sizeof *c->tokens, 0, err);
 }
 
-static int calibration_windows(struct stac_conversion *c, struct stac_error *err) {
+/* The first windows of a file of them. The same on every rank. */
+static int windows_of_file(struct stac_conversion *c, struct stac_error *err) {
+    const struct stac_windows *w = c->windows;
+    int vocab = stac_model_hparams(c->model)->n_vocab;
+    if (w->n_vocab != vocab)
+        return stac_fail(err, STAC_ERR_INPUT, "%s was made with a vocabulary of %d tokens; this model has %d",
+                         c->job->calibration_data, w->n_vocab, vocab);
+    if (w->n < c->n_windows || w->length < c->length)
+        return stac_fail(err, STAC_ERR_USAGE,
+                         "%s has %d windows of %d tokens, and %d of %d are asked for: set num_samples and calibration_length",
+                         c->job->calibration_data, w->n, w->length, c->n_windows, c->length);
+    for (int i = 0; i < c->n_windows; i++)
+        memcpy(c->tokens + (size_t)i * c->length, w->tokens + (size_t)i * w->length, (size_t)c->length * sizeof *w->tokens);
+    snprintf(c->calibration, sizeof c->calibration, "%s", w->source);
+    return STAC_OK;
+}
+
+/* Windows that the model writes. In simplified mode a window is put together from several short texts, without the token that
+ * each begins after: side by side they take as many steps as one of them, and every step reads all weights. */
+static int windows_of_model(struct stac_conversion *c, struct stac_error *err) {
     const struct stac_hparams *hp = stac_model_hparams(c->model);
-    if (c->job->calibration_text[0]) return windows_of_text(c, err);
-    int32_t first = stac_sample_start(hp);
-    snprintf(c->calibration, sizeof c->calibration, "texts written by the model after token %d, seed %lld", first,
-             (long long)c->job->seed);
-    return stac_sample_windows(c->ranks, &c->grid, c->log, c->grid.stage >= 0 ? &c->net : NULL, hp->n_vocab, first,
-                               (uint64_t)c->job->seed, c->n_windows, c->length, c->tokens, err);
+    int32_t first = stac_sample_start(hp), *texts;
+    int in_window = c->job->mode == STAC_JOB_SIMPLIFIED ? SIMPLIFIED_TEXTS : 1;
+    int piece = (c->length - 1 + in_window - 1) / in_window, n_texts = c->n_windows * in_window;
+    snprintf(c->calibration, sizeof c->calibration, "texts of %d tokens written by the model after token %d, seed %lld", piece,
+             first, (long long)c->job->seed);
+    int status = STAC_NEW(texts, (size_t)n_texts * (piece + 1), "calibration texts", err);
+    STAC_TRY_DONE(agree(c, status, err));
+    STAC_TRY_DONE(stac_sample_windows(c->ranks, &c->grid, c->log, c->grid.stage >= 0 ? &c->net : NULL, hp->n_vocab, first,
+                                      (uint64_t)c->job->seed, n_texts, piece + 1, texts, err));
+    for (int i = 0; i < c->n_windows; i++) {
+        int32_t *window = c->tokens + (size_t)i * c->length;
+        window[0] = first;
+        for (int at = 1, text = i * in_window; at < c->length; at += piece, text++)
+            memcpy(window + at, texts + (size_t)text * (piece + 1) + 1, (size_t)smaller(piece, c->length - at) * sizeof *texts);
+    }
+done:
+    free(texts);
+    return status;
+}
+
+static int calibration_windows(struct stac_conversion *c, struct stac_error *err) {
+    if (c->windows) return agree(c, windows_of_file(c, err), err);
+    return c->job->calibration_text[0] ? windows_of_text(c, err) : windows_of_model(c, err);
 }
 
 /* ---- rewriting ---------------------------------------------------------------------------------------------------- */
@@ -70,6 +97,7 @@ static int rewrite(struct stac_conversion *c, struct stac_error *err) {
     int d = stac_model_hparams(c->model)->n_embd, status = STAC_OK;
     uint64_t seed = (uint64_t)c->job->seed;
     float *q;
+    if (c->job->activation == STAC_JOB_RELU) c->net.hp.activation = STAC_ACT_RELU;
     STAC_TRY(STAC_NEW(q, (size_t)d * d, "a rotation", err));
     if (c->ranks->rank == 0) status = stac_random_orthogonal(d, seed, 0, q, err);
     STAC_TRY_DONE(agree(c, status, err));
@@ -144,7 +172,7 @@ static int weigh(struct stac_conversion *c, struct stac_calibration *cal, struct
     int n_sites = cal->stats.n_sites, status = STAC_OK;
     int trials = smaller(c->n_windows, SENSITIVITY_WINDOWS), gradients = smaller(c->n_windows, FISHER_WINDOWS);
     double damage[STAC_SITE_KINDS], *fisher = NULL;
-    struct stac_scheme scheme = scheme_of(c->job);
+    struct stac_scheme scheme = stac_scheme_of(c->job);
     struct stac_code *codes = NULL;
     assume_sensitivity(c, &cal->stats);
     if (c->job->mode == STAC_JOB_SIMPLIFIED || !stac_scheme_is_priced(&scheme)) return STAC_OK;
@@ -187,7 +215,7 @@ static int learn(struct stac_conversion *c, struct stac_error *err) {
                                    .tokens = c->tokens,
                                    .n_windows = c->n_windows,
                                    .length = c->length};
-    struct stac_scheme scheme = scheme_of(c->job);
+    struct stac_scheme scheme = stac_scheme_of(c->job);
     int status = STAC_OK;
     STAC_TRY_DONE(stac_calibrate_begin(&cal, err));
     STAC_TRY_DONE(shape(c, &cal, err));
@@ -213,9 +241,9 @@ done:
 
 void openblas_set_num_threads(int n); /* of OpenBLAS, whose header has different places on different systems */
 
-int stac_convert(struct stac_conversion *c, struct stac_error *err) {
+int stac_convert_texts(struct stac_conversion *c, struct stac_error *err) {
     const struct stac_hparams *hp = stac_model_hparams(c->model);
-    struct stac_scheme scheme = scheme_of(c->job);
+    struct stac_scheme scheme = stac_scheme_of(c->job);
     int status = STAC_OK;
     STAC_TRY(stac_scheme_check(&scheme, err));
     openblas_set_num_threads(1); /* so that the bits of LAPACK's results do not depend on the ranks of a machine */
@@ -233,9 +261,15 @@ int stac_convert(struct stac_conversion *c, struct stac_error *err) {
     status = STAC_NEW(c->tokens, (size_t)c->n_windows * c->length, "calibration windows", err);
     STAC_TRY_DONE(agree(c, status, err));
     STAC_TRY_DONE(calibration_windows(c, err));
-    STAC_TRY_DONE(rewrite(c, err));
-    STAC_TRY_DONE(learn(c, err));
 done:
+    if (status != STAC_OK) stac_conversion_clean(c);
+    return status;
+}
+
+int stac_convert(struct stac_conversion *c, struct stac_error *err) {
+    STAC_TRY(stac_convert_texts(c, err));
+    int status = rewrite(c, err);
+    if (status == STAC_OK) status = learn(c, err);
     if (status != STAC_OK) stac_conversion_clean(c);
     return status;
 }

@@ -2,6 +2,7 @@
  *
  *   1. load    each rank its layers, float32
  *   2. texts   calibration windows, from a file or written by the model itself
+ *      (activation: relu) from here on, ReLU is the activation of the hidden layers
  *   3. fold    norm gains and biases into the weights; layer norms become root-mean-square norms
  *   4. rotate  the residual stream and every value head
  *   5. shape   (full) by gradients: the hidden channels; then a Hadamard transform before `down`
@@ -20,6 +21,13 @@
 #include "job/job.h"
 #include "text/corpus.h"
 
+/* Calibration windows from a file. */
+struct stac_windows {
+    int n, length, n_vocab;
+    int32_t *tokens;  /* [n][length], owned */
+    char source[160]; /* what they are: struct stac_conversion's `calibration` when they were made */
+};
+
 struct stac_conversion {
     /* set by the caller, borrowed */
     const struct stac_job *job;
@@ -27,6 +35,7 @@ struct stac_conversion {
     const struct stac_log *log;
     struct stac_model *model;               /* open on every rank */
     const struct stac_tokenizer *tokenizer; /* needed on rank 0 when there is a calibration text */
+    const struct stac_windows *windows;     /* to calibrate on, the same on every rank; NULL: as the job says */
     /* the result */
     struct stac_grid grid;
     int *stage_begin; /* [n_stages + 1] */
@@ -41,8 +50,11 @@ struct stac_conversion {
     char calibration[160]; /* where it comes from */
 };
 
-/* Convert. Collective over all ranks; every rank returns the same status. Release with stac_conversion_clean. */
+/* Convert: all steps. Collective over all ranks; every rank returns the same status. Release with stac_conversion_clean. */
 int stac_convert(struct stac_conversion *c, struct stac_error *err);
+
+/* Steps 1 and 2 alone: c->tokens are then the calibration windows. Otherwise as stac_convert. */
+int stac_convert_texts(struct stac_conversion *c, struct stac_error *err);
 void stac_conversion_clean(struct stac_conversion *c);
 
 /* How the layers of a model are spread over the ranks, for conversion and for evaluation alike. Collective. */

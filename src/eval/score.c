@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "net/logits.h"
@@ -15,13 +16,15 @@ struct tally {
 };
 
 struct scoring {
-    struct stac_stand *stand;
-    const int32_t *tokens;
-    const struct stac_window *window;
+    struct stac_stand *stand; /* what runs */
+    const struct stac_reading *text;
+    struct stac_window *window; /* [n_windows], owned */
     size_t n_windows;
-    int32_t *index;            /* positions, then slots */
-    struct tally *tally;       /* [n_windows] */
-    uint8_t *seen[STAC_SIDES]; /* [n_vocab] was once the most likely token */
+    int32_t *index;                   /* positions, then slots */
+    const struct stac_kept *kept;     /* instead of running the baseline, or NULL */
+    struct stac_run *run[STAC_SIDES]; /* whose head predicts; NULL: the side has no part */
+    struct tally *tally;              /* [n_windows] */
+    uint8_t *seen[STAC_SIDES];        /* [n_vocab] was once the most likely token */
     float *logits[STAC_SIDES], *scratch;
     struct stac_progress progress;
 };
@@ -30,8 +33,12 @@ static int window_batch(void *ctx, int item, struct stac_batch *out, struct stac
     struct scoring *g = ctx;
     const struct stac_window *w = &g->window[item];
     (void)err;
-    *out = (struct stac_batch){(int)w->size, g->tokens + w->begin, g->index, g->index + g->window[0].size};
+    *out = (struct stac_batch){(int)w->size, g->text->tokens + w->begin, g->index, g->index + g->window[0].size};
     return STAC_OK;
+}
+
+static bool has_both(const struct scoring *g) {
+    return g->run[STAC_BASELINE] && g->run[STAC_SNN];
 }
 
 /* The rows of one piece, `from` the first of them in the window; row i predicts token i + 1. */
@@ -39,17 +46,18 @@ static void tally_rows(struct scoring *g, const struct stac_window *w, size_t fr
     const struct stac_kernels *k = stac_kernels_best();
     int vocab = g->stand->subject->hp.n_vocab;
     for (size_t i = 0; i < n; i++) {
-        int32_t next = g->tokens[w->begin + from + i + 1], best[STAC_SIDES] = {0};
+        int32_t next = g->text->tokens[w->begin + from + i + 1], best[STAC_SIDES] = {0};
         double partition[STAC_SIDES];
-        for (int p = 0; p < g->stand->n_sides; p++) {
-            const float *row = g->logits[p] + i * (size_t)vocab;
-            partition[p] = stac_log_partition(k, vocab, row, g->scratch);
-            t->nll[g->stand->side[p]] += partition[p] - (double)row[next];
-            best[p] = stac_most_likely(vocab, row);
-            g->seen[g->stand->side[p]][best[p]] = 1;
+        for (int side = 0; side < STAC_SIDES; side++) {
+            if (!g->run[side]) continue;
+            const float *row = g->logits[side] + i * (size_t)vocab;
+            partition[side] = stac_log_partition(k, vocab, row, g->scratch);
+            t->nll[side] += partition[side] - (double)row[next];
+            best[side] = stac_most_likely(vocab, row);
+            g->seen[side][best[side]] = 1;
         }
         t->tokens++;
-        if (g->stand->n_sides < 2) continue;
+        if (!has_both(g)) continue;
         t->agree += best[0] == best[1];
         t->kl += stac_divergence(k, vocab, g->logits[0] + i * (size_t)vocab, partition[0], g->logits[1] + i * (size_t)vocab,
                                  partition[1], g->scratch);
@@ -59,11 +67,14 @@ static void tally_rows(struct scoring *g, const struct stac_window *w, size_t fr
 static int window_output(void *ctx, int item, const struct stac_batch *batch, float *const *x, struct stac_error *err) {
     struct scoring *g = ctx;
     const struct stac_window *w = &g->window[item];
+    const float *rows[STAC_SIDES] = {g->kept ? g->kept->x[item] : NULL};
     size_t width = (size_t)g->stand->subject->hp.n_embd, first = w->skip > 0 ? w->skip - 1 : 0;
+    for (int p = 0; p < g->stand->n_sides; p++) rows[g->stand->side[p]] = x[p];
     for (size_t from = first; from + 1 < (size_t)batch->n; from += ROWS) {
         size_t left = (size_t)batch->n - 1 - from, n = left < ROWS ? left : ROWS;
-        for (int p = 0; p < g->stand->n_sides; p++)
-            STAC_TRY(stac_run_head(&g->stand->run[p], (int)from, (int)n, x[p] + from * width, g->logits[p], err));
+        for (int side = 0; side < STAC_SIDES; side++)
+            if (g->run[side])
+                STAC_TRY(stac_run_head(g->run[side], (int)from, (int)n, rows[side] + from * width, g->logits[side], err));
         tally_rows(g, w, from, n, &g->tally[item]);
     }
     return STAC_OK;
@@ -76,14 +87,25 @@ static void window_step(void *ctx, int item) {
 
 /* ---- totals ------------------------------------------------------------------------------------------------------- */
 
+static int merge_side(struct scoring *g, enum stac_side side, double nll, struct stac_score *out, struct stac_error *err) {
+    struct stac_subject *s = g->stand->subject;
+    out->nll[side] = nll / (double)out->tokens;
+    out->perplexity[side] = exp(out->nll[side]);
+    STAC_TRY(stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, g->seen[side], s->hp.n_vocab, MPI_BYTE, MPI_BOR, s->ranks->comm),
+                            "cannot merge", err));
+    for (int v = 0; v < s->hp.n_vocab; v++) out->distinct[side] += g->seen[side][v];
+    for (int p = 0; p < g->stand->n_sides; p++)
+        if (side == STAC_SNN && g->stand->side[p] == side) STAC_TRY(stac_stand_counts(g->stand, p, out->counts, err));
+    return STAC_OK;
+}
+
 static int merge(struct scoring *g, struct stac_score *out, struct stac_error *err) {
     struct stac_subject *s = g->stand->subject;
-    MPI_Comm comm = s->ranks->comm;
     size_t numbers = sizeof *g->tally / sizeof(double) * g->n_windows;
     struct tally sum = {0};
     /* every entry is non-zero on one rank only, so the sum over ranks is exact */
-    STAC_TRY(
-        stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, g->tally, (int)numbers, MPI_DOUBLE, MPI_SUM, comm), "cannot add up", err));
+    STAC_TRY(stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, g->tally, (int)numbers, MPI_DOUBLE, MPI_SUM, s->ranks->comm),
+                            "cannot add up", err));
     for (size_t i = 0; i < g->n_windows; i++) {
         for (int side = 0; side < STAC_SIDES; side++) sum.nll[side] += g->tally[i].nll[side];
         sum.kl += g->tally[i].kl;
@@ -91,17 +113,10 @@ static int merge(struct scoring *g, struct stac_score *out, struct stac_error *e
         sum.tokens += g->tally[i].tokens;
     }
     out->tokens = (size_t)sum.tokens;
-    for (int p = 0; p < g->stand->n_sides; p++) {
-        enum stac_side side = g->stand->side[p];
-        out->nll[side] = sum.nll[side] / sum.tokens;
-        out->perplexity[side] = exp(out->nll[side]);
-        STAC_TRY(stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, g->seen[side], s->hp.n_vocab, MPI_BYTE, MPI_BOR, comm),
-                                "cannot merge", err));
-        for (int v = 0; v < s->hp.n_vocab; v++) out->distinct[side] += g->seen[side][v];
-        if (side == STAC_SNN) STAC_TRY(stac_stand_counts(g->stand, p, out->counts, err));
-    }
+    for (int side = 0; side < STAC_SIDES; side++)
+        if (s->side[side]) STAC_TRY(merge_side(g, (enum stac_side)side, sum.nll[side], out, err));
     for (int i = 0; i < stac_site_count(&s->hp); i++) stac_counts_add(&out->total, &out->counts[i]);
-    if (g->stand->n_sides < 2) return STAC_OK;
+    if (!s->side[STAC_BASELINE] || !s->side[STAC_SNN]) return STAC_OK;
     out->ratio = exp(out->nll[STAC_SNN] - out->nll[STAC_BASELINE]);
     out->kl = sum.kl / sum.tokens;
     out->top1 = sum.agree / sum.tokens;
@@ -110,12 +125,21 @@ static int merge(struct scoring *g, struct stac_score *out, struct stac_error *e
 
 /* ---- all of it ---------------------------------------------------------------------------------------------------- */
 
-static int prepare(struct scoring *g, struct stac_score *out, struct stac_error *err) {
-    struct stac_subject *s = g->stand->subject;
-    size_t context = g->window[0].size, vocab = (size_t)s->hp.n_vocab;
-    STAC_TRY(STAC_NEW(out->counts, stac_site_count(&s->hp), "counts", err));
+/* Cut the text; the same on every rank. */
+static int scoring_begin(struct scoring *g, struct stac_error *err) {
+    const struct stac_reading *text = g->text;
+    if (text->n < 2) return stac_fail(err, STAC_ERR_USAGE, "a text of %zu tokens has nothing to predict", text->n);
+    STAC_TRY(stac_windows_cut(text->n, text->context, text->stride, &g->window, &g->n_windows, err));
+    size_t context = g->window[0].size;
     STAC_TRY(STAC_NEW(g->index, 2 * context, "positions", err));
     for (size_t i = 0; i < context; i++) g->index[i] = (int32_t)i;
+    return STAC_OK;
+}
+
+static int prepare(struct scoring *g, struct stac_score *out, struct stac_error *err) {
+    struct stac_subject *s = g->stand->subject;
+    size_t vocab = (size_t)s->hp.n_vocab;
+    STAC_TRY(STAC_NEW(out->counts, stac_site_count(&s->hp), "counts", err));
     STAC_TRY(STAC_NEW(g->tally, g->n_windows, "results", err));
     STAC_TRY(STAC_NEW(g->scratch, vocab, "logits", err));
     for (int p = 0; p < STAC_SIDES; p++) {
@@ -126,6 +150,7 @@ static int prepare(struct scoring *g, struct stac_score *out, struct stac_error 
 }
 
 static void scoring_clean(struct scoring *g) {
+    free(g->window);
     free(g->index);
     free(g->tally);
     free(g->scratch);
@@ -135,36 +160,85 @@ static void scoring_clean(struct scoring *g) {
     }
 }
 
-int stac_score_text(struct stac_subject *s, const int32_t *tokens, size_t n, size_t context, size_t stride,
+/* Every window through the stand. Collective; ends with an agreement. */
+static int read_windows(struct scoring *g, const char *phase,
+                        int (*output)(void *, int, const struct stac_batch *, float *const *, struct stac_error *),
+                        struct stac_error *err) {
+    struct stac_subject *s = g->stand->subject;
+    struct stac_work work = {(int)g->n_windows, window_batch, output, window_step, g};
+    int status = STAC_OK;
+    stac_progress_begin(&g->progress, s->log, phase, (double)g->text->n);
+    if (s->grid.stage >= 0) status = stac_pipeline_work(&g->stand->pipeline, &work, err);
+    STAC_TRY(stac_agree(s->ranks, s->ranks->comm, status, err));
+    stac_progress_end(&g->progress);
+    return STAC_OK;
+}
+
+int stac_score_text(struct stac_subject *s, const struct stac_reading *text, const struct stac_kept *kept,
                     struct stac_score *out, struct stac_error *err) {
-    struct stac_stand stand;
-    struct stac_window *window = NULL;
-    struct scoring g = {.stand = &stand, .tokens = tokens};
-    size_t n_windows;
-    *out = (struct stac_score){.context = context, .stride = stride};
-    if (n < 2) return stac_fail(err, STAC_ERR_USAGE, "a text of %zu tokens has nothing to predict", n);
-    STAC_TRY(stac_windows_cut(n, context, stride, &window, &n_windows, err));
-    g.window = window;
-    g.n_windows = out->windows = n_windows;
-    int status = stac_stand_init(&stand, s, STAC_SIDES, 1, (int)window[0].size, (int)window[0].size, err);
-    if (status != STAC_OK) {
-        free(window);
-        return status;
-    }
+    struct stac_stand stand = {0}, heads = {0}; /* the second one for the baseline's head alone, where the rest is kept */
+    struct scoring g = {.stand = &stand, .text = text, .kept = kept};
+    int status = STAC_OK;
+    *out = (struct stac_score){.context = text->context, .stride = text->stride};
+    STAC_TRY_DONE(scoring_begin(&g, err));
+    int size = (int)g.window[0].size;
+    out->windows = g.n_windows;
+    STAC_TRY_DONE(stac_stand_init(&stand, s, kept ? STAC_SNN : STAC_SIDES, 1, size, size, err));
+    if (kept) STAC_TRY_DONE(stac_stand_init(&heads, s, STAC_BASELINE, 1, ROWS, ROWS, err));
+    for (int p = 0; p < stand.n_sides; p++) g.run[stand.side[p]] = &stand.run[p];
+    if (kept) g.run[STAC_BASELINE] = &heads.run[0];
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, prepare(&g, out, err), err));
-    struct stac_work work = {(int)n_windows, window_batch, window_output, window_step, &g};
-    stac_progress_begin(&g.progress, s->log, stand.n_sides > 1 ? "evaluate: both sides" : "evaluate", (double)n);
-    if (s->grid.stage >= 0) status = stac_pipeline_work(&stand.pipeline, &work, err);
-    STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, status, err));
-    stac_progress_end(&g.progress);
+    STAC_TRY_DONE(read_windows(&g, stand.n_sides > 1 ? "evaluate: both sides" : "evaluate", window_output, err));
     STAC_TRY_DONE(merge(&g, out, err));
 done:
     scoring_clean(&g);
-    free(window);
+    stac_stand_clean(&heads);
     stac_stand_clean(&stand);
     if (status != STAC_OK) stac_score_clean(out);
     return status;
 }
+
+/* ---- keeping the baseline ----------------------------------------------------------------------------------------- */
+
+struct keeping {
+    struct scoring g; /* first, so that both kinds of work share window_batch and window_step */
+    struct stac_kept *out;
+};
+
+static int keep_window(void *ctx, int item, const struct stac_batch *batch, float *const *x, struct stac_error *err) {
+    struct keeping *k = ctx;
+    size_t n = (size_t)batch->n * (size_t)k->g.stand->subject->hp.n_embd;
+    STAC_TRY(STAC_NEW(k->out->x[item], n, "what the original makes of the text", err));
+    memcpy(k->out->x[item], x[0], n * sizeof *x[0]);
+    return STAC_OK;
+}
+
+int stac_score_keep(struct stac_subject *s, const struct stac_reading *text, struct stac_kept *out, struct stac_error *err) {
+    struct stac_stand stand = {0};
+    struct keeping k = {.g = {.stand = &stand, .text = text}, .out = out};
+    int status = STAC_OK;
+    *out = (struct stac_kept){0};
+    STAC_TRY_DONE(scoring_begin(&k.g, err));
+    int size = (int)k.g.window[0].size;
+    out->n_windows = k.g.n_windows;
+    STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm,
+                             STAC_NEW(out->x, out->n_windows, "what the original makes of the text", err), err));
+    STAC_TRY_DONE(stac_stand_init(&stand, s, STAC_BASELINE, 1, size, size, err));
+    STAC_TRY_DONE(read_windows(&k.g, "evaluate: original", keep_window, err));
+done:
+    scoring_clean(&k.g);
+    stac_stand_clean(&stand);
+    if (status != STAC_OK) stac_kept_clean(out);
+    return status;
+}
+
+void stac_kept_clean(struct stac_kept *kept) {
+    for (size_t i = 0; kept->x && i < kept->n_windows; i++) free(kept->x[i]);
+    free(kept->x);
+    *kept = (struct stac_kept){0};
+}
+
+/* ---- figures ------------------------------------------------------------------------------------------------------ */
 
 void stac_score_clean(struct stac_score *score) {
     free(score->counts);

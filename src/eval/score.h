@@ -20,9 +20,28 @@ struct stac_score {
     struct stac_counts total;
 };
 
-/* Read tokens[n] in windows of `context` every `stride` tokens. Collective; ends with an agreement. */
-int stac_score_text(struct stac_subject *s, const int32_t *tokens, size_t n, size_t context, size_t stride,
+/* A text, in windows of `context` tokens every `stride` tokens. */
+struct stac_reading {
+    const int32_t *tokens; /* [n], borrowed */
+    size_t n, context, stride;
+};
+
+/* What the baseline makes of the windows of a text: its residual stream after the last block, n_embd floats a token, from
+ * which its head gives its predictions again. So it runs once for many conversions, and each is still held against all of
+ * its predictions. x[window]: NULL where the window is another group's, or the stage is not the last. */
+struct stac_kept {
+    size_t n_windows;
+    float **x;
+};
+
+/* Score a subject on a text. With `kept` of the same text the baseline is not run again (NULL: both sides run, side by
+ * side); the figures are the same. Collective; ends with an agreement. */
+int stac_score_text(struct stac_subject *s, const struct stac_reading *text, const struct stac_kept *kept,
                     struct stac_score *out, struct stac_error *err);
+
+/* Run the baseline alone and keep what it makes of a text. Collective; ends with an agreement. */
+int stac_score_keep(struct stac_subject *s, const struct stac_reading *text, struct stac_kept *out, struct stac_error *err);
+void stac_kept_clean(struct stac_kept *kept);
 void stac_score_clean(struct stac_score *score);
 
 /* What the counts say. AC/MAC: additions per multiply-accumulate of the dense model, over all products. Coverage: share

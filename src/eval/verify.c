@@ -20,7 +20,8 @@ int stac_verify(const struct stac_job *convert, const struct stac_ranks *ranks, 
     int status = follow(convert, &job, err);
     STAC_TRY_DONE(stac_agree(ranks, ranks->comm, status, err));
     STAC_TRY_DONE(stac_subject_open(&subject, err));
-    STAC_TRY_DONE(stac_score_text(&subject, tokens, n, context, context, &score, err));
+    const struct stac_reading text = {tokens, n, context, context};
+    STAC_TRY_DONE(stac_score_text(&subject, &text, NULL, &score, err));
     stac_check_fidelity(&subject, &score, &check[0]);
     STAC_TRY_DONE(stac_check_temporal(&subject, &check[1], err));
 done:

@@ -37,7 +37,7 @@ static int set_number(const struct stac_key *key, const char *value, const char 
     char *end;
     errno = 0;
     double x = strtod(value, &end);
-    bool whole = key->type == STAC_KEY_INT;
+    bool whole = key->type == STAC_KEY_INT || key->type == STAC_KEY_INTS;
     if (*value == 0 || *end || errno || !isfinite(x) || (whole && x != floor(x)) || isspace((unsigned char)*value) ||
         strpbrk(value, "xXpP"))
         return stac_fail(err, STAC_ERR_USAGE, "%s: %s must be a %s, not \"%.60s\"", where, key->name,
@@ -62,9 +62,43 @@ static int64_t choice(const char *words, const char *value) {
     return -1;
 }
 
+/* A number, or the index of a word. */
+static int set_item(const struct stac_key *key, const char *value, const char *where, double *out, struct stac_error *err) {
+    if (!key->words) return set_number(key, value, where, out, err);
+    int64_t index = choice(key->words, value);
+    *out = (double)index;
+    if (index >= 0) return STAC_OK;
+    return stac_fail(err, STAC_ERR_USAGE, "%s: %s must be one of %s, not \"%.60s\"", where, key->name, key->words, value);
+}
+
+/* "8, 16, 32" */
+static int set_list(const struct stac_key *key, const char *value, const char *where, struct stac_job_list *out,
+                    struct stac_error *err) {
+    struct stac_job_list list = {0};
+    for (const char *at = value;; at++) {
+        char item[64];
+        while (*at == ' ') at++;
+        size_t n = strcspn(at, ","), length = n;
+        while (length > 0 && at[length - 1] == ' ') length--;
+        snprintf(item, sizeof item, "%.*s", (int)(length < sizeof item ? length : sizeof item - 1), at);
+        if (list.n == STAC_LONGEST_LIST)
+            return stac_fail(err, STAC_ERR_USAGE, "%s: %s takes at most %d values", where, key->name, STAC_LONGEST_LIST);
+        STAC_TRY(set_item(key, item, where, &list.at[list.n], err));
+        for (int i = 0; i < list.n; i++)
+            if (list.at[i] == list.at[list.n])
+                return stac_fail(err, STAC_ERR_USAGE, "%s: %s has %s twice", where, key->name, item);
+        list.n++;
+        at += n;
+        if (!*at) break;
+    }
+    *out = list;
+    return STAC_OK;
+}
+
 static int set_value(struct stac_job *job, const struct stac_key *key, const char *value, const char *where,
                      struct stac_error *err) {
     double x;
+    if (stac_key_is_list(key->type)) return set_list(key, value, where, field(job, key), err);
     switch (key->type) {
     case STAC_KEY_TEXT:
         if (!is_utf8(value)) return stac_fail(err, STAC_ERR_USAGE, "%s: %s is not a text in UTF-8", where, key->name);
@@ -82,14 +116,10 @@ static int set_value(struct stac_job *job, const struct stac_key *key, const cha
             return stac_fail(err, STAC_ERR_USAGE, "%s: %s must be true or false, not \"%.60s\"", where, key->name, value);
         *(bool *)field(job, key) = *value == 't';
         return STAC_OK;
-    default: {
-        int64_t index = choice(key->words, value);
-        if (index < 0)
-            return stac_fail(err, STAC_ERR_USAGE, "%s: %s must be one of %s, not \"%.60s\"", where, key->name, key->words,
-                             value);
-        *(int64_t *)field(job, key) = index;
+    default:
+        STAC_TRY(set_item(key, value, where, &x, err));
+        *(int64_t *)field(job, key) = (int64_t)x;
         return STAC_OK;
-    }
     }
 }
 
@@ -100,7 +130,10 @@ int stac_job_set(struct stac_job *job, const char *name, const char *value, cons
     if (key->planned)
         return stac_fail(err, STAC_ERR_USAGE, "%s: %s is refused: %s is not part of this version", where, key->name,
                          key->planned);
-    return set_value(job, key, value, where, err);
+    STAC_TRY(set_value(job, key, value, where, err));
+    size_t n;
+    job->given[key - stac_keys(&n)] = true;
+    return STAC_OK;
 }
 
 int stac_job_set_folder(struct stac_job *job, const char *folder, struct stac_error *err) {
@@ -126,6 +159,57 @@ void stac_job_clean(struct stac_job *job) {
         if (key[i].type == STAC_KEY_TEXT) free(*(char **)field(job, &key[i]));
     free(job->dir);
     *job = (struct stac_job){0};
+}
+
+/* ---- inheritance -------------------------------------------------------------------------------------------------- */
+
+static bool same_value(struct stac_job *a, struct stac_job *b, const struct stac_key *key) {
+    switch (key->type) {
+    case STAC_KEY_TEXT: return strcmp(*(char **)field(a, key), *(char **)field(b, key)) == 0;
+    case STAC_KEY_REAL: return *(double *)field(a, key) == *(double *)field(b, key);
+    case STAC_KEY_BOOL: return *(bool *)field(a, key) == *(bool *)field(b, key);
+    default: return *(int64_t *)field(a, key) == *(int64_t *)field(b, key);
+    }
+}
+
+static int take_value(struct stac_job *to, struct stac_job *from, const struct stac_key *key, struct stac_error *err) {
+    switch (key->type) {
+    case STAC_KEY_TEXT: return set_text(field(to, key), *(char **)field(from, key), err);
+    case STAC_KEY_REAL: *(double *)field(to, key) = *(double *)field(from, key); break;
+    case STAC_KEY_BOOL: *(bool *)field(to, key) = *(bool *)field(from, key); break;
+    default: *(int64_t *)field(to, key) = *(int64_t *)field(from, key);
+    }
+    return STAC_OK;
+}
+
+static bool is_one_of(const char *name, const char *const *names) {
+    for (; *names; names++)
+        if (strcmp(name, *names) == 0) return true;
+    return false;
+}
+
+int stac_job_inherit(struct stac_job *job, const char *name, const char *stored, struct stac_error *err) {
+    static const char *const open[] = {"timesteps", "spike_budget",    "code", "neuron", "levels",
+                                       "leak",      "activation_bits", NULL};
+    static const char *const own[] = {"from", "verify", NULL}; /* of this run */
+    struct stac_job old = {0};
+    size_t n;
+    const struct stac_key *key = stac_keys(&n);
+    int status = STAC_OK;
+    STAC_TRY_DONE(stac_job_init(&old, job->program, err));
+    STAC_TRY_DONE(stac_job_yaml(&old, name, stored, strlen(stored), err));
+    for (size_t i = 0; i < n; i++) {
+        if (!(key[i].programs & job->program) || key[i].planned || stac_key_is_neutral(&key[i])) continue;
+        if (is_one_of(key[i].name, own) || (job->given[i] && is_one_of(key[i].name, open))) continue;
+        if (job->given[i] && !same_value(job, &old, &key[i]))
+            status = stac_fail(err, STAC_ERR_USAGE, "%s was converted with another %s, which stays: leave it out", name,
+                               key[i].name);
+        if (status == STAC_OK) status = take_value(job, &old, &key[i], err);
+        if (status != STAC_OK) break;
+    }
+done:
+    stac_job_clean(&old);
+    return status;
 }
 
 /* ---- command line ------------------------------------------------------------------------------------------------- */

@@ -12,20 +12,30 @@
 
 enum stac_program { STAC_CONVERT = 1, STAC_EVAL = 2, STAC_CHAT = 4 };
 
+/* The values of a key that takes several: numbers, or indices into the words of their key. */
+#define STAC_LONGEST_LIST 32
+struct stac_job_list {
+    int n;
+    double at[STAC_LONGEST_LIST];
+};
+
+#define STAC_MOST_KEYS 128
+
 /* Texts are owned by the job and never NULL ("" when not set). Choices are indices into the words of their key. */
 struct stac_job {
     enum stac_program program;
+    bool given[STAC_MOST_KEYS]; /* by index in the table of keys: set by a job file or a flag, not a default */
 
-    char *model_name, *output_dir;
+    char *model_name, *output_dir, *from;
     bool force, verify, quiet;
 
     int64_t mode; /* enum stac_job_mode of stac-convert, enum stac_job_side of the others */
     int64_t timesteps;
     double spike_budget;
-    int64_t code, neuron, levels, activation_bits, quantize_bits, seed;
+    int64_t code, neuron, levels, activation_bits, activation, quantize_bits, seed;
     double leak;
 
-    char *calibration_text;
+    char *calibration_text, *calibration_data, *create_calibration_data;
     int64_t num_samples, calibration_length, max_context_length;
 
     int64_t stages, threads;
@@ -38,11 +48,16 @@ struct stac_job {
     int64_t context, stride, limit_tokens, execution;
     double fidelity_ratio_max, fidelity_top1_min;
 
+    char *frontier;
+    struct stac_job_list sweep_timesteps, sweep_budget, sweep_code;
+    double target_ratio;
+
     int64_t chat_template, max_new_tokens, top_k;
     double temperature, top_p;
 };
 
 enum stac_job_mode { STAC_JOB_FULL, STAC_JOB_SIMPLIFIED };
+enum stac_job_activation { STAC_JOB_KEEP, STAC_JOB_RELU };
 enum stac_job_side { STAC_JOB_SNN, STAC_JOB_BASELINE, STAC_JOB_BOTH };
 enum stac_job_execution { STAC_JOB_COUNT, STAC_JOB_TEMPORAL };
 
@@ -66,6 +81,11 @@ int stac_job_set_folder(struct stac_job *job, const char *folder, struct stac_er
 
 /* Apply the text of a YAML job file called `name`. */
 int stac_job_yaml(struct stac_job *job, const char *name, const char *text, size_t size, struct stac_error *err);
+
+/* Begin where the conversion ended whose job is `stored`, as stac_job_print wrote it: keys that were not given take its
+ * values. `name` is what it is called in errors. STAC_ERR_USAGE for a key that was given another value and is none of those
+ * that a stored network can still change: timesteps, spike_budget, code, and what changes no result. */
+int stac_job_inherit(struct stac_job *job, const char *name, const char *stored, struct stac_error *err);
 
 /* Append the job as YAML: enough to repeat it. Only keys of its program; ranks and threads are left out, because they do
  * not change the result. */

@@ -1,5 +1,6 @@
 #include "job/keys.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define C STAC_CONVERT
@@ -9,7 +10,12 @@
 
 static const char model_group[] = "Model and output", convert_group[] = "Conversion", calibrate_group[] = "Calibration",
                   rank_group[] = "Ranks and threads", test_group[] = "Checks", eval_group[] = "Evaluation",
-                  chat_group[] = "Conversation";
+                  frontier_group[] = "Frontier", chat_group[] = "Conversation";
+
+/* Choices that two programs offer. */
+/* Codes of a conversion; and of a sweep, where one word stands for code, neuron and bits. */
+static const char codes[] = "ternary|rate|phase|one_spike|integer";
+static const char swept_codes[] = "ternary|causal|phase|one_spike|rate|if|lif|st_bif|int8|int7|int6|int5|int4";
 
 static const struct stac_key keys[] = {
     {"model_name", C | E | H, STAC_KEY_TEXT, AT(model_name), "", 0, 0, NULL, "", NULL, model_group,
@@ -17,6 +23,9 @@ static const struct stac_key keys[] = {
      "folder: where its original lies now, if it was moved."},
     {"output_dir", C, STAC_KEY_TEXT, AT(output_dir), "out/snn", 0, 0, NULL, "", NULL, model_group,
      "Folder that receives snn_model.h5, tokenizer/, config.json, conversion_log.txt."},
+    {"from", C, STAC_KEY_TEXT, AT(from), "", 0, 0, NULL, "", NULL, model_group,
+     "Converted folder to begin with: its codes are designed anew for other timesteps, spike_budget or code, from what "
+     "calibration left in its file. Its weights stay, and its other settings; neither the model nor any text is needed."},
     {"force", C, STAC_KEY_BOOL, AT(force), "false", 0, 0, NULL, "", NULL, model_group, "Replace an output folder that exists."},
     {"quiet", C | E | H, STAC_KEY_BOOL, AT(quiet), "false", 0, 0, NULL, "", NULL, model_group,
      "Show warnings and results only."},
@@ -28,7 +37,7 @@ static const struct stac_key keys[] = {
      "Time steps T of the spike code; 8 to 64 are usual."},
     {"spike_budget", C, STAC_KEY_REAL, AT(spike_budget), "1.2", 0.05, 16, NULL, "AC/MAC", NULL, convert_group,
      "Synaptic additions to spend per multiply-accumulate of the dense model, over all matrix products; for the ternary code."},
-    {"code", C, STAC_KEY_CHOICE, AT(code), "ternary", 0, 0, "ternary|rate|phase|one_spike|integer", "", NULL, convert_group,
+    {"code", C, STAC_KEY_CHOICE, AT(code), "ternary", 0, 0, codes, "", NULL, convert_group,
      "Spike code. ternary: one or two signed spikes by rate and distortion. rate: the number of spikes. phase: digits. "
      "one_spike: one spike at the best step. integer: no spikes, the dense baseline. All but ternary ignore spike_budget."},
     {"neuron", C, STAC_KEY_CHOICE, AT(neuron), "table", 0, 0, "table|causal|if|lif|st_bif", "", NULL, convert_group,
@@ -40,6 +49,13 @@ static const struct stac_key keys[] = {
      "Part of the membrane that a lif neuron keeps from one step to the next."},
     {"activation_bits", C, STAC_KEY_INT, AT(activation_bits), "8", 2, 10, NULL, "bits", NULL, convert_group,
      "Bits of the activations of the integer code."},
+    {"activation", C, STAC_KEY_CHOICE, AT(activation), "model", 0, 0, "model|relu", "", NULL, convert_group,
+     "Activation of the converted network's hidden layers. relu: ReLU takes the place of GELU or SiLU after the calibration "
+     "texts are written; a model that was not trained with it loses much."},
+    {"layer_norm", C, STAC_KEY_CHOICE, 0, "model", 0, 0, "model|spike", "", "another norm (SpikeLayerNorm is the layer norm)",
+     convert_group,
+     "Norm of the converted network. A SpikeLayerNorm of the model's width and epsilon computes what the norm computes; its "
+     "output is coded into spikes as it is."},
     {"quantize_bits", C, STAC_KEY_INT, AT(quantize_bits), "8", 2, 8, NULL, "bits", NULL, convert_group,
      "Bits of the integer weights."},
     {"seed", C | E | H, STAC_KEY_INT, AT(seed), "1", 0, 4294967295.0, NULL, "", NULL, convert_group,
@@ -53,6 +69,11 @@ static const struct stac_key keys[] = {
 
     {"calibration_text", C, STAC_KEY_TEXT, AT(calibration_text), "", 0, 0, NULL, "", NULL, calibrate_group,
      "Text file to calibrate on. Empty: texts that the model itself writes."},
+    {"calibration_data", C, STAC_KEY_TEXT, AT(calibration_data), "", 0, 0, NULL, "", NULL, calibrate_group,
+     "File of calibration windows that create_calibration_data wrote: its windows are read, in place of others."},
+    {"create_calibration_data", C, STAC_KEY_TEXT, AT(create_calibration_data), "", 0, 0, NULL, "", NULL, calibrate_group,
+     "Write the calibration windows to this HDF5 file and end: num_samples windows of calibration_length tokens, out of "
+     "calibration_text or written by the model."},
     {"num_samples", C, STAC_KEY_INT, AT(num_samples), "16", 1, 4096, NULL, "windows", NULL, calibrate_group,
      "Calibration windows."},
     {"calibration_length", C, STAC_KEY_INT, AT(calibration_length), "512", 8, 131072, NULL, "tokens", NULL, calibrate_group,
@@ -115,6 +136,21 @@ static const struct stac_key keys[] = {
     {"json", E, STAC_KEY_TEXT, AT(json), "", 0, 0, NULL, "", NULL, eval_group,
      "File that receives the results as one flat JSON object."},
 
+    {"frontier", E, STAC_KEY_TEXT, AT(frontier), "", 0, 0, NULL, "", NULL, frontier_group,
+     "Sweep all codes, timesteps and spike_budgets below over the network: HDF5 file that receives one row a point, and goes "
+     "on where it ended; the picture lies beside it, as .png."},
+    {"timesteps", E, STAC_KEY_INTS, AT(sweep_timesteps), "8, 16, 32", 1, 64, NULL, "steps", NULL, frontier_group,
+     "Time steps to sweep."},
+    {"spike_budget", E, STAC_KEY_REALS, AT(sweep_budget), "0.8, 1, 1.2, 1.4", 0.05, 16, NULL, "AC/MAC", NULL, frontier_group,
+     "Budgets to sweep."},
+    {"code", E, STAC_KEY_CHOICES, AT(sweep_code), "ternary", 0, 0, swept_codes, "", NULL, frontier_group,
+     "Codes to sweep, with their neurons: ternary and phase, one_spike, rate on table; causal: ternary on causal; if, lif, "
+     "st_bif: "
+     "rate on these; int8 to int4: dense activations of that many bits."},
+    {"target_ratio", E, STAC_KEY_REAL, AT(target_ratio), "0", 0, 1e6, NULL, "", NULL, frontier_group,
+     "Search between the budgets, too: the cheapest one that has at most this perplexity ratio, for every code and "
+     "timesteps, by bisection. 0: no search."},
+
     {"chat_template", E | H, STAC_KEY_CHOICE, AT(chat_template), "auto", 0, 0, "auto|chatml|smollm2|plain", "", NULL,
      chat_group, "How a conversation is written for the model. auto: as the tokenizer says."},
     {"max_new_tokens", E | H, STAC_KEY_INT, AT(max_new_tokens), "64", 1, 131072, NULL, "tokens", NULL, chat_group,
@@ -132,8 +168,22 @@ static const struct stac_key_alias aliases[] = {
 };
 
 const struct stac_key *stac_keys(size_t *n) {
+    _Static_assert(sizeof keys / sizeof *keys <= STAC_MOST_KEYS, "a job has room for all keys");
     *n = sizeof keys / sizeof *keys;
     return keys;
+}
+
+bool stac_key_is_neutral(const struct stac_key *key) {
+    static const char *const neutral[] = {
+        "stages", "threads", "rank_memory", "force", "quiet", "output_dir", "create_calibration_data"};
+    for (size_t i = 0; i < sizeof neutral / sizeof *neutral; i++)
+        if (strcmp(key->name, neutral[i]) == 0) return true;
+    return false;
+}
+
+void stac_key_word(const char *words, int64_t index, char *out, size_t size) {
+    for (; index > 0 && strchr(words, '|'); index--) words = strchr(words, '|') + 1;
+    snprintf(out, size, "%.*s", (int)strcspn(words, "|"), words);
 }
 
 /* Edits between two short names. */

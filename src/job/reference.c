@@ -45,14 +45,17 @@ static int wrap(const char *text, const char *lead, struct stac_strbuf *out, str
     return STAC_OK;
 }
 
-/* What a value may be: "1 to 64 steps", "full|simplified", "true or false". */
+/* What a value may be: "1 to 64 steps", "full|simplified", "true or false", "any of 1 to 64 steps". */
 static void describe(const struct stac_key *key, char *out, size_t size) {
-    const char *gap = *key->unit ? " " : "";
+    const char *gap = *key->unit ? " " : "", *any = stac_key_is_list(key->type) ? "any of " : "";
     switch (key->type) {
     case STAC_KEY_INT:
-    case STAC_KEY_REAL: snprintf(out, size, "%.12g to %.12g%s%s", key->low, key->high, gap, key->unit); break;
+    case STAC_KEY_INTS:
+    case STAC_KEY_REALS:
+    case STAC_KEY_REAL: snprintf(out, size, "%s%.12g to %.12g%s%s", any, key->low, key->high, gap, key->unit); break;
     case STAC_KEY_BOOL: snprintf(out, size, "true or false"); break;
-    case STAC_KEY_CHOICE: snprintf(out, size, "%s", key->words); break;
+    case STAC_KEY_CHOICES:
+    case STAC_KEY_CHOICE: snprintf(out, size, "%s%s", any, key->words); break;
     default: snprintf(out, size, "text");
     }
 }
@@ -122,7 +125,8 @@ static int real(double x, struct stac_strbuf *out, struct stac_error *err) {
 }
 
 static int value_as_yaml(const struct stac_key *key, const char *value, struct stac_strbuf *out, struct stac_error *err) {
-    return key->type == STAC_KEY_TEXT ? quote(value, out, err) : stac_strbuf_puts(out, value, err);
+    if (key->type == STAC_KEY_TEXT) return quote(value, out, err);
+    return stac_strbuf_printf(out, err, stac_key_is_list(key->type) ? "[%s]" : "%s", value);
 }
 
 int stac_job_reference(enum stac_program program, struct stac_strbuf *out, struct stac_error *err) {
@@ -153,33 +157,41 @@ int stac_job_reference(enum stac_program program, struct stac_strbuf *out, struc
     return STAC_OK;
 }
 
-/* The word with that index in "a|b|c". */
-static void nth_word(const char *words, int64_t index, char *out, size_t size) {
-    for (; index > 0 && strchr(words, '|'); index--) words = strchr(words, '|') + 1;
-    size_t n = strcspn(words, "|");
-    snprintf(out, size, "%.*s", (int)n, words);
+/* [8, 16], as YAML writes a list. */
+static int print_list(const struct stac_key *key, const struct stac_job_list *list, struct stac_strbuf *out,
+                      struct stac_error *err) {
+    char word[64];
+    for (int i = 0; i < list->n; i++) {
+        STAC_TRY(stac_strbuf_puts(out, i ? ", " : "[", err));
+        if (!key->words) {
+            STAC_TRY(real(list->at[i], out, err));
+            continue;
+        }
+        stac_key_word(key->words, (int64_t)list->at[i], word, sizeof word);
+        STAC_TRY(stac_strbuf_puts(out, word, err));
+    }
+    return stac_strbuf_puts(out, list->n ? "]" : "[]", err);
+}
+
+static int print_value(const struct stac_key *key, const void *at, struct stac_strbuf *out, struct stac_error *err) {
+    char word[64];
+    if (stac_key_is_list(key->type)) return print_list(key, at, out, err);
+    switch (key->type) {
+    case STAC_KEY_TEXT: return quote(*(char *const *)at, out, err);
+    case STAC_KEY_INT: return stac_strbuf_printf(out, err, "%lld", (long long)*(const int64_t *)at);
+    case STAC_KEY_REAL: return real(*(const double *)at, out, err);
+    case STAC_KEY_BOOL: return stac_strbuf_puts(out, *(const bool *)at ? "true" : "false", err);
+    default: stac_key_word(key->words, *(const int64_t *)at, word, sizeof word); return stac_strbuf_puts(out, word, err);
+    }
 }
 
 int stac_job_print(const struct stac_job *job, struct stac_strbuf *out, struct stac_error *err) {
     size_t n;
     const struct stac_key *key = stac_keys(&n);
     for (size_t i = 0; i < n; i++) {
-        const char *at = (const char *)job + key[i].offset;
-        bool neutral = strcmp(key[i].name, "stages") == 0 || strcmp(key[i].name, "threads") == 0 ||
-                       strcmp(key[i].name, "rank_memory") == 0 || strcmp(key[i].name, "force") == 0 ||
-                       strcmp(key[i].name, "quiet") == 0 || strcmp(key[i].name, "output_dir") == 0;
-        char value[64];
-        if (!(key[i].programs & job->program) || key[i].planned || neutral) continue;
+        if (!(key[i].programs & job->program) || key[i].planned || stac_key_is_neutral(&key[i])) continue;
         STAC_TRY(stac_strbuf_printf(out, err, "%s: ", key[i].name));
-        switch (key[i].type) {
-        case STAC_KEY_TEXT: STAC_TRY(quote(*(char *const *)(const void *)at, out, err)); break;
-        case STAC_KEY_INT: STAC_TRY(stac_strbuf_printf(out, err, "%lld", (long long)*(const int64_t *)(const void *)at)); break;
-        case STAC_KEY_REAL: STAC_TRY(real(*(const double *)(const void *)at, out, err)); break;
-        case STAC_KEY_BOOL: STAC_TRY(stac_strbuf_puts(out, *(const bool *)at ? "true" : "false", err)); break;
-        default:
-            nth_word(key[i].words, *(const int64_t *)(const void *)at, value, sizeof value);
-            STAC_TRY(stac_strbuf_puts(out, value, err));
-        }
+        STAC_TRY(print_value(&key[i], (const char *)job + key[i].offset, out, err));
         STAC_TRY(stac_strbuf_puts(out, "\n", err));
     }
     return STAC_OK;

@@ -1,4 +1,5 @@
-/* Job files: one flat mapping of keys to scalars, read from libyaml's events under tight limits. */
+/* Job files: one flat mapping of keys to scalars, or to lists of them where a key takes several values, read from libyaml's
+ * events under tight limits. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,35 @@ static int want_scalar(const struct reader *r, const yaml_event_t *event, const 
     return bad(r, event->start_mark, err, text);
 }
 
-/* key: value, both scalars. */
+/* [a, b] as "a,b". The event that began it is the caller's. */
+static int join_sequence(struct reader *r, const char *role, struct stac_strbuf *out, struct stac_error *err) {
+    for (int i = 0;; i++) {
+        yaml_event_t event;
+        STAC_TRY(next(r, &event, err));
+        bool end = event.type == YAML_SEQUENCE_END_EVENT;
+        int status = end ? STAC_OK : want_scalar(r, &event, role, err);
+        if (status == STAC_OK && !end && i > 0) status = stac_strbuf_puts(out, ",", err);
+        if (status == STAC_OK && !end) status = stac_strbuf_puts(out, (const char *)event.data.scalar.value, err);
+        yaml_event_delete(&event);
+        if (status != STAC_OK || end) return status;
+    }
+}
+
+/* The value of a key that takes several, written as a list. */
+static int take_list(struct reader *r, const struct stac_key *key, const yaml_event_t *event, struct stac_error *err) {
+    struct stac_strbuf joined = {0};
+    char where[400], role[100];
+    if (event->data.sequence_start.tag || event->data.sequence_start.anchor)
+        return bad(r, event->start_mark, err, "the list has a tag or an anchor; write its values only");
+    snprintf(where, sizeof where, "%.300s:%zu:%zu", r->name, event->start_mark.line + 1, event->start_mark.column + 1);
+    snprintf(role, sizeof role, "a value of \"%s\"", key->name);
+    int status = join_sequence(r, role, &joined, err);
+    if (status == STAC_OK) status = stac_job_set(r->job, key->name, stac_strbuf_text(&joined), where, err);
+    stac_strbuf_clean(&joined);
+    return status;
+}
+
+/* key: value, both scalars, or a list where the key takes several values. */
 static int take_pair(struct reader *r, const yaml_event_t *key_event, struct stac_error *err) {
     yaml_event_t value_event;
     char where[400], text[200];
@@ -65,6 +94,11 @@ static int take_pair(struct reader *r, const yaml_event_t *key_event, struct sta
         if (r->seen[i] == key) return stac_fail(err, STAC_ERR_USAGE, "%s: the key \"%s\" is given twice", where, name);
     if (r->n_seen < MOST_KEYS) r->seen[r->n_seen++] = key;
     STAC_TRY(next(r, &value_event, err));
+    if (stac_key_is_list(key->type) && value_event.type == YAML_SEQUENCE_START_EVENT) {
+        int listed = take_list(r, key, &value_event, err);
+        yaml_event_delete(&value_event);
+        return listed;
+    }
     snprintf(text, sizeof text, "the value of \"%s\"", key->name);
     int status = want_scalar(r, &value_event, text, err);
     if (status == STAC_OK) {

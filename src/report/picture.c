@@ -10,12 +10,10 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/strbuf.h"
 
 extern char **environ;
 
-static const char setup[] = "set terminal pngcairo size 960,480 font 'sans,11' background '#ffffff'\n"
-                            "set border 3 lc '#444444'\nset tics nomirror out\nset grid ytics lc '#dddddd' lw 1\n"
+static const char setup[] = "set border 3 lc '#444444'\nset tics nomirror out\nset grid ytics lc '#dddddd' lw 1\n"
                             "set style line 1 lc '#0072b2' lw 2 pt 7 ps 0.6\nset style line 2 lc '#d55e00' lw 2 pt 7 ps 0.6\n"
                             "set style line 3 lc '#009e73' lw 2 pt 7 ps 0.6\nset style line 4 lc '#cc79a7' lw 2 pt 7 ps 0.6\n"
                             "set style line 5 lc '#e69f00' lw 2 pt 7 ps 0.6\nset style line 6 lc '#56b4e9' lw 2 pt 7 ps 0.6\n";
@@ -65,17 +63,17 @@ int stac_picture_draw(const char *script, const char *path, bool *drawn, struct 
     return STAC_OK;
 }
 
-/* A path inside a gnuplot script: single quotes are doubled. */
-static int set_output(struct stac_strbuf *s, const char *path, struct stac_error *err) {
-    STAC_TRY(stac_strbuf_puts(s, setup, err));
-    STAC_TRY(stac_strbuf_puts(s, "set output '", err));
+int stac_picture_begin(struct stac_strbuf *s, const char *path, int height, struct stac_error *err) {
+    STAC_TRY(
+        stac_strbuf_printf(s, err, "set terminal pngcairo size 960,%d font 'sans,11' background '#ffffff'\n%s", height, setup));
+    STAC_TRY(stac_strbuf_puts(s, "set output '", err)); /* single quotes are doubled */
     for (const char *c = path; *c; c++) STAC_TRY(stac_strbuf_puts(s, *c == '\'' ? "''" : (char[]){*c, 0}, err));
     return stac_strbuf_puts(s, "'\n", err);
 }
 
 static int spikes_script(const struct stac_result *r, const char *path, struct stac_strbuf *s, struct stac_error *err) {
     const struct stac_hparams *hp = &r->subject->hp;
-    STAC_TRY(set_output(s, path, err));
+    STAC_TRY(stac_picture_begin(s, path, 480, err));
     STAC_TRY(stac_strbuf_puts(s,
                               "set xlabel 'layer'\nset ylabel 'spikes per activation'\nset yrange [0:*]\n"
                               "set key outside right top\n$data << EOD\n",
@@ -99,7 +97,7 @@ static int work_script(const struct stac_result *r, const char *path, struct sta
     double macs = (double)r->score.total.macs;
     for (int i = 0; i < stac_site_count(&r->subject->hp); i++)
         stac_counts_add(&sum[stac_site_kind_at(&r->subject->hp, i)], &r->score.counts[i]);
-    STAC_TRY(set_output(s, path, err));
+    STAC_TRY(stac_picture_begin(s, path, 480, err));
     STAC_TRY(stac_strbuf_puts(s,
                               "set ylabel 'per multiply-accumulate of the model'\nset yrange [0:*]\nset style data histogram\n"
                               "set style fill solid 0.85\nset boxwidth 0.9\nset xtics noenhanced\n$data << EOD\n",

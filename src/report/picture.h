@@ -4,7 +4,11 @@
 
 #include <stdbool.h>
 
+#include "base/strbuf.h"
 #include "eval/result.h"
+
+/* What a script begins with: a PNG of 960 x `height` pixels at `path`, lines and colours. */
+int stac_picture_begin(struct stac_strbuf *s, const char *path, int height, struct stac_error *err);
 
 /* Draw into `path` (a PNG). *drawn is false, and the call succeeds, when there is no gnuplot; a gnuplot that fails is
  * STAC_ERR_IO. */

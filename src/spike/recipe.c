@@ -129,9 +129,13 @@ static int check_weights(struct stac_code *code, struct stac_error *err) {
     bool each = code->kind == STAC_CODE_PHASE || code->neuron.kind == STAC_NEURON_LIF;
     bool even = !each && (code->kind == STAC_CODE_RATE || code->kind == STAC_CODE_INTEGER);
     const struct stac_base base = code->base;
-    if (each != (base.n_classes == 0) || (even ? base.n_classes != 1 || base.shift != 0 : !each && base.shift < 1))
-        return stac_fail(err, STAC_ERR_INPUT, "a %s code with %d classes and shifts of %d", stac_code_name(code->kind),
-                         base.n_classes, base.shift);
+    bool ramp = base.curve > 0 && base.n_classes == 0, geometric = base.curve == 0 && base.n_classes >= 1;
+    bool fits = each   ? stac_base_factors(base) == 0
+                : even ? geometric && base.n_classes == 1 && base.shift == 0
+                       : ramp || (geometric && base.shift >= 1);
+    if (!fits)
+        return stac_fail(err, STAC_ERR_INPUT, "a %s code with %d classes, shifts of %d and curve %d",
+                         stac_code_name(code->kind), base.n_classes, base.shift, base.curve);
     if (!each) return stac_code_spread_mantissas(code, err);
     for (int t = 0; t < code->timesteps; t++)
         if (code->weight[t] < 1 || code->weight[t] > INT16_MAX)

@@ -310,6 +310,113 @@ int stac_h5_read_weights(struct stac_h5 *h, const char *path, size_t rows, size_
     return stac_fail(err, STAC_ERR_INPUT, "%s: a weight of %s is -128; possible are -127 to 127", h->path, path);
 }
 
+int stac_h5_read_tokens(struct stac_h5 *h, const char *path, size_t rows, size_t columns, int n_vocab, int32_t **out,
+                        struct stac_error *err) {
+    size_t n = rows * columns;
+    hid_t set;
+    STAC_TRY(open_expected(h, path, STAC_H5_I32, rows, columns, &set, err));
+    H5Dclose(set);
+    STAC_TRY(STAC_NEW(*out, n, path, err));
+    STAC_TRY(stac_h5_read(h, path, STAC_H5_I32, rows, columns, *out, err));
+    for (size_t i = 0; i < n; i++)
+        if ((*out)[i] < 0 || (*out)[i] >= n_vocab)
+            return stac_fail(err, STAC_ERR_INPUT, "%s: token %zu of %s is %d; the vocabulary has %d", h->path, i, path,
+                             (*out)[i], n_vocab);
+    return STAC_OK;
+}
+
+/* ---- tables ------------------------------------------------------------------------------------------------------- */
+
+static hid_t text_type(size_t size) {
+    hid_t type = H5Tcopy(H5T_C_S1);
+    if (type >= 0 && (H5Tset_size(type, size) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0)) {
+        H5Tclose(type);
+        return -1;
+    }
+    return type;
+}
+
+/* The type of a record: in memory as the fields say, in the file one field after the other. */
+static hid_t record_type(const struct stac_h5_field *field, int n, size_t size, bool in_file) {
+    hid_t record = H5Tcreate(H5T_COMPOUND, size);
+    bool made = record >= 0;
+    for (int i = 0; i < n && made; i++) {
+        hid_t number = in_file ? file_type(field[i].type) : memory_type(field[i].type);
+        hid_t type = field[i].text ? text_type(field[i].text) : H5Tcopy(number);
+        made = type >= 0 && H5Tinsert(record, field[i].name, field[i].offset, type) >= 0;
+        if (type >= 0) H5Tclose(type);
+    }
+    if (made && in_file) made = H5Tpack(record) >= 0;
+    if (made) return record;
+    if (record >= 0) H5Tclose(record);
+    return -1;
+}
+
+int stac_h5_write_table(struct stac_h5 *h, const char *path, const struct stac_h5_field *field, int n_fields,
+                        size_t record_size, const void *records, size_t n, struct stac_error *err) {
+    hsize_t shape = n;
+    char name[80];
+    int status = STAC_OK;
+    STAC_TRY(make_groups(h, path, false, err));
+    hid_t stored = record_type(field, n_fields, record_size, true), memory = record_type(field, n_fields, record_size, false);
+    hid_t space = H5Screate_simple(1, &shape, NULL), create = H5Pcreate(H5P_DATASET_CREATE), set = -1;
+    if (stored >= 0 && memory >= 0 && space >= 0 && create >= 0) {
+        H5Pset_obj_track_times(create, false);
+        if (n > 0) set_chunk(create, n, 0, record_size);
+        if (n > 0) H5Pset_fletcher32(create);
+        set = H5Dcreate2(h->file, path, stored, space, H5P_DEFAULT, create, H5P_DEFAULT);
+    }
+    if (set < 0 || H5Dwrite(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, records) < 0)
+        status = h5_error(err, STAC_ERR_IO, "write", path, h);
+    if (set >= 0 && H5Dclose(set) < 0 && status == STAC_OK) status = h5_error(err, STAC_ERR_IO, "write", path, h);
+    if (space >= 0) H5Sclose(space);
+    if (create >= 0) H5Pclose(create);
+    if (stored >= 0) H5Tclose(stored);
+    if (memory >= 0) H5Tclose(memory);
+    for (int i = 0; i < n_fields && status == STAC_OK; i++) {
+        snprintf(name, sizeof name, "%s_unit", field[i].name);
+        if (*field[i].unit) status = stac_h5_set_text(h, path, name, field[i].unit, err);
+    }
+    return status;
+}
+
+/* Whether a dataset's records have all of these fields, of the same kinds. */
+static bool has_fields(hid_t set, const struct stac_h5_field *field, int n_fields) {
+    hid_t type = H5Dget_type(set);
+    bool fits = type >= 0 && H5Tget_class(type) == H5T_COMPOUND;
+    for (int i = 0; i < n_fields && fits; i++) {
+        int at = H5Tget_member_index(type, field[i].name);
+        H5T_class_t wanted = field[i].text ? H5T_STRING : H5Tget_class(memory_type(field[i].type));
+        fits = at >= 0 && H5Tget_member_class(type, (unsigned)at) == wanted;
+        hid_t member = fits && field[i].text ? H5Tget_member_type(type, (unsigned)at) : -1;
+        if (member >= 0) {
+            fits = H5Tis_variable_str(member) == 0;
+            H5Tclose(member);
+        }
+    }
+    if (type >= 0) H5Tclose(type);
+    return fits;
+}
+
+int stac_h5_read_table(struct stac_h5 *h, const char *path, const struct stac_h5_field *field, int n_fields, size_t record_size,
+                       void *records, size_t n, struct stac_error *err) {
+    hid_t set, memory = -1;
+    hsize_t shape[2] = {0, 0};
+    int rank, status = STAC_OK;
+    STAC_TRY(open_set(h, path, &set, shape, &rank, err));
+    if (rank != 1 || shape[0] != n || !has_fields(set, field, n_fields) || !all_there(set, shape, rank, 1))
+        status = stac_fail(err, STAC_ERR_INPUT, "%s: %s is not the table that was expected", h->path, path);
+    else if ((memory = record_type(field, n_fields, record_size, false)) < 0 ||
+             H5Dread(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, records) < 0)
+        status = h5_error(err, STAC_ERR_INPUT, "read", path, h);
+    if (memory >= 0) H5Tclose(memory);
+    H5Dclose(set);
+    for (size_t r = 0; r < n && status == STAC_OK; r++)
+        for (int i = 0; i < n_fields; i++)
+            if (field[i].text) ((char *)records)[r * record_size + field[i].offset + field[i].text - 1] = 0;
+    return status;
+}
+
 /* ---- attributes --------------------------------------------------------------------------------------------------- */
 
 static int set_attribute(struct stac_h5 *h, const char *path, const char *name, hid_t stored, hid_t memory, const void *value,
@@ -335,9 +442,8 @@ int stac_h5_set_real(struct stac_h5 *h, const char *path, const char *name, doub
 
 /* Fixed-length strings: they live in the attribute itself and equal texts give equal bytes. */
 int stac_h5_set_text(struct stac_h5 *h, const char *path, const char *name, const char *value, struct stac_error *err) {
-    hid_t type = H5Tcopy(H5T_C_S1);
-    if (type < 0 || H5Tset_size(type, strlen(value) + 1) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0)
-        return h5_error(err, STAC_ERR_IO, "write the attribute", name, h);
+    hid_t type = text_type(strlen(value) + 1);
+    if (type < 0) return h5_error(err, STAC_ERR_IO, "write the attribute", name, h);
     int status = set_attribute(h, path, name, type, type, value, err);
     H5Tclose(type);
     return status;

@@ -42,13 +42,30 @@ int stac_h5_read(struct stac_h5 *h, const char *path, enum stac_h5_type type, si
                  struct stac_error *err);
 
 /* The same into a new array, which is made only when the dataset is as expected, so that memory is never taken on the word
- * of a damaged file: float32 values, which must be finite; int8 weights, which must lie in [-127, 127]. On failure *out
- * may be set and is the caller's all the same. */
+ * of a damaged file: float32 values, which must be finite; int8 weights, which must lie in [-127, 127]; int32 tokens in
+ * [0, n_vocab). On failure *out may be set and is the caller's all the same. */
 int stac_h5_read_reals(struct stac_h5 *h, const char *path, size_t rows, size_t columns, float **out, struct stac_error *err);
 int stac_h5_read_weights(struct stac_h5 *h, const char *path, size_t rows, size_t columns, int8_t **out,
                          struct stac_error *err);
+int stac_h5_read_tokens(struct stac_h5 *h, const char *path, size_t rows, size_t columns, int n_vocab, int32_t **out,
+                        struct stac_error *err);
 bool stac_h5_has(struct stac_h5 *h, const char *path);
 int stac_h5_rows(struct stac_h5 *h, const char *path, size_t most, size_t *rows, struct stac_error *err);
+
+/* A table: a dataset of records, one compound type; every field with a unit carries it as the attribute NAME_unit. */
+struct stac_h5_field {
+    const char *name;
+    enum stac_h5_type type;
+    size_t text;   /* bytes of a text that ends with NUL, instead of a number; 0: a number */
+    size_t offset; /* in the record */
+    const char *unit;
+};
+int stac_h5_write_table(struct stac_h5 *h, const char *path, const struct stac_h5_field *field, int n_fields,
+                        size_t record_size, const void *records, size_t n, struct stac_error *err);
+
+/* Read n records (stac_h5_rows) that have all of these fields. Texts end with NUL, whatever the file holds. */
+int stac_h5_read_table(struct stac_h5 *h, const char *path, const struct stac_h5_field *field, int n_fields, size_t record_size,
+                       void *records, size_t n, struct stac_error *err);
 
 /* Attributes of a group or dataset ("/" is the root). Strings are UTF-8 of any length; read ones belong to the caller. */
 int stac_h5_set_int(struct stac_h5 *h, const char *path, const char *name, int64_t value, struct stac_error *err);

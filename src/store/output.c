@@ -128,11 +128,14 @@ static json_t *hparams_as_json(const struct stac_hparams *hp) {
                      "rope_theta", hp->rope_theta, "tie_word_embeddings", hp->tied);
 }
 
-int stac_output_config(const struct stac_output *o, const struct stac_hparams *original, const struct stac_origin *origin,
-                       int timesteps, double ac_per_mac, struct stac_error *err) {
-    json_t *config = hparams_as_json(original);
-    json_t *stac = json_pack("{s:i, s:f, s:s, s:s, s:s}", "timesteps", timesteps, "planned_ac_per_mac", ac_per_mac,
-                             "model_path", origin->model_path, "model_sha256", origin->model_sha256, "job", origin->job);
+enum { LARGEST_CONFIG = 1 << 20 };
+
+/* config.json out of what describes the model, which is used up. */
+static int write_config(const struct stac_output *o, json_t *config, const struct stac_origin *origin, int timesteps,
+                        double ac_per_mac, struct stac_error *err) {
+    json_t *stac = json_pack("{s:i, s:f, s:s, s:s, s:s, s:s*}", "timesteps", timesteps, "planned_ac_per_mac", ac_per_mac,
+                             "model_path", origin->model_path, "model_sha256", origin->model_sha256, "job", origin->job,
+                             "recoded_from", origin->recoded_from);
     char *path = stac_output_file(o, "config.json", err), *text = NULL;
     int status = path ? STAC_OK : err->status;
     if (status == STAC_OK && (!config || !stac || json_object_set(config, "stac", stac) != 0 ||
@@ -144,4 +147,16 @@ int stac_output_config(const struct stac_output *o, const struct stac_hparams *o
     json_decref(config);
     json_decref(stac);
     return status;
+}
+
+int stac_output_config(const struct stac_output *o, const struct stac_hparams *original, const struct stac_origin *origin,
+                       int timesteps, double ac_per_mac, struct stac_error *err) {
+    return write_config(o, hparams_as_json(original), origin, timesteps, ac_per_mac, err);
+}
+
+int stac_output_config_again(const struct stac_output *o, const char *path, const struct stac_origin *origin, int timesteps,
+                             double ac_per_mac, struct stac_error *err) {
+    json_t *config;
+    STAC_TRY(stac_json_load(path, LARGEST_CONFIG, &config, err));
+    return write_config(o, config, origin, timesteps, ac_per_mac, err);
 }

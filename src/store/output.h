@@ -30,4 +30,8 @@ void stac_output_discard(struct stac_output *o);
 int stac_output_config(const struct stac_output *o, const struct stac_hparams *original, const struct stac_origin *origin,
                        int timesteps, double ac_per_mac, struct stac_error *err);
 
+/* The same for a network whose codes were designed anew: hyper-parameters from the config.json at `path`. */
+int stac_output_config_again(const struct stac_output *o, const char *path, const struct stac_origin *origin, int timesteps,
+                             double ac_per_mac, struct stac_error *err);
+
 #endif

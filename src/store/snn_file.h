@@ -17,11 +17,12 @@ struct stac_origin {
     char *model_sha256; /* of the weight files */
     char *job;          /* the job as YAML */
     char *calibration;  /* what was read: "the model's own texts" or a file name and its SHA-256 */
+    char *recoded_from; /* SHA-256 of the snn_model.h5 whose codes were designed anew; NULL: made from the model */
 };
 void stac_origin_clean(struct stac_origin *o);
 
-/* Write the network of which each rank holds a quantised part. `plan` and `stats` cover all sites. Collective over all
- * ranks; ends with an agreement; on failure nothing stays under `path`. */
+/* Write the network of which each rank holds a quantised part. `plan` and the histograms of `stats` cover all sites.
+ * Collective over all ranks; ends with an agreement; on failure nothing stays under `path`. */
 int stac_snn_write(const char *path, const struct stac_ranks *ranks, const struct stac_grid *grid, const int *stage_begin,
                    const struct stac_network *net, const struct stac_statistics *stats, const struct stac_plan *plan,
                    int timesteps, const struct stac_origin *origin, struct stac_error *err);
@@ -41,6 +42,11 @@ void stac_snn_close(struct stac_snn *snn);
 
 /* Read a part of the network. */
 int stac_snn_load(struct stac_snn *snn, struct stac_part part, struct stac_network *net, struct stac_error *err);
+
+/* Read what the codes were designed from: histograms and window of calibration into *stats, which is initialised here and
+ * the caller's to clean; powers and sensitivities into plan[stac_site_count(&snn->hp)]. STAC_ERR_INPUT also when the file is
+ * of a version that kept no sensitivities. */
+int stac_snn_read_design(struct stac_snn *snn, struct stac_statistics *stats, struct stac_plan *plan, struct stac_error *err);
 
 /* What made this program: version, revision, compiler, MPI, HDF5; static text. */
 const char *stac_build_info(void);

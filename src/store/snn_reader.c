@@ -19,6 +19,7 @@ void stac_origin_clean(struct stac_origin *o) {
     free(o->model_sha256);
     free(o->job);
     free(o->calibration);
+    free(o->recoded_from);
     *o = (struct stac_origin){0};
 }
 
@@ -96,6 +97,7 @@ static int read_scheme(struct stac_snn *s, struct stac_error *err) {
 int stac_snn_open(const char *path, struct stac_snn *snn, struct stac_error *err) {
     int64_t timesteps;
     int status = STAC_OK;
+    struct stac_error quiet = {0};
     *snn = (struct stac_snn){0};
     STAC_TRY(stac_h5_open(path, STAC_SNN_SCHEMA, STAC_SNN_SCHEMA_VERSION, &snn->h5, err));
     STAC_TRY_DONE(stac_h5_get_text(&snn->h5, "/", "model_path", &snn->origin.model_path, err));
@@ -105,6 +107,7 @@ int stac_snn_open(const char *path, struct stac_snn *snn, struct stac_error *err
     STAC_TRY_DONE(stac_h5_get_int(&snn->h5, "/", "timesteps", 1, STAC_MAX_TIMESTEPS, &timesteps, err));
     snn->timesteps = (int)timesteps;
     STAC_TRY_DONE(read_scheme(snn, err));
+    stac_h5_get_text(&snn->h5, "/", "recoded_from", &snn->origin.recoded_from, &quiet); /* most are not */
     STAC_TRY_DONE(read_hparams(snn, err));
     STAC_TRY_DONE(check_hparams(snn, err));
 done:
@@ -115,6 +118,51 @@ done:
 void stac_snn_close(struct stac_snn *snn) {
     if (snn->h5.path) stac_h5_discard(&snn->h5);
     stac_origin_clean(&snn->origin);
+}
+
+/* ---- design ------------------------------------------------------------------------------------------------------- */
+
+/* A number that must be positive. */
+static int positive(struct stac_snn *s, const char *path, const char *name, double *out, struct stac_error *err) {
+    STAC_TRY(stac_h5_get_real(&s->h5, path, name, out, err));
+    if (*out > 0 && *out < 1e30) return STAC_OK;
+    return stac_fail(err, STAC_ERR_INPUT, "%s: the attribute %s of %s is %g", s->h5.path, name, path, *out);
+}
+
+static int read_site_design(struct stac_snn *s, const struct stac_site *site, struct stac_histogram *h, struct stac_plan *plan,
+                            struct stac_error *err) {
+    char path[96];
+    int64_t logarithmic;
+    struct stac_error quiet = {0};
+    STAC_TRY(
+        stac_h5_read(&s->h5, stac_site_path(site, "calibration/histogram", path), STAC_H5_U64, STAC_BINS, 0, h->count, err));
+    for (int i = 0; i < STAC_BINS; i++)
+        if (h->count[i] >> 50)
+            return stac_fail(err, STAC_ERR_INPUT, "%s: bin %d of %s has %llu values", s->h5.path, i, path,
+                             (unsigned long long)h->count[i]);
+    stac_site_path(site, "calibration", path);
+    STAC_TRY(stac_h5_get_int(&s->h5, path, "logarithmic", 0, 1, &logarithmic, err));
+    h->logarithmic = logarithmic != 0;
+    STAC_TRY(positive(s, path, "range", &h->range, err));
+    STAC_TRY(positive(s, path, "power", &plan->power, err));
+    if (positive(s, path, "sensitivity", &plan->sensitivity, &quiet) == STAC_OK) return STAC_OK;
+    return stac_fail(err, STAC_ERR_INPUT, "%s holds no sensitivity for %s: an older version wrote it; convert the model again",
+                     s->h5.path, path);
+}
+
+int stac_snn_read_design(struct stac_snn *snn, struct stac_statistics *stats, struct stac_plan *plan, struct stac_error *err) {
+    int64_t context;
+    int status = STAC_OK;
+    STAC_TRY(stac_statistics_init(stats, &snn->hp, err));
+    STAC_TRY_DONE(stac_h5_get_int(&snn->h5, "/", "calibration_context", 1, snn->hp.n_ctx, &context, err));
+    stats->context = (int)context;
+    for (int i = 0; i < stats->n_sites; i++) {
+        struct stac_site site = {.kind = stac_site_kind_at(&snn->hp, i), .layer = stac_site_layer_at(&snn->hp, i)};
+        STAC_TRY_DONE(read_site_design(snn, &site, &stats->histogram[i], &plan[i], err));
+    }
+done:
+    if (status != STAC_OK) stac_statistics_clean(stats);
+    return status;
 }
 
 /* ---- sites and products ------------------------------------------------------------------------------------------- */

@@ -54,9 +54,11 @@ static int write_root(struct writer *w, const struct stac_origin *origin, struct
                  {"model_path", origin->model_path},
                  {"model_sha256", origin->model_sha256},
                  {"job", origin->job},
-                 {"calibration", origin->calibration}};
+                 {"calibration", origin->calibration},
+                 {"recoded_from", origin->recoded_from}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        STAC_TRY(stac_h5_set_text(&w->h5, "/", texts[i].name, texts[i].value, err));
+        if (texts[i].value) STAC_TRY(stac_h5_set_text(&w->h5, "/", texts[i].name, texts[i].value, err));
+    STAC_TRY(stac_h5_set_int(&w->h5, "/", "calibration_context", w->stats->context, err));
     STAC_TRY(stac_h5_set_int(&w->h5, "/", "schema_version", STAC_SNN_SCHEMA_VERSION, err));
     STAC_TRY(stac_h5_set_int(&w->h5, "/", "timesteps", w->timesteps, err));
     return write_hparams(w, err);
@@ -124,6 +126,7 @@ static int write_site(struct writer *w, const struct stac_site *site, struct sta
     STAC_TRY(stac_h5_set_int(&w->h5, path, "logarithmic", h->logarithmic, err));
     STAC_TRY(stac_h5_set_real(&w->h5, path, "range", h->range, err));
     STAC_TRY(stac_h5_set_real(&w->h5, path, "power", plan->power, err));
+    STAC_TRY(stac_h5_set_real(&w->h5, path, "sensitivity", plan->sensitivity, err));
     STAC_TRY(stac_h5_set_real(&w->h5, path, "lambda", plan->lambda, err));
     STAC_TRY(stac_h5_set_real(&w->h5, path, "spikes", plan->expected.spikes, err));
     return stac_h5_set_real(&w->h5, path, "distortion", plan->expected.distortion, err);
@@ -138,33 +141,36 @@ static int owner_of(const struct writer *w, int layer) {
     return (layer % w->grid->n_groups) * w->grid->n_stages + stage;
 }
 
-/* A product, from its owner into the file. `l` is the owner's; on other ranks only its shape is used. */
+/* An array of n bytes from its owner to rank 0. Called by these two. */
+static int pass_on(struct writer *w, int owner, size_t n, void *data, struct stac_error *err) {
+    if (owner == 0) return STAC_OK;
+    return w->ranks->rank == 0 ? stac_receive_bytes(w->ranks->comm, data, n, owner, err)
+                               : stac_send_bytes(w->ranks->comm, data, n, 0, err);
+}
+
+/* A product with the means of its site, from its owner into the file. `site` and `l` are the owner's; on other ranks only
+ * their shape is used. */
 static int write_linear(struct writer *w, const struct stac_site *site, const struct stac_linear *l, int owner, int *trouble,
                         struct stac_error *err) {
     size_t n_in = (size_t)l->n_in, n_out = (size_t)l->n_out;
-    int rank = w->ranks->rank;
-    if (rank != 0 && rank != owner) return STAC_OK;
-    if (rank != 0) {
-        STAC_TRY(stac_send_bytes(w->ranks->comm, l->q, n_in * n_out, 0, err));
-        STAC_TRY(stac_send_bytes(w->ranks->comm, l->scale, n_out * sizeof(float), 0, err));
-        return stac_send_bytes(w->ranks->comm, l->bias, n_out * sizeof(float), 0, err);
-    }
+    bool root = w->ranks->rank == 0, fetched = root && owner != 0;
     struct stac_linear got = *l;
+    float *mean = site->mean;
     char path[96];
-    int status = STAC_OK, index = stac_site_index(&w->net->hp, site);
-    float *mean = NULL;
-    if (owner != 0) {
-        got.q = NULL, got.scale = got.bias = NULL;
+    int status = STAC_OK;
+    if (!root && w->ranks->rank != owner) return STAC_OK;
+    if (fetched) {
+        got.q = NULL, got.scale = got.bias = mean = NULL;
         STAC_TRY_DONE(STAC_NEW(got.q, n_in * n_out, "weights on their way to the file", err));
         STAC_TRY_DONE(STAC_NEW(got.scale, n_out, "weights on their way to the file", err));
         STAC_TRY_DONE(STAC_NEW(got.bias, n_out, "weights on their way to the file", err));
-        STAC_TRY_DONE(stac_receive_bytes(w->ranks->comm, got.q, n_in * n_out, owner, err));
-        STAC_TRY_DONE(stac_receive_bytes(w->ranks->comm, got.scale, n_out * sizeof(float), owner, err));
-        STAC_TRY_DONE(stac_receive_bytes(w->ranks->comm, got.bias, n_out * sizeof(float), owner, err));
+        STAC_TRY_DONE(STAC_NEW(mean, n_in, "means on their way to the file", err));
     }
-    if (*trouble != STAC_OK) goto done; /* the file is lost already, but the senders must be heard */
-    STAC_TRY_DONE(STAC_NEW(mean, n_in, "means", err));
-    stac_statistics_mean(w->stats, index, mean);
+    STAC_TRY_DONE(pass_on(w, owner, n_in * n_out, got.q, err));
+    STAC_TRY_DONE(pass_on(w, owner, n_out * sizeof(float), got.scale, err));
+    STAC_TRY_DONE(pass_on(w, owner, n_out * sizeof(float), got.bias, err));
+    STAC_TRY_DONE(pass_on(w, owner, n_in * sizeof(float), mean, err));
+    if (!root || *trouble != STAC_OK) goto done; /* a file that is lost already still hears its senders */
     *trouble = stac_h5_write(&w->h5, stac_site_path(site, "weight", path), STAC_H5_I8, n_in, n_out, got.q, false, err);
     if (*trouble == STAC_OK)
         *trouble = stac_h5_write(&w->h5, stac_site_path(site, "scale", path), STAC_H5_F32, n_out, 0, got.scale, false, err);
@@ -173,8 +179,26 @@ static int write_linear(struct writer *w, const struct stac_site *site, const st
     if (*trouble == STAC_OK)
         *trouble = stac_h5_write(&w->h5, stac_site_path(site, "mean", path), STAC_H5_F32, n_in, 0, mean, false, err);
 done:
-    if (owner != 0) stac_linear_clean(&got);
-    free(mean);
+    if (fetched) {
+        stac_linear_clean(&got);
+        free(mean);
+    }
+    return status;
+}
+
+/* The scales of v, from their owner into the file. */
+static int write_value_scales(struct writer *w, int layer, float *v_scale, int owner, int *trouble, struct stac_error *err) {
+    size_t kv = (size_t)stac_kv_width(&w->net->hp);
+    bool root = w->ranks->rank == 0, fetched = root && owner != 0;
+    char path[96];
+    int status = STAC_OK;
+    if (!root && w->ranks->rank != owner) return STAC_OK;
+    if (fetched) STAC_TRY(STAC_NEW(v_scale, kv, "scales of v", err));
+    STAC_TRY_DONE(pass_on(w, owner, kv * sizeof *v_scale, v_scale, err));
+    if (root && *trouble == STAC_OK)
+        *trouble = stac_h5_write(&w->h5, stac_layer_path(layer, "v_scale", path), STAC_H5_F32, kv, 0, v_scale, false, err);
+done:
+    if (fetched) free(v_scale);
     return status;
 }
 
@@ -186,20 +210,12 @@ static int write_layer(struct writer *w, int layer, int *trouble, struct stac_er
     STAC_TRY(stac_network_init(&shape, &w->net->hp, part, err));
     const struct stac_block *b = here ? &w->net->block[layer - w->net->first] : &shape.block[0];
     const struct stac_linear *fed[STAC_SITE_HEAD_IN] = {&b->qkv, NULL, NULL, &b->o, &b->up, &b->down};
-    int status = STAC_OK, kv = stac_kv_width(&w->net->hp);
-    char path[96];
+    int status = STAC_OK, owner = owner_of(w, layer);
     for (int k = 0; k < STAC_SITE_HEAD_IN; k++) {
-        if (fed[k]) STAC_TRY_DONE(write_linear(w, &b->site[k], fed[k], owner_of(w, layer), trouble, err));
+        if (fed[k]) STAC_TRY_DONE(write_linear(w, &b->site[k], fed[k], owner, trouble, err));
         if (w->ranks->rank == 0 && *trouble == STAC_OK) *trouble = write_site(w, &b->site[k], err);
     }
-    if (w->ranks->rank == 0 && *trouble == STAC_OK) {
-        float *v_scale;
-        STAC_TRY_DONE(STAC_NEW(v_scale, kv, "scales of v", err));
-        for (int i = 0; i < kv; i++) v_scale[i] = stac_value_scale(w->stats, layer, i);
-        *trouble =
-            stac_h5_write(&w->h5, stac_layer_path(layer, "v_scale", path), STAC_H5_F32, (size_t)kv, 0, v_scale, false, err);
-        free(v_scale);
-    }
+    status = write_value_scales(w, layer, b->v_scale, owner, trouble, err);
 done:
     stac_network_clean(&shape);
     return status;

@@ -18,6 +18,12 @@ FX const char *value_of(const struct stac_job *job, const struct stac_key *key) 
     static int turn;
     char *text = texts[turn++ % 4];
     const void *at = (const char *)job + key->offset;
+    const struct stac_job_list *list = at;
+    if (stac_key_is_list(key->type)) {
+        size_t put = (size_t)snprintf(text, sizeof texts[0], "%d values:", list->n);
+        for (int i = 0; i < list->n; i++) put += (size_t)snprintf(text + put, sizeof texts[0] - put, " %.9g", list->at[i]);
+        return text;
+    }
     switch (key->type) {
     case STAC_KEY_TEXT: snprintf(text, sizeof texts[0], "\"%s\"", *(char *const *)at); break;
     case STAC_KEY_INT: snprintf(text, sizeof texts[0], "%lld", (long long)*(const int64_t *)at); break;
