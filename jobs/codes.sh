@@ -33,7 +33,7 @@ for pair in "$@"; do
     esac
 done
 BUDGET=${BUDGET:-0.85}
-PATH=$PWD/build/release:$PATH
+PATH=$PATH:$PWD/build/release
 command -v stac-convert > /dev/null || die "no programs: build them with jobs/quickstart.sh, or cmake -S . -B build/release"
 long=$((4 * T > 64 ? 64 : 4 * T))
 [ -n "$ROWS" ] || ROWS="ternary:table ternary:causal phase:table phase:causal one_spike:table one_spike:causal

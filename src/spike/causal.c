@@ -1,6 +1,5 @@
 #include "spike/causal.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -143,7 +142,7 @@ static float best_threshold(const struct causal_search *s, int t, int n) {
         sum += (double)arrive[i] * (double)(s->lambda + later_cost(s, n + 1, fabsf(u - s->w[t])) - later_cost(s, n, u));
         if (sum < least) least = sum, from = i;
     }
-    return from == cells ? FLT_MAX : from == 0 ? node(s, 0.5f) : node(s, (float)from);
+    return from == cells ? INFINITY : from == 0 ? node(s, 0.5f) : node(s, (float)from);
 }
 
 static void sweep_backwards(struct causal_search *s) {

@@ -450,8 +450,8 @@ int stac_code_spread_mantissas(struct stac_code *code, struct stac_error *err) {
 int stac_code_restore(struct stac_code *out, int timesteps, struct stac_base base, const int32_t *mantissa, float unit,
                       int n_levels, const struct stac_word *words, const float *thresholds, struct stac_error *err) {
     *out = (struct stac_code){.timesteps = timesteps, .base = base, .unit = unit};
-    bool geometric = base.curve <= 0 && base.n_classes >= 1 && base.n_classes <= STAC_MAX_CLASSES && base.shift >= 1;
-    bool ramp = base.curve > 0 && base.heavy >= 0 && base.heavy <= STAC_MAX_HEAVY;
+    bool geometric = base.n_classes >= 1 && base.n_classes <= STAC_MAX_CLASSES && base.shift >= 1 && base.curve == 0;
+    bool ramp = base.curve > 0 && base.heavy >= 0 && base.heavy <= STAC_MAX_HEAVY && base.n_classes == 0 && base.shift == 0;
     if (timesteps < 1 || timesteps > STAC_MAX_TIMESTEPS || !(geometric || ramp) || n_levels < 1 || n_levels > 65 * 65 ||
         !(unit > 0 && unit < INFINITY))
         return stac_fail(err, STAC_ERR_INPUT, "a code of %d steps, base 2^(%d/%d), curve %d, %d levels and unit %g", timesteps,

@@ -45,7 +45,8 @@ struct stac_neuron {
     float leak;   /* lif: what is left of the membrane after a step; if: 1 */
     float drive;  /* if, lif: input of a step for a value of 1 */
     float offset; /* causal: added to the magnitude at the start */
-    float threshold[STAC_MAX_TIMESTEPS][STAC_MAX_SPIKES]; /* causal: [t][spikes sent, the last column for all more] */
+    float threshold[STAC_MAX_TIMESTEPS]
+                   [STAC_MAX_SPIKES]; /* causal: [t][spikes sent, the last column for all more]; infinity: never */
 };
 
 struct stac_code;

@@ -159,7 +159,7 @@ int stac_recipe_restore(struct stac_code *code, struct stac_error *err) {
     STAC_TRY(check_weights(code, err));
     for (int t = 0; code->kind == STAC_CODE_TERNARY && t < code->timesteps; t++)
         for (int k = 0; k < STAC_MAX_SPIKES; k++)
-            if (!(n->threshold[t][k] > 0 && n->threshold[t][k] < INFINITY))
+            if (!(n->threshold[t][k] > 0)) /* infinity: never */
                 return stac_fail(err, STAC_ERR_INPUT, "threshold %d of step %d is %g", k, t, (double)n->threshold[t][k]);
     return stac_recipe_complete(code, err);
 }

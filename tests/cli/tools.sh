@@ -40,6 +40,15 @@ for folder in gpt2-2heads llama-4heads-2kv-tied llama-4heads-sharded; do
     equal "logits of $folder on 1 and 2 ranks" "$work/logits-of-1" "$work/logits-of-2"
 done
 
+# The table of codes.
+expect 'a table of codes' 0 sh "$tests/../jobs/codes.sh" T=4 TOKENS=300 MODE=simplified OUT="$work/codes" \
+    ROWS='ternary:causal rate:st_bif:timesteps=8:levels=4 integer:table:activation_bits=5'
+says 'a table of codes' '^\| ternary \| causal \| 4 \| [0-9.]+ \|' "$work/out"
+says 'a table of codes' '^\| rate, levels 4 \| st_bif \| 8 \| .* \| 0.0000 \| 100 % \|' "$work/out"
+says 'a table of codes' '^\| integer, activation bits 5 \| table \| 4 \| .* \| 0.000 \| 0.000 \| 0.0000 \| 0 % \|' "$work/out"
+expect 'a table of codes without a text' 2 sh "$tests/../jobs/codes.sh" "$tiny"
+expect 'a table of codes with an unknown word' 2 sh "$tests/../jobs/codes.sh" STEPS=4
+
 # A conversation from a script: as many answers as lines, the same with the same seed, another with another.
 expect 'a conversion' 0 stac-convert --model_name "$tiny" --output_dir "$work/snn" --quiet --num_samples 2 --mode simplified
 expect 'all checks without a text' 0 ranks 2 stac-eval "$work/snn" --test_all --quiet --json "$work/result.json"

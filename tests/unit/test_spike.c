@@ -23,8 +23,8 @@ static void designs_reach_the_rates_of_the_recipe(void **state) {
     static const struct {
         int timesteps;
         double lambda, db, spikes;
-    } rows[] = {{8, .004, 29.73, 1.341},  {16, .01, 26.97, 0.948},  {16, .004, 30.46, 1.109},
-                {16, .001, 37.03, 1.428}, {32, .004, 31.97, 0.979}, {64, .001, 38.62, 1.062}};
+    } rows[] = {{8, .004, 29.75, 1.282},  {16, .01, 28.59, 0.958},  {16, .004, 31.14, 1.065}, {16, .001, 36.04, 1.326},
+                {32, .004, 33.84, 0.972}, {32, .001, 37.62, 1.100}, {64, .001, 38.62, 1.062}};
     struct stac_error err = {0};
     struct stac_histogram *h = gaussian();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -33,7 +33,7 @@ static void designs_reach_the_rates_of_the_recipe(void **state) {
         OK(stac_code_design(&code, h, rows[i].timesteps, rows[i].lambda, 11000, &cost, &err));
         again = stac_code_cost_on(&code, h);
         double lambda = rows[i].lambda, prototype = pow(10, -rows[i].db / 10) + lambda * rows[i].spikes;
-        if (cost.distortion + lambda * cost.spikes > 1.01 * prototype)
+        if (cost.distortion + lambda * cost.spikes > 1.005 * prototype)
             fail_msg("T %d lambda %g: %.2f dB at %.3f spikes", rows[i].timesteps, lambda, -10 * log10(cost.distortion),
                      cost.spikes);
         assert_true(fabs(again.distortion - cost.distortion) < 1e-5 * cost.distortion + 1e-7);
@@ -105,9 +105,12 @@ static void encoding_equals_a_search_through_the_thresholds(void **state) {
 static void trains_equal_the_collapsed_product(void **state) {
     (void)state;
     static const struct {
-        int timesteps, n_classes, shift;
-    } rows[] = {{1, 1, 1},  {4, 1, 1},  {8, 3, 2},  {8, 2, 1},   {16, 4, 1},
-                {16, 3, 1}, {32, 8, 1}, {31, 6, 1}, {64, 16, 1}, {64, 12, 1}};
+        int timesteps, n_classes, shift, heavy, curve, ratio;
+    } rows[] = {{1, 1, 1, 0, 0, 0},    {4, 1, 1, 0, 0, 0},   {8, 3, 2, 0, 0, 0},     {8, 2, 1, 0, 0, 0},
+                {16, 4, 1, 0, 0, 0},   {16, 3, 1, 0, 0, 0},  {32, 8, 1, 0, 0, 0},    {31, 6, 1, 0, 0, 0},
+                {64, 16, 1, 0, 0, 0},  {64, 12, 1, 0, 0, 0}, {2, 0, 0, 0, 20, 0},    {4, 0, 0, 2, 35, 160},
+                {8, 0, 0, 1, 10, 200}, {16, 0, 0, 0, 20, 0}, {16, 0, 0, 2, 20, 160}, {32, 0, 0, 1, 35, 200},
+                {64, 0, 0, 0, 1000, 0}};
     struct stac_error err = {0};
     struct stac_random r = stac_random_seeded(5, 0);
     static int32_t scratch[STAC_TRAIN_SCRATCH], y[700], want[700];
@@ -115,8 +118,8 @@ static void trains_equal_the_collapsed_product(void **state) {
     for (size_t c = 0; c < sizeof rows / sizeof *rows; c++) {
         struct stac_code code = {0};
         struct stac_train train;
-        OK(stac_code_build(&code, rows[c].timesteps, (struct stac_base){.n_classes = rows[c].n_classes, .shift = rows[c].shift},
-                           0.01, 0.002, 11000, &err));
+        struct stac_base base = {rows[c].n_classes, rows[c].shift, rows[c].heavy, rows[c].curve, rows[c].ratio};
+        OK(stac_code_build(&code, rows[c].timesteps, base, 0.01, 0.002, 14000, &err));
         OK(stac_train_init(&train, 300, &err));
         for (int round = 0; round < 6; round++) {
             int n_in = 1 + (int)(stac_random_u64(&r) % 300), n_out = 1 + (int)(stac_random_u64(&r) % 700);

@@ -158,6 +158,7 @@ enum edit {
 #define SITE "/block/001/attn_in"
 #define CODE SITE "/code"
 #define HEAD "/head_in/code"
+#define FALLING "/block/001/p/code" /* its weights are geometric, those of CODE a ramp */
 
 static const struct tampering {
     const char *file; /* "gpt2" or "llama" */
@@ -257,19 +258,27 @@ static const struct tampering {
     {"gpt2", TEXT, "/", "neuron=", 0, "neuron of / is \"\""},
     {"gpt2", NO_ATTRIBUTE, "/", "neuron", 0, "/ has no attribute neuron"},
     {"gpt2", TEXT, "/", "neuron=causal", 0, "/code/firing"},
-    {"gpt2", INT, CODE, "n_classes", 0, "has no " CODE "/weight"},
-    {"gpt2", INT, CODE, "n_classes", 17, "n_classes of " CODE " is 17"},
-    {"gpt2", INT, CODE, "n_classes", 16, CODE "/mantissa has"},
-    {"gpt2", INT, CODE, "shift", 15, CODE ": a code of 16 steps"},
-    {"gpt2", INT, CODE, "shift", 0, CODE ": a code of 16 steps"},
+    {"gpt2", INT, FALLING, "n_classes", 0, "has no " FALLING "/weight"},
+    {"gpt2", INT, FALLING, "n_classes", 17, "n_classes of " FALLING " is 17"},
+    {"gpt2", INT, FALLING, "n_classes", 16, FALLING "/mantissa has"},
+    {"gpt2", INT, FALLING, "shift", 15, FALLING ": 7 shifts of 15"},
+    {"gpt2", INT, FALLING, "shift", 0, FALLING ": a code of 16 steps"},
+    {"gpt2", INT, CODE, "shift", 1, CODE ": a code of 16 steps"},
+    {"gpt2", INT, CODE, "n_classes", 4, CODE ": a code of 16 steps"},
+    {"gpt2", INT, CODE, "curve", 0, "has no " CODE "/weight"},
+    {"gpt2", INT, CODE, "curve", -1, "curve of " CODE " is -1"},
+    {"gpt2", INT, CODE, "heavy", 3, "heavy of " CODE " is 3"},
+    {"gpt2", INT, CODE, "heavy", 2, CODE "/mantissa has"},
+    {"gpt2", VALUE, CODE "/mantissa", "0", 0, CODE ": mantissa 0 is 0"},
+    {"gpt2", VALUE, CODE "/mantissa", "0", 32767, CODE ": the weight of step 0 is"},
     {"gpt2", REAL, CODE, "unit", 0, CODE ": a code of 16 steps"},
     {"gpt2", REAL, CODE, "unit", -1, CODE ": a code of 16 steps"},
     {"gpt2", REAL, CODE, "unit", NAN, CODE ": a code of 16 steps"},
     {"gpt2", REAL, CODE, "unit", 1e300, CODE ": a code of 16 steps"},
     {"gpt2", REAL, CODE, "unit", 1e-300, CODE ": a code of 16 steps"},
-    {"gpt2", VALUE, CODE "/mantissa", "0", 0, CODE ": mantissa 0 is 0"},
-    {"gpt2", VALUE, CODE "/mantissa", "0", -5, CODE ": mantissa 0 is -5"},
-    {"gpt2", VALUE, CODE "/mantissa", "0", 1025, CODE ": mantissa 0 is 1025"},
+    {"gpt2", VALUE, FALLING "/mantissa", "0", 0, FALLING ": mantissa 0 is 0"},
+    {"gpt2", VALUE, FALLING "/mantissa", "0", -5, FALLING ": mantissa 0 is -5"},
+    {"gpt2", VALUE, FALLING "/mantissa", "0", 1025, FALLING ": mantissa 0 is 1025"},
     {"gpt2", VALUE, CODE "/plus", "1", 1 << 16, CODE ": level 1 has spikes after the last step"},
     {"gpt2", VALUE, CODE "/plus", "0", 1, CODE ": level 0 is the integer"},
     {"gpt2", VALUE, CODE "/plus", "2", 0, CODE ": level 2 is the integer"},
@@ -299,7 +308,7 @@ static const struct tampering {
     {"lif", TEXT, "/", "neuron=if", 0, "a rate code with 0 classes"},
     {"st_bif", INT, HEAD, "most", 256, HEAD ": a rate code of 16 steps, at most 256"},
     {"st_bif", INT, HEAD, "most", 0, HEAD ": a rate code of 16 steps, at most 0"},
-    {"st_bif", INT, HEAD, "shift", 1, HEAD ": a rate code with 1 classes and shifts of 1"},
+    {"st_bif", INT, HEAD, "shift", 1, HEAD ": a rate code with 1 classes, shifts of 1 and curve 0"},
     {"phase", REAL, HEAD, "unit", 0, HEAD ": a phase code of 16 steps"},
     {"phase", TEXT, "/", "code=one_spike", 0, "a one_spike code with 0 classes"},
     {"integer", INT, HEAD, "most", 1024, "most of " HEAD " is 1024"},
