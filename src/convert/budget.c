@@ -33,6 +33,11 @@ int stac_largest_integer(const struct stac_hparams *hp, enum stac_site_kind kind
     return most > INT16_MAX ? INT16_MAX : (int)most;
 }
 
+/* log2 of the price of an addition, in nats per multiply-accumulate of a token */
+#define FIRST_PRICE (-8.0) /* of usual budgets */
+#define LOWEST_PRICE (-24.0)
+#define HIGHEST_PRICE 8.0
+
 /* One site at a price. */
 static int plan_site(const struct stac_statistics *s, int site, const struct stac_scheme *scheme, struct stac_plan *plan,
                      struct stac_error *err) {
@@ -78,25 +83,38 @@ static double spent(const struct stac_statistics *s, const double share[STAC_SIT
     return sum;
 }
 
+/* Plans at the price 2^price of an addition, and what they are expected to spend. */
+static int plan_at(const struct stac_statistics *s, const struct stac_scheme *scheme, const double share[STAC_SITE_KINDS],
+                   double price, struct stac_plan *plan, double *expected, struct stac_error *err) {
+    for (int i = 0; i < s->n_sites; i++)
+        plan[i].lambda = exp2(price) * share[stac_site_kind_at(&s->hp, i)] * plan[i].power / plan[i].sensitivity;
+    STAC_TRY(plan_sites(s, scheme, plan, err));
+    *expected = spent(s, share, plan);
+    return STAC_OK;
+}
+
+/* What is spent falls about as the price rises: walk until the target lies between two prices, then interpolate. */
 int stac_plan_budget(const struct stac_statistics *s, const struct stac_scheme *scheme, const double *sensitivity,
                      double target, int context, struct stac_plan *plan, double *expected, struct stac_error *err) {
-    double share[STAC_SITE_KINDS], low = -24, high = 8; /* log2 of mu */
+    double share[STAC_SITE_KINDS], low = -INFINITY, high = INFINITY, above = 0, below = 0, price = FIRST_PRICE;
     stac_mac_shares(&s->hp, context, share);
     take_powers(s, plan);
     for (int i = 0; i < s->n_sites; i++) plan[i].sensitivity = sensitivity[i];
-    for (int step = 0; step < 16; step++) { /* the last step has the finer price of the two */
-        double mu = exp2(0.5 * (low + high));
-        for (int i = 0; i < s->n_sites; i++) {
-            enum stac_site_kind kind = stac_site_kind_at(&s->hp, i);
-            plan[i].lambda = mu * share[kind] * plan[i].power / sensitivity[i];
-        }
-        STAC_TRY(plan_sites(s, scheme, plan, err));
-        *expected = spent(s, share, plan);
-        if (fabs(*expected - target) < 1e-3 * target || !stac_scheme_is_priced(scheme)) break;
-        if (*expected > target)
-            low = 0.5 * (low + high);
+    for (int step = 0; step < 24; step++) {
+        STAC_TRY(plan_at(s, scheme, share, price, plan, expected, err));
+        double off = *expected / target - 1;
+        if (fabs(off) < 1e-3 || !stac_scheme_is_priced(scheme)) break;
+        if (off > 0)
+            low = price, above = off;
         else
-            high = 0.5 * (low + high);
+            high = price, below = off;
+        if (high <= LOWEST_PRICE || low >= HIGHEST_PRICE) break; /* as near as T steps come */
+        if (isinf(low))
+            price = high - 2;
+        else if (isinf(high))
+            price = low + 2;
+        else
+            price = low + (high - low) * fmin(fmax(above / (above - below), 0.1), 0.9);
     }
     return STAC_OK;
 }

@@ -339,9 +339,9 @@ int stac_code_build(struct stac_code *out, int timesteps, struct stac_base base,
     { .heavy = (h), .curve = (c), .ratio = (r) }
 
 static const struct stac_base bases[] = {
-    GEOMETRIC(1, 1), GEOMETRIC(3, 2),  GEOMETRIC(2, 1),  GEOMETRIC(3, 1),  GEOMETRIC(4, 1),  GEOMETRIC(5, 1),  GEOMETRIC(6, 1),
-    GEOMETRIC(8, 1), GEOMETRIC(10, 1), GEOMETRIC(12, 1), GEOMETRIC(14, 1), GEOMETRIC(16, 1), RAMP(0, 20, 0),   RAMP(0, 35, 0),
-    RAMP(0, 60, 0),  RAMP(1, 10, 200), RAMP(1, 20, 200), RAMP(1, 20, 250), RAMP(1, 35, 200), RAMP(2, 20, 160), RAMP(2, 35, 160),
+    GEOMETRIC(1, 1),  GEOMETRIC(3, 2),  GEOMETRIC(2, 1),  GEOMETRIC(3, 1),  GEOMETRIC(4, 1),  GEOMETRIC(6, 1),
+    GEOMETRIC(8, 1),  GEOMETRIC(12, 1), GEOMETRIC(16, 1), RAMP(0, 20, 0),   RAMP(0, 35, 0),   RAMP(0, 60, 0),
+    RAMP(1, 10, 200), RAMP(1, 20, 200), RAMP(1, 20, 250), RAMP(1, 35, 200), RAMP(2, 20, 160), RAMP(2, 35, 160),
 };
 
 const struct stac_base *stac_code_bases(int *n) {
