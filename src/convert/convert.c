@@ -96,6 +96,7 @@ static int calibration_windows(struct stac_conversion *c, struct stac_error *err
 static int rewrite(struct stac_conversion *c, struct stac_error *err) {
     int d = stac_model_hparams(c->model)->n_embd, status = STAC_OK;
     uint64_t seed = (uint64_t)c->job->seed;
+    bool turned = !stac_job_without(c->job, STAC_STEP_ROTATION);
     float *q;
     if (c->job->activation == STAC_JOB_RELU) c->net.hp.activation = STAC_ACT_RELU;
     STAC_TRY(STAC_NEW(q, (size_t)d * d, "a rotation", err));
@@ -104,8 +105,8 @@ static int rewrite(struct stac_conversion *c, struct stac_error *err) {
     STAC_TRY_DONE(stac_broadcast(c->ranks->comm, q, (size_t)d * d * sizeof *q, 0, err));
     if (c->grid.stage >= 0) {
         status = stac_fold_norms(&c->net, err);
-        if (status == STAC_OK) status = stac_rotate_residual(&c->net, q, err);
-        if (status == STAC_OK) status = stac_rotate_heads(&c->net, seed, err);
+        if (status == STAC_OK && turned) status = stac_rotate_residual(&c->net, q, err);
+        if (status == STAC_OK && turned) status = stac_rotate_heads(&c->net, seed, err);
     }
     status = agree(c, status, err);
 done:
@@ -182,7 +183,9 @@ static int weigh(struct stac_conversion *c, struct stac_calibration *cal, struct
     STAC_TRY_DONE(STAC_NEW(codes, n_sites, "trial codes", err));
     STAC_TRY_DONE(build_codes(c, &cal->stats, codes, err));
     STAC_TRY_DONE(stac_calibrate_damage(cal, codes, trials, damage, err));
-    STAC_TRY_DONE(stac_calibrate_fisher(cal, (uint64_t)c->job->seed, gradients, fisher, err));
+    for (int i = 0; i < n_sites; i++) fisher[i] = 1;
+    if (!stac_job_without(c->job, STAC_STEP_FISHER))
+        STAC_TRY_DONE(stac_calibrate_fisher(cal, (uint64_t)c->job->seed, gradients, fisher, err));
     scale_sensitivity(c, &cal->stats, fisher, damage);
 done:
     for (int i = 0; i < n_sites && codes; i++) stac_code_clean(&codes[i]);
@@ -193,16 +196,19 @@ done:
 
 static int quantise(struct stac_conversion *c, struct stac_calibration *cal, struct stac_error *err) {
     int timesteps = (int)c->job->timesteps, bits = (int)c->job->quantize_bits, status = STAC_OK;
-    if (c->job->mode == STAC_JOB_FULL) return stac_fit_network(cal, &c->net, c->plan, timesteps, bits, err);
+    if (c->job->mode == STAC_JOB_FULL && !stac_job_without(c->job, STAC_STEP_FIT))
+        return stac_fit_network(cal, &c->net, c->plan, timesteps, bits, err);
     if (c->grid.stage >= 0) status = stac_quantise_network(&c->net, &cal->stats, c->plan, timesteps, bits, err);
     return agree(c, status, err);
 }
 
 /* The last rewritings: what is learned from gradients, and the Hadamard transform. */
 static int shape(struct stac_conversion *c, struct stac_calibration *cal, struct stac_error *err) {
-    if (c->job->mode == STAC_JOB_FULL)
-        STAC_TRY(stac_shape_network(cal, (uint64_t)c->job->seed, smaller(c->n_windows, FISHER_WINDOWS), &c->net, err));
-    return agree(c, c->grid.stage >= 0 ? stac_add_hadamard(&c->net, err) : STAC_OK, err);
+    struct stac_shaping what = {!stac_job_without(c->job, STAC_STEP_VALUES), !stac_job_without(c->job, STAC_STEP_HIDDEN)};
+    bool mixed = c->grid.stage >= 0 && !stac_job_without(c->job, STAC_STEP_HADAMARD);
+    if (c->job->mode == STAC_JOB_FULL && (what.values || what.hidden))
+        STAC_TRY(stac_shape_network(cal, what, (uint64_t)c->job->seed, smaller(c->n_windows, FISHER_WINDOWS), &c->net, err));
+    return agree(c, mixed ? stac_add_hadamard(&c->net, err) : STAC_OK, err);
 }
 
 static int learn(struct stac_conversion *c, struct stac_error *err) {
@@ -222,6 +228,7 @@ static int learn(struct stac_conversion *c, struct stac_error *err) {
     STAC_TRY_DONE(STAC_NEW(c->plan, cal.stats.n_sites, "plans", err));
     STAC_TRY_DONE(STAC_NEW(c->sensitivity, cal.stats.n_sites, "sensitivities", err));
     STAC_TRY_DONE(stac_calibrate_means(&cal, err));
+    if (stac_job_without(c->job, STAC_STEP_MEANS)) stac_statistics_clear_means(&cal.stats);
     STAC_TRY_DONE(stac_calibrate_histograms(&cal, err));
     STAC_TRY_DONE(weigh(c, &cal, err));
     if (c->ranks->rank == 0)

@@ -11,7 +11,8 @@ struct stac_scheme stac_scheme_of(const struct stac_job *job) {
                                 .timesteps = (int)job->timesteps,
                                 .levels = (int)job->levels,
                                 .activation_bits = (int)job->activation_bits,
-                                .leak = job->leak};
+                                .leak = job->leak,
+                                .geometric = stac_job_without(job, STAC_STEP_RAMPS)};
 }
 
 /* The plan of rank 0. */

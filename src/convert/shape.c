@@ -15,6 +15,7 @@
 /* Sums over the rows that passed this stage. */
 struct shape {
     const struct stac_calibration *c;
+    struct stac_shaping what;
     struct stac_exact_sums a, mean;                         /* [layers][kv heads][dim][dim], [layers][kv heads][dim] */
     struct stac_exact_sums hidden_g, hidden_x, hidden_mean; /* [layers][n_ff] */
     double *square;                                         /* [dim][dim] workspace */
@@ -141,11 +142,11 @@ static int change_weights(struct shape *s, struct stac_network *net, struct stac
     STAC_TRY_DONE(STAC_NEW(t, 2 * area, "a change of basis", err));
     STAC_TRY_DONE(STAC_NEW(scale, hp->n_ff, "scales", err));
     for (int l = 0; l < net->last - net->first; l++) {
-        for (int h = 0; h < hp->n_head_kv; h++) {
+        for (int h = 0; h < hp->n_head_kv && s->what.values; h++) {
             STAC_TRY_DONE(basis_of_head(s, (size_t)l * hp->n_head_kv + (size_t)h, t, t + area, err));
             STAC_TRY_DONE(stac_turn_values(hp, &net->block[l], h, t, t + area, err));
         }
-        if (!hp->gated) continue;
+        if (!hp->gated || !s->what.hidden) continue;
         scales_of_layer(s, l, scale);
         stac_scale_hidden(&net->block[l], scale);
     }
@@ -155,9 +156,9 @@ done:
     return status;
 }
 
-int stac_shape_network(struct stac_calibration *c, uint64_t seed, int n_windows, struct stac_network *net,
-                       struct stac_error *err) {
-    struct shape s = {.c = c, .rows = (int64_t)n_windows * c->length};
+int stac_shape_network(struct stac_calibration *c, struct stac_shaping what, uint64_t seed, int n_windows,
+                       struct stac_network *net, struct stac_error *err) {
+    struct shape s = {.c = c, .what = what, .rows = (int64_t)n_windows * c->length};
     bool here = c->grid->stage >= 0;
     int status = here ? shape_init(&s, err) : STAC_OK;
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));

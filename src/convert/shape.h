@@ -11,10 +11,15 @@
 
 #include "convert/calibrate.h"
 
+/* Which of the two. */
+struct stac_shaping {
+    bool values, hidden;
+};
+
 /* Learn from the first n_windows windows and change the weights of the part that is here; norms must be folded, and the
  * Hadamard transform not yet be added. Collective over all ranks; ends with an agreement; the same bits for any number of
  * ranks. */
-int stac_shape_network(struct stac_calibration *c, uint64_t seed, int n_windows, struct stac_network *net,
-                       struct stac_error *err);
+int stac_shape_network(struct stac_calibration *c, struct stac_shaping what, uint64_t seed, int n_windows,
+                       struct stac_network *net, struct stac_error *err);
 
 #endif

@@ -83,6 +83,10 @@ int stac_statistics_add_rows(struct stac_statistics *s, int site, int n, const f
                      stac_site_name(stac_site_kind_at(&s->hp, site)), stac_site_layer_at(&s->hp, site));
 }
 
+void stac_statistics_clear_means(struct stac_statistics *s) {
+    memset(s->sums, 0, s->sums_at[s->n_sites] * sizeof *s->sums);
+}
+
 void stac_statistics_mean(const struct stac_statistics *s, int site, float *out) {
     size_t width = s->sums_at[site + 1] - s->sums_at[site];
     double rows = s->rows[site] > 0 ? (double)s->rows[site] : 1;

@@ -35,6 +35,9 @@ void stac_statistics_clean(struct stac_statistics *s);
 /* Add the column sums of n rows of a site. STAC_ERR_INPUT when the activations are not finite or beyond 2^40. */
 int stac_statistics_add_rows(struct stac_statistics *s, int site, int n, const float *x, struct stac_error *err);
 
+/* As if every mean were 0. */
+void stac_statistics_clear_means(struct stac_statistics *s);
+
 /* Mean of every channel of a site, out[width]. */
 void stac_statistics_mean(const struct stac_statistics *s, int site, float *out);
 

@@ -212,6 +212,12 @@ done:
     return status;
 }
 
+bool stac_job_without(const struct stac_job *job, enum stac_job_step step) {
+    for (int i = 0; i < job->without.n; i++)
+        if ((enum stac_job_step)job->without.at[i] == step) return true;
+    return false;
+}
+
 /* ---- command line ------------------------------------------------------------------------------------------------- */
 
 static bool is_yaml(const char *name) {

@@ -34,6 +34,7 @@ struct stac_job {
     double spike_budget;
     int64_t code, neuron, levels, activation_bits, activation, quantize_bits, seed;
     double leak;
+    struct stac_job_list without; /* enum stac_job_step */
 
     char *calibration_text, *calibration_data, *create_calibration_data;
     int64_t num_samples, calibration_length, max_context_length;
@@ -57,9 +58,25 @@ struct stac_job {
 };
 
 enum stac_job_mode { STAC_JOB_FULL, STAC_JOB_SIMPLIFIED };
+/* Steps of a conversion that can be left out, to see what each is worth; the words of the key `without`. */
+enum stac_job_step {
+    STAC_STEP_NONE,
+    STAC_STEP_ROTATION, /* of the residual stream and of the heads */
+    STAC_STEP_MEANS,    /* taken away before coding */
+    STAC_STEP_HADAMARD, /* on the hidden activation */
+    STAC_STEP_VALUES,   /* principal axes of the value heads */
+    STAC_STEP_HIDDEN,   /* scales of the hidden channels */
+    STAC_STEP_FISHER,   /* sensitivity of each layer; what is left is one for each kind of site */
+    STAC_STEP_FIT,      /* of the weights to the codes */
+    STAC_STEP_RAMPS     /* as laws of step weights: geometric ones only */
+};
+
 enum stac_job_activation { STAC_JOB_KEEP, STAC_JOB_RELU };
 enum stac_job_side { STAC_JOB_SNN, STAC_JOB_BASELINE, STAC_JOB_BOTH };
 enum stac_job_execution { STAC_JOB_COUNT, STAC_JOB_TEMPORAL };
+
+/* Whether the job leaves a step of the conversion out. */
+bool stac_job_without(const struct stac_job *job, enum stac_job_step step);
 
 /* A job with every key at its default. */
 int stac_job_init(struct stac_job *job, enum stac_program program, struct stac_error *err);

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -199,6 +200,7 @@ struct causal_problem {
     const struct stac_histogram *h;
     double lambda;
     int max_integer;
+    bool geometric;
     struct causal_search search;
 };
 
@@ -207,7 +209,9 @@ static void try_top(struct causal_problem *p, int index, double top, struct caus
     int n;
     const struct stac_base *base = stac_code_bases(&n);
     struct stac_code code = {.timesteps = p->search.timesteps};
-    if (index < 0 || index >= n || !stac_code_set_base(&code, base[index], p->max_integer)) return;
+    if (index < 0 || index >= n || (p->geometric && base[index].curve > 0) ||
+        !stac_code_set_base(&code, base[index], p->max_integer))
+        return;
     struct stac_recipe r = {.neuron = STAC_NEURON_CAUSAL,
                             .base = base[index],
                             .most = COUNTS,
@@ -234,16 +238,16 @@ static void search_bases(struct causal_problem *p, int index, double top, struct
     try_top(p, centre.base, centre.top, best);
 }
 
-int stac_causal_design(const struct stac_histogram *h, int timesteps, double lambda, int max_integer, struct stac_recipe *out,
-                       struct stac_code_cost *cost, struct stac_error *err) {
+int stac_causal_design(const struct stac_histogram *h, int timesteps, double lambda, int max_integer, bool geometric,
+                       struct stac_recipe *out, struct stac_code_cost *cost, struct stac_error *err) {
     struct stac_code table = {0};
-    struct causal_problem p = {.h = h, .lambda = lambda, .max_integer = max_integer};
+    struct causal_problem p = {.h = h, .lambda = lambda, .max_integer = max_integer, .geometric = geometric};
     struct causal_best best = {.price = INFINITY};
     int n, at = 0;
     const struct stac_base *base = stac_code_bases(&n);
-    STAC_TRY(stac_code_design(&table, h, timesteps, lambda, max_integer, NULL, err));
+    STAC_TRY(stac_code_design(&table, h, timesteps, lambda, max_integer, geometric, NULL, err));
     double top = (double)table.unit * table.weight[0];
-    while (at < n && (base[at].n_classes != table.base.n_classes || base[at].shift != table.base.shift)) at++;
+    while (at < n && memcmp(&base[at], &table.base, sizeof *base) != 0) at++;
     stac_code_clean(&table);
     STAC_TRY(search_init(&p.search, timesteps, err));
     search_bases(&p, at, top, &best);

@@ -367,7 +367,7 @@ static void try_top(struct best *best, const struct stac_code *code, struct scra
 }
 
 int stac_code_design(struct stac_code *out, const struct stac_histogram *h, int timesteps, double lambda, int max_integer,
-                     struct stac_code_cost *cost, struct stac_error *err) {
+                     bool geometric, struct stac_code_cost *cost, struct stac_error *err) {
     struct scratch s;
     struct best best = {.price = INFINITY};
     struct stac_moments *m;
@@ -382,7 +382,7 @@ int stac_code_design(struct stac_code *out, const struct stac_histogram *h, int 
     double reach = stac_histogram_quantile(h, 0.9999);
     for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
         struct stac_code code = {.timesteps = timesteps};
-        if (!stac_code_set_base(&code, bases[i], max_integer)) continue;
+        if ((geometric && bases[i].curve > 0) || !stac_code_set_base(&code, bases[i], max_integer)) continue;
         int n = list_candidates(&code, s.list);
         struct best of_base = {.price = INFINITY};
         for (int step = -12; step <= 8; step++) /* quarter octaves around the reach of the values */

@@ -90,11 +90,12 @@ struct stac_code_cost {
     double spikes;     /* mean spikes per value */
 };
 
-/* The best code of T steps for a distribution at the price `lambda` (squared units of the value per spike): searches
- * bases and units. Integers stay <= max_integer (at least 16), which the caller derives from the length of the sums
- * they enter. STAC_ERR_USAGE for T outside 1..STAC_MAX_TIMESTEPS. Zero-initialise *out; release with stac_code_clean. */
+/* The best code of T steps for a distribution at the price `lambda` (squared units of the value per spike): searches laws of
+ * step weights (`geometric`: no ramps) and units. Integers stay <= max_integer (at least 16), which the caller derives from the
+ * length of the sums they enter. STAC_ERR_USAGE for T outside 1..STAC_MAX_TIMESTEPS. Zero-initialise *out; release with
+ * stac_code_clean. */
 int stac_code_design(struct stac_code *out, const struct stac_histogram *h, int timesteps, double lambda, int max_integer,
-                     struct stac_code_cost *cost, struct stac_error *err);
+                     bool geometric, struct stac_code_cost *cost, struct stac_error *err);
 
 /* The same with base and unit given: the table of thresholds alone is derived. */
 int stac_code_build(struct stac_code *out, int timesteps, struct stac_base base, double unit, double lambda, int max_integer,

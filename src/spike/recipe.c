@@ -220,7 +220,7 @@ static int search(const struct stac_scheme *s, const struct stac_moments *m, boo
 static int design_table(const struct stac_scheme *s, const struct stac_histogram *h, double lambda, int max_integer,
                         struct stac_recipe *out, struct stac_code_cost *cost, struct stac_error *err) {
     struct stac_code code = {0};
-    STAC_TRY(stac_code_design(&code, h, s->timesteps, lambda, max_integer, cost, err));
+    STAC_TRY(stac_code_design(&code, h, s->timesteps, lambda, max_integer, s->geometric, cost, err));
     *out = (struct stac_recipe){.code = s->code, .neuron = s->neuron, .base = code.base, .unit = code.unit};
     stac_code_clean(&code);
     return STAC_OK;
@@ -232,7 +232,8 @@ int stac_recipe_design(const struct stac_scheme *s, const struct stac_histogram 
     STAC_TRY(stac_scheme_check(s, err));
     if (s->code == STAC_CODE_TERNARY && s->neuron == STAC_NEURON_TABLE)
         return design_table(s, h, lambda, max_integer, out, cost, err);
-    if (s->code == STAC_CODE_TERNARY) return stac_causal_design(h, s->timesteps, lambda, max_integer, out, cost, err);
+    if (s->code == STAC_CODE_TERNARY)
+        return stac_causal_design(h, s->timesteps, lambda, max_integer, s->geometric, out, cost, err);
     STAC_TRY(STAC_NEW(m, 1, "a distribution", err));
     stac_moments_take(m, h);
     int status = search(s, m, is_signed, max_integer, out, cost, err);

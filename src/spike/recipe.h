@@ -12,6 +12,7 @@ struct stac_scheme {
     int levels;          /* rate on table and st_bif: the largest integer; 0: T */
     int activation_bits; /* integer */
     double leak;         /* lif: what is left of a membrane after a step */
+    bool geometric;      /* ternary: step weights on ramps are not tried */
 };
 
 /* STAC_ERR_USAGE, one line, when code and neuron do not go together, or T and the levels do not. */

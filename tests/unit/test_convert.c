@@ -207,7 +207,7 @@ static void shaping_leaves_the_logits_as_they_were(void **state) {
         memcpy(was, o->w, n * sizeof *was);
         struct stac_calibration c = fx_calibration(&net, tokens, 4, length);
         OK(stac_calibrate_begin(&c, &err));
-        OK(stac_shape_network(&c, 1, 4, &net, &err));
+        OK(stac_shape_network(&c, (struct stac_shaping){true, true}, 1, 4, &net, &err));
         stac_calibrate_end(&c);
         float *after = fx_logits(&net, STAC_MODE_DENSE, NULL, tokens, length, NULL);
         double change = fx_difference(before, after, (size_t)length * (size_t)net.hp.n_vocab),

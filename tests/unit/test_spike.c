@@ -30,7 +30,7 @@ static void designs_reach_the_rates_of_the_recipe(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct stac_code code = {0};
         struct stac_code_cost cost, again;
-        OK(stac_code_design(&code, h, rows[i].timesteps, rows[i].lambda, 11000, &cost, &err));
+        OK(stac_code_design(&code, h, rows[i].timesteps, rows[i].lambda, 11000, false, &cost, &err));
         again = stac_code_cost_on(&code, h);
         double lambda = rows[i].lambda, prototype = pow(10, -rows[i].db / 10) + lambda * rows[i].spikes;
         if (cost.distortion + lambda * cost.spikes > 1.005 * prototype)
@@ -176,7 +176,7 @@ static void stored_codes_come_back_or_are_refused(void **state) {
         FAILS(stac_code_restore(&again, timesteps, base, code.mantissa, unit, code.n_levels, words, thresholds, &err),
               STAC_ERR_INPUT, "");
     }
-    FAILS(stac_code_design(&again, NULL, 65, 1, 100, NULL, &err), STAC_ERR_USAGE, "1 to 64");
+    FAILS(stac_code_design(&again, NULL, 65, 1, 100, false, NULL, &err), STAC_ERR_USAGE, "1 to 64");
     free(words), free(thresholds);
     stac_code_clean(&code);
 }
