@@ -79,25 +79,10 @@ static void range_of_values(struct stac_calibration *c) {
         }
 }
 
-/* Sums of squares of the keys in the cache, likewise. */
-static void power_of_keys(struct pass *p) {
-    struct stac_calibration *c = p->c;
-    const struct stac_cache *cache = &c->cache;
-    for (int l = 0; l < cache->n_layers; l++)
-        for (int h = 0; h < cache->n_head_kv; h++)
-            for (int j = 0; j < cache->head_dim && p->error.status == STAC_OK; j++) {
-                const float *k = cache->k + stac_cache_offset(cache, l, 0, h) + (size_t)j * cache->capacity;
-                double squares = 0;
-                for (int i = 0; i < cache->length[0]; i++) squares += (double)k[i] * k[i];
-                stac_statistics_add_key(&c->stats, c->net->first + l, h * cache->head_dim + j, squares, &p->error);
-            }
-}
-
 static void window_step(void *ctx, int item) {
     struct pass *p = ctx;
     (void)item;
     if (p->ranges) range_of_values(p->c);
-    if (p->ranges) power_of_keys(p);
     stac_progress_step(p->progress, p->c->grid->n_groups);
 }
 

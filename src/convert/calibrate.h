@@ -27,7 +27,7 @@ struct stac_calibration {
 int stac_calibrate_begin(struct stac_calibration *c, struct stac_error *err);
 void stac_calibrate_end(struct stac_calibration *c);
 
-/* First pass: means of the channels, the range of v and the power of k. */
+/* First pass: means of the channels and the range of v. */
 int stac_calibrate_means(struct stac_calibration *c, struct stac_error *err);
 
 /* Second pass: histograms of what is left when the means are taken away. */

@@ -228,7 +228,6 @@ static int learn(struct stac_conversion *c, struct stac_error *err) {
     STAC_TRY_DONE(STAC_NEW(c->plan, cal.stats.n_sites, "plans", err));
     STAC_TRY_DONE(STAC_NEW(c->sensitivity, cal.stats.n_sites, "sensitivities", err));
     STAC_TRY_DONE(stac_calibrate_means(&cal, err));
-    if (!stac_job_without(c->job, STAC_STEP_KEYS) && c->grid.stage >= 0) stac_shape_keys(&cal.stats, &c->net);
     if (stac_job_without(c->job, STAC_STEP_MEANS)) stac_statistics_clear_means(&cal.stats);
     STAC_TRY_DONE(stac_calibrate_histograms(&cal, err));
     STAC_TRY_DONE(weigh(c, &cal, err));

@@ -144,17 +144,6 @@ int stac_turn_values(const struct stac_hparams *hp, struct stac_block *b, int he
     return STAC_OK;
 }
 
-void stac_scale_keys(const struct stac_hparams *hp, struct stac_block *b, int head, const float *scale) {
-    int dim = hp->head_dim, per_kv = hp->n_head / hp->n_head_kv, ld = b->qkv.n_out;
-    for (int i = 0; i <= b->qkv.n_in; i++) {
-        float *row = i < b->qkv.n_in ? b->qkv.w + (size_t)i * ld : b->qkv.bias;
-        for (int j = 0; row && j < dim; j++) {
-            row[stac_q_width(hp) + head * dim + j] /= scale[j];
-            for (int h = head * per_kv; h < (head + 1) * per_kv; h++) row[h * dim + j] *= scale[j];
-        }
-    }
-}
-
 void stac_scale_hidden(struct stac_block *b, const float *scale) {
     int n = b->down.n_in, ld = b->up.n_out;
     for (int i = 0; i <= b->up.n_in; i++) {

@@ -21,9 +21,6 @@ int stac_rotate_heads(struct stac_network *net, uint64_t seed, struct stac_error
 int stac_turn_values(const struct stac_hparams *hp, struct stac_block *b, int head, const float *t, const float *inverse,
                      struct stac_error *err);
 
-/* Channel j of a head of keys over scale[j], and of its queries times scale[j]; with rotary positions, pairs have one scale. */
-void stac_scale_keys(const struct stac_hparams *hp, struct stac_block *b, int head, const float *scale);
-
 /* The hidden activation of a gated block times scale[n_ff], channel by channel. */
 void stac_scale_hidden(struct stac_block *b, const float *scale);
 

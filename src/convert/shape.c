@@ -172,27 +172,3 @@ done:
     shape_clean(&s);
     return status;
 }
-
-/* ---- keys --------------------------------------------------------------------------------------------------------- */
-
-/* Scales of a head, their geometric mean 1. squares[dim]: sums, in any unit. */
-static void scales_of_keys(int dim, bool rotary, const int64_t *squares, float *scale) {
-    double mean = 0;
-    for (int j = 0; j < dim; j++) {
-        double power = rotary ? (double)squares[j % (dim / 2)] + (double)squares[j % (dim / 2) + dim / 2] : (double)squares[j];
-        scale[j] = power > 0 ? (float)(0.5 * log(power)) : 0;
-        mean += scale[j] / (double)dim;
-    }
-    for (int j = 0; j < dim; j++) scale[j] = (float)fmin(fmax(exp(scale[j] - mean), 1 / LARGEST_SCALE), LARGEST_SCALE);
-}
-
-void stac_shape_keys(const struct stac_statistics *s, struct stac_network *net) {
-    const struct stac_hparams *hp = &net->hp;
-    float scale[1024]; /* head_dim is at most 1024: checked when a model is opened */
-    for (int l = net->first; l < net->last; l++)
-        for (int h = 0; h < hp->n_head_kv; h++) {
-            const int64_t *squares = s->k_squares + (size_t)l * stac_kv_width(hp) + (size_t)h * hp->head_dim;
-            scales_of_keys(hp->head_dim, hp->rope_theta > 0, squares, scale);
-            stac_scale_keys(hp, &net->block[l - net->first], h, scale);
-        }
-}

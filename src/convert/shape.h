@@ -3,10 +3,6 @@
  * Values. Between v and o any orthogonal matrix of a head's channels may stand. The eigenvectors of the covariance of what
  * enters o make the channels uncorrelated: few of them carry the signal, and the others stay silent (Karhunen-Loeve transform).
  *
- * Keys. A head's keys are stored as INT8 with one scale per token, which a few large channels would decide. Each channel (each
- * pair that rotary positions turn) is divided by its root mean square, and the queries are multiplied by it, so that all
- * channels of k are about as large, and an error in any channel of q weighs the same.
- *
  * Hidden activation. Where it is gated, channel c may be scaled by s_c in the columns of `up` and by 1/s_c in the rows of
  * `down`. s_c = (E[g^2] / E[x^2])^HIDDEN_POWER of the channel, g being the gradient, before the Hadamard transform spreads the
  * errors over all of them. */
@@ -15,10 +11,7 @@
 
 #include "convert/calibrate.h"
 
-/* Even out the keys of the part that is here; after stac_calibrate_means, whose means stay true. Not collective. */
-void stac_shape_keys(const struct stac_statistics *s, struct stac_network *net);
-
-/* What to learn from gradients. */
+/* Which of the two. */
 struct stac_shaping {
     bool values, hidden;
 };

@@ -45,7 +45,6 @@ int stac_statistics_init(struct stac_statistics *s, const struct stac_hparams *h
     for (int i = 0; i < n; i++) s->sums_at[i + 1] = s->sums_at[i] + channels(hp, stac_site_kind_at(hp, i));
     STAC_TRY_DONE(STAC_NEW(s->sums, s->sums_at[n], "statistics", err));
     STAC_TRY_DONE(STAC_NEW(s->v_max, (size_t)hp->n_layer * stac_kv_width(hp), "statistics", err));
-    STAC_TRY_DONE(STAC_NEW(s->k_squares, (size_t)hp->n_layer * stac_kv_width(hp), "statistics", err));
     STAC_TRY_DONE(STAC_NEW(s->histogram, n, "histograms", err));
     for (int i = 0; i < n; i++) {
         s->histogram[i].logarithmic = stac_site_kind_at(hp, i) == STAC_SITE_P;
@@ -61,7 +60,6 @@ void stac_statistics_clean(struct stac_statistics *s) {
     free(s->sums_at);
     free(s->sums);
     free(s->v_max);
-    free(s->k_squares);
     free(s->histogram);
     *s = (struct stac_statistics){0};
 }
@@ -85,13 +83,6 @@ int stac_statistics_add_rows(struct stac_statistics *s, int site, int n, const f
                      stac_site_name(stac_site_kind_at(&s->hp, site)), stac_site_layer_at(&s->hp, site));
 }
 
-int stac_statistics_add_key(struct stac_statistics *s, int layer, int channel, double squares, struct stac_error *err) {
-    if (!(squares < 0x1p40))
-        return stac_fail(err, STAC_ERR_INPUT, "the keys of layer %d are not finite: the model's weights are damaged", layer);
-    s->k_squares[(size_t)layer * stac_kv_width(&s->hp) + channel] += llrint(squares * (1 << STAC_SUM_BITS));
-    return STAC_OK;
-}
-
 void stac_statistics_clear_means(struct stac_statistics *s) {
     memset(s->sums, 0, s->sums_at[s->n_sites] * sizeof *s->sums);
 }
@@ -110,7 +101,6 @@ float stac_value_scale(const struct stac_statistics *s, int layer, int channel) 
 int stac_statistics_merge_means(struct stac_statistics *s, const struct stac_ranks *ranks, struct stac_error *err) {
     STAC_TRY(stac_sum_i64(ranks->comm, s->rows, (size_t)s->n_sites, err));
     STAC_TRY(stac_sum_i64(ranks->comm, s->sums, s->sums_at[s->n_sites], err));
-    STAC_TRY(stac_sum_i64(ranks->comm, s->k_squares, (size_t)s->hp.n_layer * stac_kv_width(&s->hp), err));
     return stac_max_f32(ranks->comm, s->v_max, (size_t)s->hp.n_layer * stac_kv_width(&s->hp), err);
 }
 

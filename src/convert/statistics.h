@@ -26,7 +26,6 @@ struct stac_statistics {
     int64_t *sums;                    /* all channels of all sites one after the other */
     size_t *sums_at;                  /* [n_sites + 1] where a site's channels begin; q and p have none */
     float *v_max;                     /* [n_layer][kv] largest |value| of each channel of v */
-    int64_t *k_squares;               /* [n_layer][kv] sum of squares of each channel of k, after rotary positions */
     struct stac_histogram *histogram; /* [n_sites] of |x - mean| / scale; p: of the weight */
 };
 
@@ -44,9 +43,6 @@ void stac_statistics_mean(const struct stac_statistics *s, int site, float *out)
 
 /* Value of the integer 1 in the int8 cache of v: the largest magnitude seen falls on 127. */
 float stac_value_scale(const struct stac_statistics *s, int layer, int channel);
-
-/* Add the sum of squares of a channel of k over a window. STAC_ERR_INPUT when it is not finite or beyond 2^40. */
-int stac_statistics_add_key(struct stac_statistics *s, int layer, int channel, double squares, struct stac_error *err);
 
 /* Merge over all ranks: what the pass for means collected; the histograms. Collective. */
 int stac_statistics_merge_means(struct stac_statistics *s, const struct stac_ranks *ranks, struct stac_error *err);

@@ -64,7 +64,6 @@ enum stac_job_step {
     STAC_STEP_ROTATION, /* of the residual stream and of the heads */
     STAC_STEP_MEANS,    /* taken away before coding */
     STAC_STEP_HADAMARD, /* on the hidden activation */
-    STAC_STEP_KEYS,     /* evened out */
     STAC_STEP_VALUES,   /* principal axes of the value heads */
     STAC_STEP_HIDDEN,   /* scales of the hidden channels */
     STAC_STEP_FISHER,   /* sensitivity of each layer; what is left is one for each kind of site */

@@ -15,7 +15,7 @@ static const char model_group[] = "Model and output", convert_group[] = "Convers
 /* Choices that two programs offer. */
 /* Codes of a conversion; and of a sweep, where one word stands for code, neuron and bits. */
 static const char codes[] = "ternary|rate|phase|one_spike|integer";
-static const char steps[] = "none|rotation|means|hadamard|keys|values|hidden|fisher|fit|ramps";
+static const char steps[] = "none|rotation|means|hadamard|values|hidden|fisher|fit|ramps";
 static const char swept_codes[] = "ternary|causal|phase|one_spike|rate|if|lif|st_bif|int8|int7|int6|int5|int4";
 
 static const struct stac_key keys[] = {
@@ -58,8 +58,9 @@ static const struct stac_key keys[] = {
      "Norm of the converted network. A SpikeLayerNorm of the model's width and epsilon computes what the norm computes; its "
      "output is coded into spikes as it is."},
     {"without", C, STAC_KEY_CHOICES, AT(without), "none", 0, 0, steps, "", NULL, convert_group,
-     "Steps to leave out, to see what each is worth: rotation; means of channels; hadamard of the hidden activation; scales of "
-     "keys; axes of values; scales of hidden channels; fisher: sensitivity per layer; fit of the weights; ramps of step "
+     "Steps to leave out, to see what each is worth: rotation; means of channels; hadamard of the hidden activation; values: "
+     "axes "
+     "of value heads; hidden: scales of hidden channels; fisher: sensitivity per layer; fit of the weights; ramps of step "
      "weights."},
     {"quantize_bits", C, STAC_KEY_INT, AT(quantize_bits), "8", 2, 8, NULL, "bits", NULL, convert_group,
      "Bits of the integer weights."},
