@@ -39,20 +39,29 @@ static int factor_of_inverse(int n, double *h, struct stac_error *err) {
     return stac_fail(err, STAC_ERR_INPUT, "the inputs of a product have no positive second moments (LAPACK %d)", (int)info);
 }
 
-/* Columns [from, to). */
-static void round_columns(int n_in, int n_out, int from, int to, const float *u, float *w, const float *scale, float largest,
-                          int8_t *q) {
+/* Inputs from the strongest to the weakest: what is rounded late can make up for little. */
+static void sort_inputs(int n, const double *h, int *order) {
+    for (int i = 0; i < n; i++) {
+        int at = i;
+        for (; at > 0 && h[(size_t)order[at - 1] * n + order[at - 1]] < h[(size_t)i * n + i]; at--) order[at] = order[at - 1];
+        order[at] = i;
+    }
+}
+
+/* Columns [from, to); u is in the order of rounding. */
+static void round_columns(int n_in, int n_out, int from, int to, const int *order, const float *u, float *w, const float *scale,
+                          float largest, int8_t *q) {
     float error[TILE];
     for (int i = 0; i < n_in; i++) {
-        float *row = w + (size_t)i * n_out;
+        float *row = w + (size_t)order[i] * n_out;
         float inverse = 1.0f / u[(size_t)i * n_in + i];
         for (int c = from; c < to; c++) {
             float r = fminf(fmaxf(rintf(row[c] / scale[c]), -largest), largest);
-            q[(size_t)i * n_out + c] = (int8_t)r;
+            q[(size_t)order[i] * n_out + c] = (int8_t)r;
             error[c - from] = (row[c] - r * scale[c]) * inverse;
         }
         for (int j = i + 1; j < n_in; j++) {
-            float *later = w + (size_t)j * n_out + from, share = u[(size_t)i * n_in + j];
+            float *later = w + (size_t)order[j] * n_out + from, share = u[(size_t)i * n_in + j];
             for (int c = 0; c < to - from; c++) later[c] -= share * error[c];
         }
     }
@@ -60,19 +69,26 @@ static void round_columns(int n_in, int n_out, int from, int to, const float *u,
 
 int stac_fit_weights(int n_in, int n_out, int n_rows, const float *z, float *w, const float *scale, int largest, int8_t *q,
                      struct stac_error *err) {
-    double *h = NULL;
+    double *h = NULL, *sorted = NULL;
     float *u = NULL;
-    int status = STAC_OK;
+    int *order = NULL, status = STAC_OK;
     STAC_TRY_DONE(STAC_NEW(h, (size_t)n_in * n_in, "second moments", err));
     STAC_TRY_DONE(STAC_NEW(u, (size_t)n_in * n_in, "second moments", err));
+    STAC_TRY_DONE(STAC_NEW(order, n_in, "second moments", err));
+    STAC_TRY_DONE(STAC_NEW(sorted, (size_t)n_in * n_in, "second moments", err));
     STAC_TRY_DONE(second_moments(n_in, n_rows, z, h, err));
-    STAC_TRY_DONE(factor_of_inverse(n_in, h, err));
-    for (size_t i = 0; i < (size_t)n_in * n_in; i++) u[i] = (float)h[i];
+    sort_inputs(n_in, h, order);
+    for (int i = 0; i < n_in; i++)
+        for (int j = 0; j < n_in; j++) sorted[(size_t)i * n_in + j] = h[(size_t)order[i] * n_in + order[j]];
+    STAC_TRY_DONE(factor_of_inverse(n_in, sorted, err));
+    for (size_t i = 0; i < (size_t)n_in * n_in; i++) u[i] = (float)sorted[i];
 #pragma omp parallel for schedule(dynamic, 1)
     for (int from = 0; from < n_out; from += TILE)
-        round_columns(n_in, n_out, from, from + TILE < n_out ? from + TILE : n_out, u, w, scale, (float)largest, q);
+        round_columns(n_in, n_out, from, from + TILE < n_out ? from + TILE : n_out, order, u, w, scale, (float)largest, q);
 done:
     free(h);
+    free(sorted);
+    free(order);
     free(u);
     return status;
 }

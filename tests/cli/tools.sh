@@ -49,6 +49,15 @@ says 'a table of codes' '^\| integer, activation bits 5 \| table \| 4 \| .* \| 0
 expect 'a table of codes without a text' 2 sh "$tests/../jobs/codes.sh" "$tiny"
 expect 'a table of codes with an unknown word' 2 sh "$tests/../jobs/codes.sh" STEPS=4
 
+# The table of what each step is worth.
+expect 'an ablation' 0 sh "$tests/../jobs/ablation.sh" T=4 TOKENS=300 STEPS='fit rotation' OUT="$work/ablation"
+says 'an ablation' '^\| none \| [0-9.]+ \|' "$work/out"
+says 'an ablation' '^\| fit, rotation \| [0-9.]+ \|' "$work/out"
+looked=$((looked + 1))
+[ "$(sort -u "$work/ablation/table.md" | wc -l)" = 4 ] || fail 'leaving a step out changes nothing'
+expect 'an ablation of an unknown step' 1 sh "$tests/../jobs/ablation.sh" T=4 TOKENS=300 STEPS=fits OUT="$work/ablation"
+says 'an ablation of an unknown step' 'without must be one of' "$work/err"
+
 # A conversation from a script: as many answers as lines, the same with the same seed, another with another.
 expect 'a conversion' 0 stac-convert --model_name "$tiny" --output_dir "$work/snn" --quiet --num_samples 2 --mode simplified
 expect 'all checks without a text' 0 ranks 2 stac-eval "$work/snn" --test_all --quiet --json "$work/result.json"
