@@ -49,8 +49,11 @@ windows=$OUT/windows.h5
 : > "$OUT/windows.log"
 [ -e "$windows" ] || logged "$OUT/windows.log" on_ranks 2 stac-convert --model_name "$model" --create_calibration_data "$windows"
 say "$model, T = $T, budget $BUDGET, $TOKENS tokens of $text"
-printf '| without | ratio | KL | top-1 | AC/MAC |\n|---|---|---|---|---|\n'
-for without in none $STEPS "$(echo "$STEPS" | tr ' ' ',')"; do
+table=$OUT/table.md
+printf '| without | ratio | KL | top-1 | AC/MAC |\n|---|---|---|---|---|\n' | tee "$table"
+all=$(echo "$STEPS" | tr -s ' ' ',')
+[ "$all" = "$STEPS" ] && all=
+for without in none $STEPS $all; do
     name=$(echo "$without" | tr ',' '-')
     row=$OUT/$name
     if [ ! -e "$row.json" ]; then
@@ -61,5 +64,5 @@ for without in none $STEPS "$(echo "$STEPS" | tr ' ' ',')"; do
     fi
     # shellcheck disable=SC2046
     printf '| %s | %.4f | %.5f | %.3f | %.3f |\n' "$(echo "$without" | sed 's/,/, /g')" $(value "$row.json" ppl_ratio) \
-        $(value "$row.json" kl) $(value "$row.json" top1_agreement) $(value "$row.json" ac_per_mac)
-done | tee "$OUT/table.md"
+        $(value "$row.json" kl) $(value "$row.json" top1_agreement) $(value "$row.json" ac_per_mac) | tee -a "$table"
+done

@@ -45,9 +45,11 @@ value() { sed -n 's/^ *"'"$2"'": \(.*[^,]\),*$/\1/p' "$1"; }
 
 mkdir -p "$OUT"
 say "$model, T = $T, $TOKENS tokens of $text, $MODE"
-printf '| code | neuron | T | ratio | KL | top-1 | AC/MAC | spikes per activation | multiplications per MAC | coverage |\n'
-printf '|---|---|---|---|---|---|---|---|---|---|\n'
-printf '| dense | float32 | - | 1 | 0 | 1 | - | - | - | 0 |\n'
+{
+    printf '| code | neuron | T | ratio | KL | top-1 | AC/MAC | spikes per activation | multiplications per MAC | coverage |\n'
+    printf '|---|---|---|---|---|---|---|---|---|---|\n'
+    printf '| dense | float32 | - | 1 | 0 | 1 | - | - | - | 0 |\n'
+} | tee "$OUT/table.md"
 for row in $ROWS; do
     # shellcheck disable=SC2046
     set -- $(echo "$row" | tr ':' ' ')
@@ -73,5 +75,5 @@ for row in $ROWS; do
         $(value "$j" ppl_ratio) $(value "$j" kl) $(value "$j" top1_agreement) $(value "$j" ac_per_mac) \
         $(value "$j" spikes_per_activation) \
         $(echo "$(value "$j" multiplies) $(value "$j" macs)" | awk '{ print $1 / $2 }') \
-        $(echo "$(value "$j" coverage)" | awk '{ print 100 * $1 }')
-done | tee "$OUT/table.md"
+        $(echo "$(value "$j" coverage)" | awk '{ print 100 * $1 }') | tee -a "$OUT/table.md"
+done

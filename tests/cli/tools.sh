@@ -47,14 +47,14 @@ says 'a table of codes' '^\| ternary \| causal \| 4 \| [0-9.]+ \|' "$work/out"
 says 'a table of codes' '^\| rate, levels 4 \| st_bif \| 8 \| .* \| 0.0000 \| 100 % \|' "$work/out"
 says 'a table of codes' '^\| integer, activation bits 5 \| table \| 4 \| .* \| 0.000 \| 0.000 \| 0.0000 \| 0 % \|' "$work/out"
 expect 'a table of codes without a text' 2 sh "$tests/../jobs/codes.sh" "$tiny"
+expect 'a table of codes with an unknown neuron' 1 sh "$tests/../jobs/codes.sh" T=4 TOKENS=300 ROWS=rate:causal OUT="$work/codes"
 expect 'a table of codes with an unknown word' 2 sh "$tests/../jobs/codes.sh" STEPS=4
 
 # The table of what each step is worth.
-expect 'an ablation' 0 sh "$tests/../jobs/ablation.sh" T=4 TOKENS=300 STEPS='fit rotation' OUT="$work/ablation"
-says 'an ablation' '^\| none \| [0-9.]+ \|' "$work/out"
-says 'an ablation' '^\| fit, rotation \| [0-9.]+ \|' "$work/out"
+expect 'an ablation' 0 sh "$tests/../jobs/ablation.sh" T=4 TOKENS=300 STEPS=fit OUT="$work/ablation"
 looked=$((looked + 1))
-[ "$(sort -u "$work/ablation/table.md" | wc -l)" = 4 ] || fail 'leaving a step out changes nothing'
+[ "$(grep -E '^\| (none|fit) \| [0-9.]+ \|' "$work/ablation/table.md" | cut -d'|' -f3- | sort -u | wc -l)" = 2 ] ||
+    fail 'leaving a step out changes nothing'
 expect 'an ablation of an unknown step' 1 sh "$tests/../jobs/ablation.sh" T=4 TOKENS=300 STEPS=fits OUT="$work/ablation"
 says 'an ablation of an unknown step' 'without must be one of' "$work/err"
 
