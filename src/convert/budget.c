@@ -20,11 +20,11 @@ void stac_mac_shares(const struct stac_hparams *hp, int context, double share[ST
     for (int k = 0; k < STAC_SITE_KINDS; k++) share[k] /= total;
 }
 
-int stac_largest_integer(const struct stac_hparams *hp, enum stac_site_kind kind) {
+int stac_largest_integer(const struct stac_hparams *hp, enum stac_site_kind kind, int context) {
     int inputs = hp->n_embd;
     switch (kind) {
     case STAC_SITE_Q: inputs = hp->head_dim; break;
-    case STAC_SITE_P: inputs = hp->n_ctx; break;
+    case STAC_SITE_P: inputs = context; break;
     case STAC_SITE_O_IN: inputs = stac_q_width(hp); break;
     case STAC_SITE_DOWN_IN: inputs = hp->n_ff; break;
     default: break;
@@ -42,8 +42,9 @@ int stac_largest_integer(const struct stac_hparams *hp, enum stac_site_kind kind
 static int plan_site(const struct stac_statistics *s, int site, const struct stac_scheme *scheme, struct stac_plan *plan,
                      struct stac_error *err) {
     enum stac_site_kind kind = stac_site_kind_at(&s->hp, site);
-    return stac_recipe_design(scheme, &s->histogram[site], kind != STAC_SITE_P, plan->lambda,
-                              stac_largest_integer(&s->hp, kind), &plan->recipe, &plan->expected, err);
+    plan->max_integer = stac_largest_integer(&s->hp, kind, s->longest);
+    return stac_recipe_design(scheme, &s->histogram[site], kind != STAC_SITE_P, plan->lambda, plan->max_integer, &plan->recipe,
+                              &plan->expected, err);
 }
 
 /* All sites, each at its own price, in parallel. */
@@ -119,7 +120,6 @@ int stac_plan_budget(const struct stac_statistics *s, const struct stac_scheme *
     return STAC_OK;
 }
 
-int stac_plan_build(const struct stac_plan *plan, int timesteps, const struct stac_hparams *hp, enum stac_site_kind kind,
-                    struct stac_code *out, struct stac_error *err) {
-    return stac_recipe_build(&plan->recipe, timesteps, plan->lambda, stac_largest_integer(hp, kind), out, err);
+int stac_plan_build(const struct stac_plan *plan, int timesteps, struct stac_code *out, struct stac_error *err) {
+    return stac_recipe_build(&plan->recipe, timesteps, plan->lambda, plan->max_integer, out, err);
 }

@@ -18,6 +18,7 @@ struct stac_plan {
     double lambda;
     struct stac_code_cost expected; /* on the calibration text */
     double power;                   /* P */
+    int max_integer;                /* of the code */
     double sensitivity;             /* nats per relative error power; set by stac_plan_budget */
 };
 
@@ -29,8 +30,9 @@ extern const double stac_default_sensitivity[STAC_SITE_KINDS];
  * (head_in: altogether). The shares of all sites sum to 1. */
 void stac_mac_shares(const struct stac_hparams *hp, int context, double share[STAC_SITE_KINDS]);
 
-/* The largest integer a code of this site may use, so that no sum of its product leaves 32 bits. */
-int stac_largest_integer(const struct stac_hparams *hp, enum stac_site_kind kind);
+/* The largest integer a code of this site may use, so that no sum of its product leaves 32 bits when at most
+ * `context` tokens are visible. */
+int stac_largest_integer(const struct stac_hparams *hp, enum stac_site_kind kind, int context);
 
 /* Plans for all sites at a price per spike of `relative` times P: codes to measure sensitivities with. */
 int stac_plan_trial(const struct stac_statistics *s, const struct stac_scheme *scheme, const double relative[STAC_SITE_KINDS],
@@ -43,7 +45,6 @@ int stac_plan_budget(const struct stac_statistics *s, const struct stac_scheme *
                      double target, int context, struct stac_plan *plan, double *expected, struct stac_error *err);
 
 /* The code of a plan. */
-int stac_plan_build(const struct stac_plan *plan, int timesteps, const struct stac_hparams *hp, enum stac_site_kind kind,
-                    struct stac_code *out, struct stac_error *err);
+int stac_plan_build(const struct stac_plan *plan, int timesteps, struct stac_code *out, struct stac_error *err);
 
 #endif

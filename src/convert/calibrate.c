@@ -12,7 +12,7 @@
 int stac_calibrate_begin(struct stac_calibration *c, struct stac_error *err) {
     int status = STAC_OK;
     STAC_TRY_DONE(stac_statistics_init(&c->stats, c->hp, err));
-    c->stats.context = c->length;
+    c->stats.context = c->stats.longest = c->length;
     STAC_TRY_DONE(STAC_NEW(c->index, 2 * (size_t)c->length, "positions", err));
     STAC_TRY_DONE(STAC_NEW(c->mean, c->stats.sums_at[c->stats.n_sites], "means", err));
     for (int i = 0; i < c->length; i++) c->index[i] = i;

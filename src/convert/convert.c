@@ -124,9 +124,7 @@ static const double trial_price[STAC_SITE_KINDS] = {
 
 static int build_codes(const struct stac_conversion *c, const struct stac_statistics *stats, struct stac_code *codes,
                        struct stac_error *err) {
-    for (int i = 0; i < stats->n_sites; i++)
-        STAC_TRY(
-            stac_plan_build(&c->plan[i], (int)c->job->timesteps, &stats->hp, stac_site_kind_at(&stats->hp, i), &codes[i], err));
+    for (int i = 0; i < stats->n_sites; i++) STAC_TRY(stac_plan_build(&c->plan[i], (int)c->job->timesteps, &codes[i], err));
     return STAC_OK;
 }
 
@@ -224,6 +222,7 @@ static int learn(struct stac_conversion *c, struct stac_error *err) {
     struct stac_scheme scheme = stac_scheme_of(c->job);
     int status = STAC_OK;
     STAC_TRY_DONE(stac_calibrate_begin(&cal, err));
+    cal.stats.longest = smaller(c->job->max_context_length, hp->n_ctx);
     STAC_TRY_DONE(shape(c, &cal, err));
     STAC_TRY_DONE(STAC_NEW(c->plan, cal.stats.n_sites, "plans", err));
     STAC_TRY_DONE(STAC_NEW(c->sensitivity, cal.stats.n_sites, "sensitivities", err));

@@ -141,8 +141,7 @@ static int fit_products(struct fitting *f, struct stac_linear *const *linear, co
 static int build_codes(struct fitting *f, const struct stac_site *const *site, int from, int to, struct stac_error *err) {
     for (int k = from; k < to; k++) {
         stac_code_clean(&f->code[k]);
-        STAC_TRY(
-            stac_plan_build(&f->plan[stac_site_index(f->c->hp, site[k])], f->timesteps, f->c->hp, fed[k], &f->code[k], err));
+        STAC_TRY(stac_plan_build(&f->plan[stac_site_index(f->c->hp, site[k])], f->timesteps, &f->code[k], err));
     }
     return STAC_OK;
 }

@@ -76,7 +76,7 @@ static int prepare_site(struct stac_site *site, bool linear, const struct stac_s
                         int timesteps, struct stac_error *err) {
     int index = stac_site_index(&stats->hp, site);
     size_t width = stats->sums_at[index + 1] - stats->sums_at[index];
-    STAC_TRY(stac_plan_build(&plan[index], timesteps, &stats->hp, site->kind, &site->code, err));
+    STAC_TRY(stac_plan_build(&plan[index], timesteps, &site->code, err));
     site->spiking = true;
     if (!linear) return STAC_OK;
     STAC_TRY(STAC_NEW(site->mean, width, "means", err));

@@ -36,7 +36,7 @@ int stac_recode_plan(struct stac_recoding *r, const struct stac_scheme *scheme, 
 
 static int recode_site(const struct stac_recoding *r, int timesteps, struct stac_site *site, struct stac_error *err) {
     struct stac_code code = {0};
-    STAC_TRY(stac_plan_build(&r->plan[stac_site_index(&r->stats.hp, site)], timesteps, &r->stats.hp, site->kind, &code, err));
+    STAC_TRY(stac_plan_build(&r->plan[stac_site_index(&r->stats.hp, site)], timesteps, &code, err));
     stac_code_clean(&site->code);
     site->code = code;
     return STAC_OK;

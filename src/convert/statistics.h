@@ -22,6 +22,7 @@ struct stac_statistics {
     struct stac_hparams hp;
     int n_sites;
     int context;                      /* tokens of the windows that were read */
+    int longest;                      /* tokens that a conversation with the network may have */
     int64_t *rows;                    /* [n_sites] rows seen in the pass for means */
     int64_t *sums;                    /* all channels of all sites one after the other */
     size_t *sums_at;                  /* [n_sites + 1] where a site's channels begin; q and p have none */

@@ -52,6 +52,22 @@ static int init_lanes(struct stac_run *run, struct stac_error *err) {
     return STAC_OK;
 }
 
+/* Sums of the weights of all keys must stay below 32 bits. */
+static int check_reach(const struct stac_run *run, struct stac_error *err) {
+    for (int l = 0; l < run->net->last - run->net->first && run->mode != STAC_MODE_DENSE; l++) {
+        const struct stac_site *p = &run->net->block[l].site[STAC_SITE_P];
+        int64_t reach = 1;
+        for (int i = 0; i < p->code.levels.n_levels; i++) reach = larger((int)reach, p->code.levels.value[i]);
+        int64_t most = INT32_MAX / (127 * reach);
+        if (p->spiking && run->cache->capacity > most)
+            return stac_fail(err, STAC_ERR_USAGE,
+                             "a context of %d tokens; this network was converted for at most %lld: convert it with a larger "
+                             "max_context_length",
+                             run->cache->capacity, (long long)most);
+    }
+    return STAC_OK;
+}
+
 int stac_run_init(struct stac_run *run, const struct stac_network *net, struct stac_cache *cache, enum stac_mode mode,
                   int max_rows, struct stac_error *err) {
     const struct stac_hparams *hp = &net->hp;
@@ -70,6 +86,7 @@ int stac_run_init(struct stac_run *run, const struct stac_network *net, struct s
     STAC_TRY_DONE(STAC_NEW(run->factor, max_rows, "codes", err));
     STAC_TRY_DONE(STAC_NEW(run->acc, run->acc_size, "accumulators", err));
     STAC_TRY_DONE(STAC_NEW(run->segment, cache->n_slots, "segments", err));
+    STAC_TRY_DONE(check_reach(run, err));
     STAC_TRY_DONE(init_rotary(run, err));
     STAC_TRY_DONE(init_lanes(run, err));
     STAC_TRY_DONE(stac_gradual_init(run, err));

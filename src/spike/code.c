@@ -139,9 +139,14 @@ static void add_candidate(const struct stac_code *code, struct candidate *list, 
     list[(*n)++] = (struct candidate){stac_code_value(code, word), stac_word_spikes(word), word};
 }
 
-static int most_candidates(int timesteps) {
+/* Where T is small, words of two spikes leave gaps anywhere; where values spread over octaves, between the heavy ones. */
+int stac_code_ordinary(const struct stac_histogram *h, int timesteps) {
+    return timesteps <= 10 || (timesteps <= 16 && h->logarithmic) ? 3 : 2;
+}
+
+static int most_candidates(int timesteps, int ordinary) {
     int n = timesteps + 1;
-    return timesteps <= STAC_DENSE_TIMESTEPS ? n * n * n : n * n;
+    return ordinary == 3 ? n * n * n : n * n;
 }
 
 /* Words of three spikes, the first of them positive. */
@@ -157,8 +162,8 @@ static void add_triples(const struct stac_code *code, struct candidate *list, in
 }
 
 /* All ordinary words and, for values beyond their reach, words that add a third or a fourth spike to the heaviest steps; the
- * cheapest for each value >= 0, ascending. Returns their number; `list` holds most_candidates(T). */
-static int list_candidates(const struct stac_code *code, struct candidate *list) {
+ * cheapest for each value >= 0, ascending. Returns their number; `list` holds most_candidates. */
+static int list_candidates(const struct stac_code *code, int ordinary, struct candidate *list) {
     int n = 0, steps = code->timesteps;
     add_candidate(code, list, &n, 0, 0);
     for (int a = 0; a < steps; a++) {
@@ -169,8 +174,8 @@ static int list_candidates(const struct stac_code *code, struct candidate *list)
             add_candidate(code, list, &n, first, UINT64_C(1) << b);
         }
     }
-    if (steps <= STAC_DENSE_TIMESTEPS) add_triples(code, list, &n);
-    for (int heaviest = steps <= STAC_DENSE_TIMESTEPS ? 3 : 2; heaviest < STAC_MAX_SPIKES; heaviest++)
+    if (ordinary == 3) add_triples(code, list, &n);
+    for (int heaviest = ordinary; heaviest < STAC_MAX_SPIKES; heaviest++)
         for (int c = heaviest; c < steps; c++)
             add_candidate(code, list, &n, ((UINT64_C(1) << heaviest) - 1) | UINT64_C(1) << c, 0);
     qsort(list, (size_t)n, sizeof *list, by_value_then_spikes);
@@ -233,8 +238,8 @@ static void scratch_clean(struct scratch *s) {
     free(s->threshold);
 }
 
-static int scratch_init(struct scratch *s, int timesteps, struct stac_error *err) {
-    size_t n = (size_t)most_candidates(timesteps);
+static int scratch_init(struct scratch *s, int timesteps, int ordinary, struct stac_error *err) {
+    size_t n = (size_t)most_candidates(timesteps, ordinary);
     *s = (struct scratch){0};
     int status = STAC_OK;
     STAC_TRY_DONE(STAC_NEW(s->list, n, "spike words", err));
@@ -314,8 +319,8 @@ static int finish_hull(struct stac_code *code, const struct scratch *s, int kept
     return status;
 }
 
-int stac_code_build(struct stac_code *out, int timesteps, struct stac_base base, double unit, double lambda, int max_integer,
-                    struct stac_error *err) {
+int stac_code_build(struct stac_code *out, int timesteps, struct stac_base base, int ordinary, double unit, double lambda,
+                    int max_integer, struct stac_error *err) {
     struct scratch s;
     STAC_TRY(check_timesteps(timesteps, err));
     *out = (struct stac_code){.timesteps = timesteps, .base = base, .unit = (float)unit};
@@ -323,8 +328,8 @@ int stac_code_build(struct stac_code *out, int timesteps, struct stac_base base,
         return stac_fail(err, STAC_ERR_USAGE,
                          "step weights of base 2^(%d/%d), curve %d, with %d time steps need integers above %d", base.shift,
                          base.n_classes, base.curve, timesteps, max_integer);
-    STAC_TRY(scratch_init(&s, timesteps, err));
-    int n = list_candidates(out, s.list);
+    STAC_TRY(scratch_init(&s, timesteps, ordinary, err));
+    int n = list_candidates(out, ordinary, s.list);
     int kept = upper_hull(s.list, n, lambda / (unit * unit), s.chosen, s.threshold);
     int status = finish_hull(out, &s, kept, err);
     scratch_clean(&s);
@@ -373,7 +378,7 @@ int stac_code_design(struct stac_code *out, const struct stac_histogram *h, int 
     struct stac_moments *m;
     STAC_TRY(check_timesteps(timesteps, err));
     STAC_TRY(STAC_NEW(m, 1, "a distribution", err));
-    int status = scratch_init(&s, timesteps, err);
+    int ordinary = stac_code_ordinary(h, timesteps), status = scratch_init(&s, timesteps, ordinary, err);
     if (status != STAC_OK) {
         free(m);
         return status;
@@ -382,8 +387,9 @@ int stac_code_design(struct stac_code *out, const struct stac_histogram *h, int 
     double reach = stac_histogram_quantile(h, 0.9999);
     for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
         struct stac_code code = {.timesteps = timesteps};
-        if ((geometric && bases[i].curve > 0) || !stac_code_set_base(&code, bases[i], max_integer)) continue;
-        int n = list_candidates(&code, s.list);
+        if (((geometric || h->logarithmic) && bases[i].curve > 0) || !stac_code_set_base(&code, bases[i], max_integer))
+            continue;
+        int n = list_candidates(&code, ordinary, s.list);
         struct best of_base = {.price = INFINITY};
         for (int step = -12; step <= 8; step++) /* quarter octaves around the reach of the values */
             try_top(&of_base, &code, &s, n, m, lambda, reach * exp2(step / 4.0));
@@ -398,7 +404,7 @@ int stac_code_design(struct stac_code *out, const struct stac_histogram *h, int 
     *out = (struct stac_code){.timesteps = timesteps};
     stac_code_set_base(out, best.base, max_integer);
     if (cost) *cost = best.cost;
-    return stac_code_build(out, timesteps, best.base, best.top / out->weight[0], lambda, max_integer, err);
+    return stac_code_build(out, timesteps, best.base, ordinary, best.top / out->weight[0], lambda, max_integer, err);
 }
 
 /* ---- files, cost, end --------------------------------------------------------------------------------------------- */

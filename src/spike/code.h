@@ -2,7 +2,7 @@
  *
  *     x = unit * sum over t of s_t w_t,   s_t in {-1, 0, +1}
  *
- * A word has at most two spikes, three where T is so small that two leave gaps (STAC_DENSE_TIMESTEPS); only a value beyond
+ * A word has at most two spikes, or three (where T is small, and where values spread over octaves); only a value beyond
  * their reach gets up to STAC_MAX_SPIKES.
  *
  * The step weights w_t are integers that follow one of two laws. Geometric: step t belongs to class c = t mod n_classes and
@@ -43,7 +43,6 @@
 
 #define STAC_MAX_CLASSES 16
 #define STAC_MAX_LEVELS 32768
-#define STAC_DENSE_TIMESTEPS 10 /* up to here words of three spikes are ordinary */
 #define STAC_MAX_HEAVY 2
 
 /* What the words of a code look like. */
@@ -91,15 +90,18 @@ struct stac_code_cost {
 };
 
 /* The best code of T steps for a distribution at the price `lambda` (squared units of the value per spike): searches laws of
- * step weights (`geometric`: no ramps) and units. Integers stay <= max_integer (at least 16), which the caller derives from the
- * length of the sums they enter. STAC_ERR_USAGE for T outside 1..STAC_MAX_TIMESTEPS. Zero-initialise *out; release with
- * stac_code_clean. */
+ * step weights (`geometric`: no ramps; nor for logarithmic histograms) and units. Integers stay <= max_integer (at least 16),
+ * which the caller derives from the length of the sums they enter. STAC_ERR_USAGE for T outside 1..STAC_MAX_TIMESTEPS.
+ * Zero-initialise *out; release with stac_code_clean. */
 int stac_code_design(struct stac_code *out, const struct stac_histogram *h, int timesteps, double lambda, int max_integer,
                      bool geometric, struct stac_code_cost *cost, struct stac_error *err);
 
-/* The same with base and unit given: the table of thresholds alone is derived. */
-int stac_code_build(struct stac_code *out, int timesteps, struct stac_base base, double unit, double lambda, int max_integer,
-                    struct stac_error *err);
+/* Spikes of ordinary words, 2 or 3, that the design uses for a distribution. */
+int stac_code_ordinary(const struct stac_histogram *h, int timesteps);
+
+/* The same with base, unit and the spikes of ordinary words given: the table of thresholds alone is derived. */
+int stac_code_build(struct stac_code *out, int timesteps, struct stac_base base, int ordinary, double unit, double lambda,
+                    int max_integer, struct stac_error *err);
 
 /* Rebuild a code from what a file holds of it: weights and, per level, word and threshold (n_levels - 1 finite ones,
  * ascending, in integers). Everything is checked; STAC_ERR_INPUT says what is wrong. */

@@ -109,7 +109,7 @@ static bool set_weights(struct stac_code *code, const struct stac_recipe *r, int
 int stac_recipe_build(const struct stac_recipe *r, int timesteps, double lambda, int max_integer, struct stac_code *out,
                       struct stac_error *err) {
     if (r->code == STAC_CODE_TERNARY && r->neuron == STAC_NEURON_TABLE)
-        return stac_code_build(out, timesteps, r->base, r->unit, lambda, max_integer, err);
+        return stac_code_build(out, timesteps, r->base, r->most, r->unit, lambda, max_integer, err);
     if (timesteps < 1 || timesteps > STAC_MAX_TIMESTEPS)
         return stac_fail(err, STAC_ERR_USAGE, "timesteps is %d; accepted are 1 to %d", timesteps, STAC_MAX_TIMESTEPS);
     *out = (struct stac_code){.kind = r->code, .timesteps = timesteps, .unit = (float)r->unit};
@@ -221,7 +221,11 @@ static int design_table(const struct stac_scheme *s, const struct stac_histogram
                         struct stac_recipe *out, struct stac_code_cost *cost, struct stac_error *err) {
     struct stac_code code = {0};
     STAC_TRY(stac_code_design(&code, h, s->timesteps, lambda, max_integer, s->geometric, cost, err));
-    *out = (struct stac_recipe){.code = s->code, .neuron = s->neuron, .base = code.base, .unit = code.unit};
+    *out = (struct stac_recipe){.code = s->code,
+                                .neuron = s->neuron,
+                                .base = code.base,
+                                .most = stac_code_ordinary(h, s->timesteps),
+                                .unit = code.unit};
     stac_code_clean(&code);
     return STAC_OK;
 }

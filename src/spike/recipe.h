@@ -27,7 +27,7 @@ struct stac_recipe {
     enum stac_neuron_kind neuron;
     struct stac_base base; /* ternary, one_spike */
     double ratio;          /* of a step weight to the one before: phase, lif */
-    int most;              /* largest integer: rate on table, st_bif, integer */
+    int most;              /* largest integer: rate on table, st_bif, integer; spikes of ordinary words: ternary on table */
     double unit;
     float threshold[STAC_MAX_TIMESTEPS][STAC_MAX_SPIKES]; /* causal ternary, in integers */
 };

@@ -33,6 +33,7 @@ struct stac_snn {
     struct stac_hparams hp;
     int hadamard;
     int timesteps;
+    int longest;              /* tokens that its codes allow in a context */
     enum stac_code_kind code; /* of all sites, as is the neuron */
     enum stac_neuron_kind neuron;
     struct stac_origin origin;

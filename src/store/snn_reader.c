@@ -95,7 +95,7 @@ static int read_scheme(struct stac_snn *s, struct stac_error *err) {
 }
 
 int stac_snn_open(const char *path, struct stac_snn *snn, struct stac_error *err) {
-    int64_t timesteps;
+    int64_t timesteps, longest;
     int status = STAC_OK;
     struct stac_error quiet = {0};
     *snn = (struct stac_snn){0};
@@ -110,6 +110,8 @@ int stac_snn_open(const char *path, struct stac_snn *snn, struct stac_error *err
     stac_h5_get_text(&snn->h5, "/", "recoded_from", &snn->origin.recoded_from, &quiet); /* most are not */
     STAC_TRY_DONE(read_hparams(snn, err));
     STAC_TRY_DONE(check_hparams(snn, err));
+    STAC_TRY_DONE(stac_h5_get_int(&snn->h5, "/", "longest_context", 1, snn->hp.n_ctx, &longest, err));
+    snn->longest = (int)longest;
 done:
     if (status != STAC_OK) stac_snn_close(snn);
     return status;
@@ -156,6 +158,7 @@ int stac_snn_read_design(struct stac_snn *snn, struct stac_statistics *stats, st
     STAC_TRY(stac_statistics_init(stats, &snn->hp, err));
     STAC_TRY_DONE(stac_h5_get_int(&snn->h5, "/", "calibration_context", 1, snn->hp.n_ctx, &context, err));
     stats->context = (int)context;
+    stats->longest = snn->longest;
     for (int i = 0; i < stats->n_sites; i++) {
         struct stac_site site = {.kind = stac_site_kind_at(&snn->hp, i), .layer = stac_site_layer_at(&snn->hp, i)};
         STAC_TRY_DONE(read_site_design(snn, &site, &stats->histogram[i], &plan[i], err));
@@ -255,7 +258,7 @@ static int read_code(struct stac_snn *s, struct stac_site *site, struct stac_err
                        : read_neuron(s, site, &head, &site->code, &refused, err);
     if (status == STAC_OK) {
         int64_t reach = words ? site->code.levels.value[site->code.n_levels - 1] : stac_code_reach(&site->code);
-        if ((refused = reach > stac_largest_integer(&s->hp, site->kind)))
+        if ((refused = reach > stac_largest_integer(&s->hp, site->kind, s->longest)))
             status = stac_fail(err, STAC_ERR_INPUT, "its integers reach %lld, which could overflow", (long long)reach);
     }
     if (refused) stac_fail_in(err, "%s: %s", s->h5.path, stac_site_path(site, "code", path));

@@ -59,6 +59,7 @@ static int write_root(struct writer *w, const struct stac_origin *origin, struct
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (texts[i].value) STAC_TRY(stac_h5_set_text(&w->h5, "/", texts[i].name, texts[i].value, err));
     STAC_TRY(stac_h5_set_int(&w->h5, "/", "calibration_context", w->stats->context, err));
+    STAC_TRY(stac_h5_set_int(&w->h5, "/", "longest_context", w->stats->longest, err));
     STAC_TRY(stac_h5_set_int(&w->h5, "/", "schema_version", STAC_SNN_SCHEMA_VERSION, err));
     STAC_TRY(stac_h5_set_int(&w->h5, "/", "timesteps", w->timesteps, err));
     return write_hparams(w, err);
@@ -116,7 +117,7 @@ static int write_site(struct writer *w, const struct stac_site *site, struct sta
     const struct stac_histogram *h = &w->stats->histogram[index];
     struct stac_code code = {0};
     char path[96];
-    STAC_TRY(stac_plan_build(plan, w->timesteps, &w->stats->hp, site->kind, &code, err));
+    STAC_TRY(stac_plan_build(plan, w->timesteps, &code, err));
     int status = write_code(w, site, &code, err);
     stac_code_clean(&code);
     STAC_TRY(status);

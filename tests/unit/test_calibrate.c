@@ -226,7 +226,7 @@ static void the_largest_integer_overflows_no_sum(void **state) {
         int w = widths[i];
         struct stac_hparams hp = {.n_layer = 1, .n_embd = w, .n_head = 1, .n_head_kv = 1, .head_dim = w, .n_ff = w, .n_ctx = w};
         for (int k = 0; k < STAC_SITE_KINDS; k++) {
-            int64_t largest = stac_largest_integer(&hp, (enum stac_site_kind)k), sum = largest * 127 * w;
+            int64_t largest = stac_largest_integer(&hp, (enum stac_site_kind)k, hp.n_ctx), sum = largest * 127 * w;
             assert_true(largest >= 1 && largest <= INT16_MAX);
             assert_true(sum <= INT32_MAX);
             assert_true(largest == INT16_MAX || sum + 127 * (int64_t)w > INT32_MAX); /* and nothing is given away */
@@ -237,7 +237,7 @@ static void the_largest_integer_overflows_no_sum(void **state) {
     static const int inputs[STAC_SITE_KINDS] = {10, 1000, 9000, 4000, 10, 3000, 10}; /* what each site sums over */
     for (int k = 0; k < STAC_SITE_KINDS; k++) {
         int wanted = INT32_MAX / (127 * inputs[k]);
-        assert_int_equal(stac_largest_integer(&hp, (enum stac_site_kind)k), wanted < INT16_MAX ? wanted : INT16_MAX);
+        assert_int_equal(stac_largest_integer(&hp, (enum stac_site_kind)k, hp.n_ctx), wanted < INT16_MAX ? wanted : INT16_MAX);
     }
 }
 
@@ -249,9 +249,9 @@ static double cost_of(const struct stac_statistics *s, const struct stac_plan *p
         struct stac_error err = {0};
         struct stac_code code = {0};
         enum stac_site_kind kind = stac_site_kind_at(&s->hp, i);
-        OK(stac_plan_build(&plan[i], timesteps, &s->hp, kind, &code, &err));
+        OK(stac_plan_build(&plan[i], timesteps, &code, &err));
         sum += share[kind] * stac_code_cost_on(&code, &s->histogram[i]).spikes;
-        assert_true(code.levels.value[code.n_levels - 1] <= stac_largest_integer(&s->hp, kind));
+        assert_true(code.levels.value[code.n_levels - 1] <= stac_largest_integer(&s->hp, kind, s->longest));
         assert_true(plan[i].recipe.unit > 0 && plan[i].lambda >= 0 && isfinite(plan[i].recipe.unit) &&
                     isfinite(plan[i].lambda));
         stac_code_clean(&code);
@@ -372,8 +372,7 @@ static void finer_codes_do_less_damage(void **state) {
         struct stac_code *codes = calloc((size_t)c.stats.n_sites, sizeof *codes);
         for (int i = 0; i < STAC_SITE_KINDS; i++) price[i] = k == 0 ? 0.3 : k == 1 ? 0.01 : 1e-7;
         OK(stac_plan_trial(&c.stats, &(struct stac_scheme){.timesteps = 16}, price, plan, &err));
-        for (int i = 0; i < c.stats.n_sites; i++)
-            OK(stac_plan_build(&plan[i], 16, &net.hp, stac_site_kind_at(&net.hp, i), &codes[i], &err));
+        for (int i = 0; i < c.stats.n_sites; i++) OK(stac_plan_build(&plan[i], 16, &codes[i], &err));
         OK(stac_calibrate_damage(&c, codes, 2, damage[k], &err));
         for (int i = 0; i < c.stats.n_sites; i++) stac_code_clean(&codes[i]);
         free(codes);

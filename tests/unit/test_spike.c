@@ -49,7 +49,7 @@ static void tables_choose_the_cheapest_word(void **state) {
     struct stac_error err = {0};
     const double lambda = 0.01, unit = 0.004;
     struct stac_code code = {0};
-    OK(stac_code_build(&code, 12, (struct stac_base){.n_classes = 3, .shift = 1}, unit, lambda, 4000, &err));
+    OK(stac_code_build(&code, 12, (struct stac_base){.n_classes = 3, .shift = 1}, 2, unit, lambda, 4000, &err));
     for (double x = 0; x < 4; x += 0.0103) {
         int level = 0;
         while (x / unit >= code.levels.threshold[level]) level++;
@@ -72,7 +72,7 @@ static void encoding_equals_a_search_through_the_thresholds(void **state) {
     struct stac_error err = {0};
     struct stac_random r = stac_random_seeded(3, 0);
     struct stac_code code = {0};
-    OK(stac_code_build(&code, 16, (struct stac_base){.n_classes = 4, .shift = 1}, 0.003, 0.004, 11000, &err));
+    OK(stac_code_build(&code, 16, (struct stac_base){.n_classes = 4, .shift = 1}, 2, 0.003, 0.004, 11000, &err));
     enum { N = 5000 };
     static float x[N], mean[N];
     static int16_t integer[N];
@@ -119,7 +119,7 @@ static void trains_equal_the_collapsed_product(void **state) {
         struct stac_code code = {0};
         struct stac_train train;
         struct stac_base base = {rows[c].n_classes, rows[c].shift, rows[c].heavy, rows[c].curve, rows[c].ratio};
-        OK(stac_code_build(&code, rows[c].timesteps, base, 0.01, 0.002, 14000, &err));
+        OK(stac_code_build(&code, rows[c].timesteps, base, 2 + c % 2 * (rows[c].timesteps < 20), 0.01, 0.002, 14000, &err));
         OK(stac_train_init(&train, 300, &err));
         for (int round = 0; round < 6; round++) {
             int n_in = 1 + (int)(stac_random_u64(&r) % 300), n_out = 1 + (int)(stac_random_u64(&r) % 700);
@@ -147,7 +147,7 @@ static void stored_codes_come_back_or_are_refused(void **state) {
     (void)state;
     struct stac_error err = {0};
     struct stac_code code = {0}, again = {0};
-    OK(stac_code_build(&code, 16, (struct stac_base){.n_classes = 4, .shift = 1}, 0.01, 0.002, 11000, &err));
+    OK(stac_code_build(&code, 16, (struct stac_base){.n_classes = 4, .shift = 1}, 2, 0.01, 0.002, 11000, &err));
     OK(stac_code_restore(&again, 16, code.base, code.mantissa, code.unit, code.n_levels, code.word, code.levels.threshold,
                          &err));
     assert_memory_equal(code.weight, again.weight, sizeof code.weight);
