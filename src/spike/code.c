@@ -53,22 +53,28 @@ static void spread_ramp(struct stac_code *code) {
     }
 }
 
+/* Mantissas and weights of a ramp with that bend. False: it has no slope. */
+static bool set_ramp(struct stac_code *code, int bend) {
+    struct stac_base base = code->base;
+    int n = code->timesteps - base.heavy, slope = (int)lrint(bend * (50.0 * n / base.curve - 0.5));
+    double top = slope * n + bend * (n * (n + 1) / 2.0);
+    if (n < 2 || slope < 1) return false;
+    for (int t = base.heavy - 1; t >= 0; t--) {
+        top *= base.ratio / 100.0;
+        code->mantissa[t] = (int32_t)lrint(fmin(top, INT16_MAX));
+    }
+    code->mantissa[base.heavy] = slope;
+    code->mantissa[base.heavy + 1] = bend;
+    spread_ramp(code);
+    return true;
+}
+
+enum { FINEST_BEND = 8 };
+
 /* The finest ramp that keeps every word <= max_integer. */
 static bool fit_ramp(struct stac_code *code, int max_integer) {
-    struct stac_base base = code->base;
-    int n = code->timesteps - base.heavy;
-    if (n < 2) return false;
-    for (int bend = 8; bend >= 1; bend /= 2) {
-        int slope = (int)lrint(bend * (50.0 * n / base.curve - 0.5));
-        double top = slope * n + bend * (n * (n + 1) / 2.0);
-        if (slope < 1) return false;
-        for (int t = base.heavy - 1; t >= 0; t--) {
-            top *= base.ratio / 100.0;
-            code->mantissa[t] = (int32_t)lrint(fmin(top, INT16_MAX));
-        }
-        code->mantissa[base.heavy] = slope;
-        code->mantissa[base.heavy + 1] = bend;
-        spread_ramp(code);
+    for (int bend = FINEST_BEND; bend >= 1; bend /= 2) {
+        if (!set_ramp(code, bend)) return false;
         if (largest_sum(code) <= max_integer) return true;
     }
     return false;
@@ -426,16 +432,19 @@ static int check_words(const struct stac_code *code, int n_levels, const struct 
     return STAC_OK;
 }
 
-/* Mantissas of a ramp: the weights of a file may be as large as integers of 16 bits, no larger. */
+/* Mantissas of a ramp follow from its law, and the weights are integers of 16 bits. */
 static int check_ramp(struct stac_code *code, struct stac_error *err) {
     struct stac_base base = code->base;
-    if (base.heavy < 0 || base.heavy > STAC_MAX_HEAVY || code->timesteps - base.heavy < 2)
-        return stac_fail(err, STAC_ERR_INPUT, "a ramp of %d steps below %d heavy ones", code->timesteps - base.heavy,
-                         base.heavy);
+    int32_t found[STAC_MAX_CLASSES], bend = code->mantissa[base.heavy + 1];
+    if (code->timesteps - base.heavy < 2 || bend < 1 || bend > FINEST_BEND)
+        return stac_fail(err, STAC_ERR_INPUT, "a ramp of %d steps below %d heavy ones, bend %d", code->timesteps - base.heavy,
+                         base.heavy, bend);
+    memcpy(found, code->mantissa, sizeof found);
+    bool follows = set_ramp(code, bend) && (base.heavy > 0) == (base.ratio > 0);
     for (int i = 0; i < base.heavy + 2; i++)
-        if (code->mantissa[i] < 1 || code->mantissa[i] > INT16_MAX)
-            return stac_fail(err, STAC_ERR_INPUT, "mantissa %d is %d", i, code->mantissa[i]);
-    spread_ramp(code);
+        if (!follows || found[i] != code->mantissa[i])
+            return stac_fail(err, STAC_ERR_INPUT, "mantissa %d is %d, which a curve of %d and a ratio of %d do not give", i,
+                             found[i], base.curve, base.ratio);
     for (int t = 0; t < code->timesteps; t++)
         if (code->weight[t] > INT16_MAX || (t > 0 && code->weight[t] >= code->weight[t - 1]))
             return stac_fail(err, STAC_ERR_INPUT, "the weight of step %d is %d", t, code->weight[t]);
@@ -456,7 +465,8 @@ int stac_code_spread_mantissas(struct stac_code *code, struct stac_error *err) {
 int stac_code_restore(struct stac_code *out, int timesteps, struct stac_base base, const int32_t *mantissa, float unit,
                       int n_levels, const struct stac_word *words, const float *thresholds, struct stac_error *err) {
     *out = (struct stac_code){.timesteps = timesteps, .base = base, .unit = unit};
-    bool geometric = base.n_classes >= 1 && base.n_classes <= STAC_MAX_CLASSES && base.shift >= 1 && base.curve == 0;
+    bool geometric = base.n_classes >= 1 && base.n_classes <= STAC_MAX_CLASSES && base.shift >= 1 && base.curve == 0 &&
+                     base.heavy == 0 && base.ratio == 0;
     bool ramp = base.curve > 0 && base.heavy >= 0 && base.heavy <= STAC_MAX_HEAVY && base.n_classes == 0 && base.shift == 0;
     if (timesteps < 1 || timesteps > STAC_MAX_TIMESTEPS || !(geometric || ramp) || n_levels < 1 || n_levels > 65 * 65 ||
         !(unit > 0 && unit < INFINITY))

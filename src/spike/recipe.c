@@ -129,7 +129,7 @@ static int check_weights(struct stac_code *code, struct stac_error *err) {
     bool each = code->kind == STAC_CODE_PHASE || code->neuron.kind == STAC_NEURON_LIF;
     bool even = !each && (code->kind == STAC_CODE_RATE || code->kind == STAC_CODE_INTEGER);
     const struct stac_base base = code->base;
-    bool ramp = base.curve > 0 && base.n_classes == 0, geometric = base.curve == 0 && base.n_classes >= 1;
+    bool ramp = base.curve > 0 && base.n_classes == 0, geometric = base.curve == 0 && base.n_classes >= 1 && base.heavy == 0;
     bool fits = each   ? stac_base_factors(base) == 0
                 : even ? geometric && base.n_classes == 1 && base.shift == 0
                        : ramp || (geometric && base.shift >= 1);

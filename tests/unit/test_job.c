@@ -72,7 +72,7 @@ static const char *some_value(const struct stac_key *key, int variant) {
 /* What the value must have become. */
 static void assert_value(const struct stac_job *job, const struct stac_key *key, const char *value) {
     const void *at = (const char *)job + key->offset;
-    int64_t index = *(const int64_t *)at;
+    int64_t index = key->type == STAC_KEY_CHOICE ? *(const int64_t *)at : 0;
     if (stac_key_is_list(key->type)) {
         const struct stac_job_list *list = at;
         assert_int_equal(list->n, 1);
