@@ -216,7 +216,8 @@ static int open_set(struct stac_h5 *h, const char *path, hid_t *set, hsize_t sha
     *rank = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
     bool fits = *rank >= 1 && *rank <= 2 && H5Sget_simple_extent_dims(space, shape, NULL) == *rank;
     if (space >= 0) H5Sclose(space);
-    bool stored = H5Dget_storage_size(*set) > 0; /* what was never written would be read as zeros */
+    bool empty = fits && (shape[0] == 0 || (*rank == 2 && shape[1] == 0));
+    bool stored = empty || H5Dget_storage_size(*set) > 0; /* what was never written would be read as zeros */
     if (fits && stored) return STAC_OK;
     H5Dclose(*set);
     if (fits) return stac_fail(err, STAC_ERR_INPUT, "%s: %s has no data: the file is damaged", h->path, path);
