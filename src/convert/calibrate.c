@@ -47,7 +47,7 @@ struct pass {
     int n_windows;
     void (*see)(void *ctx, const struct stac_site *site, int head, int first, int n_rows, int n, float *x, int ld);
     int (*output)(void *ctx, int item, const struct stac_batch *batch, float *const *x, struct stac_error *err);
-    bool ranges; /* look at the range of v after each window */
+    bool cached; /* look at keys and values after each window */
     struct stac_progress *progress;
     struct stac_error error;
     struct coded *coded; /* damage passes */
@@ -63,26 +63,22 @@ static int window_batch(void *ctx, int item, struct stac_batch *out, struct stac
     return STAC_OK;
 }
 
-/* Largest |v| of each channel in the cache: what passed through this stage in the last window. */
-static void range_of_values(struct stac_calibration *c) {
+/* What the cache holds of the last window: what passed through this stage. */
+static int add_cache(struct stac_calibration *c, struct stac_error *err) {
     const struct stac_cache *cache = &c->cache;
-    int kv = stac_kv_width(&c->stats.hp);
     for (int l = 0; l < cache->n_layers; l++)
         for (int h = 0; h < cache->n_head_kv; h++) {
-            const float *v = cache->v + stac_cache_offset(cache, l, 0, h);
-            float *most = c->stats.v_max + (size_t)(c->net->first + l) * kv + (size_t)h * cache->head_dim;
-            for (int i = 0; i < cache->length[0]; i++)
-                for (int j = 0; j < cache->head_dim; j++) {
-                    float a = fabsf(v[(size_t)i * cache->head_dim + j]);
-                    most[j] = a > most[j] ? a : most[j];
-                }
+            size_t at = stac_cache_offset(cache, l, 0, h);
+            STAC_TRY(stac_statistics_add_cache(&c->stats, c->net->first + l, h, cache->length[0], cache->k + at,
+                                               cache->capacity, cache->v + at, err));
         }
+    return STAC_OK;
 }
 
 static void window_step(void *ctx, int item) {
     struct pass *p = ctx;
     (void)item;
-    if (p->ranges) range_of_values(p->c);
+    if (p->cached && p->error.status == STAC_OK) add_cache(p->c, &p->error);
     stac_progress_step(p->progress, p->c->grid->n_groups);
 }
 
@@ -120,7 +116,7 @@ static void add_rows(void *ctx, const struct stac_site *site, int head, int firs
 
 int stac_calibrate_means(struct stac_calibration *c, struct stac_error *err) {
     struct stac_progress progress;
-    struct pass p = {.c = c, .n_windows = c->n_windows, .see = add_rows, .output = show_head_input, .ranges = true};
+    struct pass p = {.c = c, .n_windows = c->n_windows, .see = add_rows, .output = show_head_input, .cached = true};
     p.progress = &progress;
     stac_progress_begin(&progress, c->log, "calibrate: means", c->n_windows);
     STAC_TRY(run_pass(&p, err));

@@ -84,9 +84,11 @@ static int prepare_site(struct stac_site *site, bool linear, const struct stac_s
     return STAC_OK;
 }
 
-static int prepare_values(struct stac_block *b, int layer, const struct stac_statistics *stats, struct stac_error *err) {
+static int prepare_cache(struct stac_block *b, int layer, const struct stac_statistics *stats, struct stac_error *err) {
     int kv = stac_kv_width(&stats->hp);
+    STAC_TRY(STAC_NEW(b->k_mean, kv, "means of k", err));
     STAC_TRY(STAC_NEW(b->v_scale, kv, "scales of v", err));
+    stac_statistics_key_mean(stats, layer, b->k_mean);
     for (int i = 0; i < kv; i++) b->v_scale[i] = stac_value_scale(stats, layer, i);
     return STAC_OK;
 }
@@ -99,7 +101,7 @@ int stac_prepare_sites(struct stac_network *net, const struct stac_statistics *s
             bool linear = k != STAC_SITE_Q && k != STAC_SITE_P;
             STAC_TRY(prepare_site(&b->site[k], linear, stats, plan, timesteps, err));
         }
-        STAC_TRY(prepare_values(b, l, stats, err));
+        STAC_TRY(prepare_cache(b, l, stats, err));
     }
     return net->has_head ? prepare_site(&net->head_in, true, stats, plan, timesteps, err) : STAC_OK;
 }

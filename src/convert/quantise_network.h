@@ -20,7 +20,7 @@ int stac_quantise_linear(struct stac_linear *l, const float *mean, int bits, con
 int stac_quantise_network(struct stac_network *net, const struct stac_statistics *stats, const struct stac_plan *plan,
                           int timesteps, int bits, struct stac_error *err);
 
-/* Codes, means and scales of v alone. */
+/* Codes, means and the scales of the cache alone. */
 int stac_prepare_sites(struct stac_network *net, const struct stac_statistics *stats, const struct stac_plan *plan,
                        int timesteps, struct stac_error *err);
 

@@ -44,6 +44,7 @@ int stac_statistics_init(struct stac_statistics *s, const struct stac_hparams *h
     STAC_TRY_DONE(STAC_NEW(s->sums_at, n + 1, "statistics", err));
     for (int i = 0; i < n; i++) s->sums_at[i + 1] = s->sums_at[i] + channels(hp, stac_site_kind_at(hp, i));
     STAC_TRY_DONE(STAC_NEW(s->sums, s->sums_at[n], "statistics", err));
+    STAC_TRY_DONE(STAC_NEW(s->k_sums, (size_t)hp->n_layer * stac_kv_width(hp), "statistics", err));
     STAC_TRY_DONE(STAC_NEW(s->v_max, (size_t)hp->n_layer * stac_kv_width(hp), "statistics", err));
     STAC_TRY_DONE(STAC_NEW(s->histogram, n, "histograms", err));
     for (int i = 0; i < n; i++) {
@@ -59,38 +60,68 @@ void stac_statistics_clean(struct stac_statistics *s) {
     free(s->rows);
     free(s->sums_at);
     free(s->sums);
+    free(s->k_sums);
     free(s->v_max);
     free(s->histogram);
     *s = (struct stac_statistics){0};
 }
 
+/* A sum of real numbers as an integer; false when it cannot be one. */
+static bool add_fixed(int64_t *to, double sum) {
+    if (!(fabs(sum) < 0x1p40)) return false;
+    *to += llrint(sum * (1 << STAC_SUM_BITS));
+    return true;
+}
+
+static int not_finite(const char *what, int layer, struct stac_error *err) {
+    return stac_fail(err, STAC_ERR_INPUT, "the activations at %s of layer %d are not finite: the model's weights are damaged",
+                     what, layer);
+}
+
 int stac_statistics_add_rows(struct stac_statistics *s, int site, int n, const float *x, struct stac_error *err) {
     size_t width = s->sums_at[site + 1] - s->sums_at[site];
-    int64_t *sums = s->sums + s->sums_at[site];
     double *column;
     bool sane = true;
     STAC_TRY(STAC_NEW(column, width, "column sums", err));
     for (int i = 0; i < n; i++) /* in the order of the rows: a window gives the same sums wherever it is read */
         for (size_t j = 0; j < width; j++) column[j] += x[(size_t)i * width + j];
-    for (size_t j = 0; j < width; j++) {
-        sane = sane && fabs(column[j]) < 0x1p40;
-        if (sane) sums[j] += llrint(column[j] * (1 << STAC_SUM_BITS));
-    }
+    for (size_t j = 0; j < width; j++) sane = add_fixed(&s->sums[s->sums_at[site] + j], column[j]) && sane;
     s->rows[site] += n;
     free(column);
     if (sane) return STAC_OK;
-    return stac_fail(err, STAC_ERR_INPUT, "the activations at %s of layer %d are not finite: the model's weights are damaged",
-                     stac_site_name(stac_site_kind_at(&s->hp, site)), stac_site_layer_at(&s->hp, site));
+    return not_finite(stac_site_name(stac_site_kind_at(&s->hp, site)), stac_site_layer_at(&s->hp, site), err);
+}
+
+int stac_statistics_add_cache(struct stac_statistics *s, int layer, int head, int n, const float *k, int ld, const float *v,
+                              struct stac_error *err) {
+    int dim = s->hp.head_dim;
+    size_t at = (size_t)layer * stac_kv_width(&s->hp) + (size_t)head * dim;
+    for (int j = 0; j < dim; j++) {
+        double sum = 0;
+        for (int i = 0; i < n; i++) sum += k[(size_t)j * ld + i];
+        if (!add_fixed(&s->k_sums[at + j], sum)) return not_finite("the keys", layer, err);
+    }
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < dim; j++) s->v_max[at + j] = fmaxf(s->v_max[at + j], fabsf(v[(size_t)i * dim + j]));
+    return STAC_OK;
 }
 
 void stac_statistics_clear_means(struct stac_statistics *s) {
     memset(s->sums, 0, s->sums_at[s->n_sites] * sizeof *s->sums);
+    memset(s->k_sums, 0, (size_t)s->hp.n_layer * stac_kv_width(&s->hp) * sizeof *s->k_sums);
 }
 
 void stac_statistics_mean(const struct stac_statistics *s, int site, float *out) {
     size_t width = s->sums_at[site + 1] - s->sums_at[site];
     double rows = s->rows[site] > 0 ? (double)s->rows[site] : 1;
     for (size_t j = 0; j < width; j++) out[j] = (float)((double)s->sums[s->sums_at[site] + j] / (1 << STAC_SUM_BITS) / rows);
+}
+
+void stac_statistics_key_mean(const struct stac_statistics *s, int layer, float *out) {
+    int64_t tokens = s->rows[layer * STAC_SITE_HEAD_IN + STAC_SITE_ATTN_IN];
+    int kv = stac_kv_width(&s->hp);
+    for (int j = 0; j < kv; j++)
+        out[j] = (float)((double)s->k_sums[(size_t)layer * kv + j] / (1 << STAC_SUM_BITS) / (tokens > 0 ? (double)tokens : 1));
 }
 
 float stac_value_scale(const struct stac_statistics *s, int layer, int channel) {
@@ -101,6 +132,7 @@ float stac_value_scale(const struct stac_statistics *s, int layer, int channel) 
 int stac_statistics_merge_means(struct stac_statistics *s, const struct stac_ranks *ranks, struct stac_error *err) {
     STAC_TRY(stac_sum_i64(ranks->comm, s->rows, (size_t)s->n_sites, err));
     STAC_TRY(stac_sum_i64(ranks->comm, s->sums, s->sums_at[s->n_sites], err));
+    STAC_TRY(stac_sum_i64(ranks->comm, s->k_sums, (size_t)s->hp.n_layer * stac_kv_width(&s->hp), err));
     return stac_max_f32(ranks->comm, s->v_max, (size_t)s->hp.n_layer * stac_kv_width(&s->hp), err);
 }
 

@@ -26,6 +26,7 @@ struct stac_statistics {
     int64_t *rows;                    /* [n_sites] rows seen in the pass for means */
     int64_t *sums;                    /* all channels of all sites one after the other */
     size_t *sums_at;                  /* [n_sites + 1] where a site's channels begin; q and p have none */
+    int64_t *k_sums;                  /* [n_layer][kv] sums of keys, as they lie in the cache */
     float *v_max;                     /* [n_layer][kv] largest |value| of each channel of v */
     struct stac_histogram *histogram; /* [n_sites] of |x - mean| / scale; p: of the weight */
 };
@@ -41,6 +42,14 @@ void stac_statistics_clear_means(struct stac_statistics *s);
 
 /* Mean of every channel of a site, out[width]. */
 void stac_statistics_mean(const struct stac_statistics *s, int site, float *out);
+
+/* Keys and values of n tokens of a layer and head in a float cache: k[head_dim][ld], v[n][head_dim]. STAC_ERR_INPUT as above.
+ */
+int stac_statistics_add_cache(struct stac_statistics *s, int layer, int head, int n, const float *k, int ld, const float *v,
+                              struct stac_error *err);
+
+/* Mean of the keys of a layer, out[kv]. */
+void stac_statistics_key_mean(const struct stac_statistics *s, int layer, float *out);
 
 /* Value of the integer 1 in the int8 cache of v: the largest magnitude seen falls on 127. */
 float stac_value_scale(const struct stac_statistics *s, int layer, int channel);

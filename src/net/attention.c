@@ -212,7 +212,7 @@ static void store_keys(struct stac_run *run, int layer, const float *qkv, int ld
         const struct stac_segment *seg = &run->segment[s];
         for (int i = 0; i < seg->n; i++) {
             const float *row = qkv + (size_t)(seg->first + i) * ldq;
-            stac_cache_store(run->cache, layer, seg->slot, seg->cached + i, row + q, row + q + kv, b->v_scale, run->kernels);
+            stac_cache_store(run->cache, layer, seg->slot, seg->cached + i, row + q, row + q + kv, b, run->kernels);
         }
     }
 }

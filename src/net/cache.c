@@ -60,21 +60,27 @@ static int8_t clamp_int8(float x) {
     return (int8_t)(r > 127 ? 127 : r < -127 ? -127 : r);
 }
 
-void stac_cache_store(struct stac_cache *c, int layer, int slot, int at, const float *k, const float *v, const float *v_scale,
-                      const struct stac_kernels *kernels) {
-    int8_t q[1024]; /* head_dim is at most 1024: checked when a model is opened */
+static void store_int8(struct stac_cache *c, size_t at_k, size_t at_v, const float *k, const float *k_mean, const float *v,
+                       const float *v_scale, float *k_scale, const struct stac_kernels *kernels) {
+    float centred[1024]; /* head_dim is at most 1024: checked when a model is opened */
+    int8_t q[1024];
+    for (int i = 0; i < c->head_dim; i++) centred[i] = k[i] - k_mean[i];
+    *k_scale = kernels->quantise(c->head_dim, centred, q);
+    for (int i = 0; i < c->head_dim; i++) {
+        c->qk[at_k + (size_t)i * c->capacity] = q[i];
+        c->qv[at_v + (size_t)i] = clamp_int8(v[i] / v_scale[i]);
+    }
+}
+
+void stac_cache_store(struct stac_cache *c, int layer, int slot, int at, const float *k, const float *v,
+                      const struct stac_block *block, const struct stac_kernels *kernels) {
     for (int h = 0; h < c->n_head_kv; h++) {
-        size_t block = stac_cache_offset(c, layer, slot, h);
-        size_t at_k = block + (size_t)at, at_v = block + (size_t)at * c->head_dim;
-        const float *key = k + (size_t)h * c->head_dim, *value = v + (size_t)h * c->head_dim;
-        if (!c->int8) {
-            store_float(c, at_k, at_v, key, value);
-            continue;
-        }
-        c->k_scale[block / (size_t)c->head_dim + (size_t)at] = kernels->quantise(c->head_dim, key, q);
-        for (int i = 0; i < c->head_dim; i++) {
-            c->qk[at_k + (size_t)i * c->capacity] = q[i];
-            c->qv[at_v + (size_t)i] = clamp_int8(value[i] / v_scale[h * c->head_dim + i]);
-        }
+        size_t to = stac_cache_offset(c, layer, slot, h), from = (size_t)h * c->head_dim;
+        size_t at_k = to + (size_t)at, at_v = to + (size_t)at * c->head_dim;
+        if (c->int8)
+            store_int8(c, at_k, at_v, k + from, block->k_mean + from, v + from, block->v_scale + from,
+                       &c->k_scale[to / (size_t)c->head_dim + (size_t)at], kernels);
+        else
+            store_float(c, at_k, at_v, k + from, v + from);
     }
 }

@@ -2,7 +2,8 @@
  *
  * A slot is one sequence. Keys lie transposed, [head_dim][capacity], and values as rows, [capacity][head_dim], so both
  * attention products are products of the ordinary kind and a spike adds one contiguous row. Float for a dense network;
- * int8 for a spiking one: keys with a scale per token and head, values with the network's static scale per channel. */
+ * int8 for a spiking one: keys, less the network's mean, with a scale per token and head, values with the network's static
+ * scale per channel. */
 #ifndef STAC_NET_CACHE_H
 #define STAC_NET_CACHE_H
 
@@ -32,8 +33,9 @@ void stac_cache_reset(struct stac_cache *c, int slot);
  * head_dim it is the offset in k_scale. */
 size_t stac_cache_offset(const struct stac_cache *c, int layer, int slot, int head);
 
-/* Store key and value rows [n_head_kv * head_dim] of one token at index `at` of a slot. v_scale as in the block. */
-void stac_cache_store(struct stac_cache *c, int layer, int slot, int at, const float *k, const float *v, const float *v_scale,
-                      const struct stac_kernels *kernels);
+/* Store key and value rows [n_head_kv * head_dim] of one token at index `at` of a slot. Int8: in the scales of the block, keys
+ * without its k_mean. */
+void stac_cache_store(struct stac_cache *c, int layer, int slot, int at, const float *k, const float *v,
+                      const struct stac_block *block, const struct stac_kernels *kernels);
 
 #endif

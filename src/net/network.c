@@ -158,6 +158,7 @@ static void clean_block(struct stac_block *b) {
     free(b->attn_norm_bias);
     free(b->mlp_norm);
     free(b->mlp_norm_bias);
+    free(b->k_mean);
     free(b->v_scale);
     stac_linear_clean(&b->qkv);
     stac_linear_clean(&b->o);

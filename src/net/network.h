@@ -27,7 +27,8 @@ struct stac_block {
     float *mlp_norm, *mlp_norm_bias;
     struct stac_linear up;   /* [n_embd][n_ff], gated: [n_embd][2 n_ff], gate first */
     struct stac_linear down; /* [n_ff][n_embd] */
-    float *v_scale;          /* [kv] value of 1 in the int8 cache of v; NULL: the cache is float */
+    float *k_mean;  /* [kv] taken from keys before they become int8: q k_mean is the same for all keys, softmax drops it */
+    float *v_scale; /* [kv] value of 1 in the int8 cache of v; NULL: the cache is float */
     struct stac_site site[STAC_SITE_HEAD_IN];
 };
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/memory.h"
 
 enum { CHUNK_BYTES = 1 << 20, LONGEST_TEXT = 1 << 24 };
@@ -122,9 +123,9 @@ static int check_marks(struct stac_h5 *h, const char *kind, int version, struct 
     if (status == STAC_OK && stac_h5_get_int(h, "/", "complete", 1, 1, &mark, &quiet) != STAC_OK)
         status = stac_fail(err, STAC_ERR_INPUT, "%s has no end mark: whoever wrote it did not finish; make it again", h->path);
     if (status == STAC_OK) status = stac_h5_get_int(h, "/", "schema_version", 1, 1 << 20, &found, err);
-    if (status == STAC_OK && found > version)
-        status = stac_fail(err, STAC_ERR_INPUT, "%s has schema version %lld; this program reads up to %d: use a newer one",
-                           h->path, (long long)found, version);
+    if (status == STAC_OK && found != version)
+        status = stac_fail(err, STAC_ERR_INPUT, "%s has schema version %lld; this program reads %d: %s", h->path,
+                           (long long)found, version, found > version ? "use a newer one" : "make the file again");
     return status;
 }
 
@@ -141,14 +142,7 @@ int stac_h5_open(const char *path, const char *kind, int version, struct stac_h5
     return status;
 }
 
-/* ---- datasets ----------------------------------------------------------------------------------------------------- */
-
-/* Rows of a chunk of about CHUNK_BYTES, all columns together. */
-static void set_chunk(hid_t create, size_t rows, size_t columns, size_t size) {
-    size_t row = (columns ? columns : 1) * size, most = CHUNK_BYTES / row;
-    hsize_t chunk[2] = {most < 1 ? 1 : most > rows ? rows : most, columns ? columns : 1};
-    H5Pset_chunk(create, columns ? 2 : 1, chunk);
-}
+/* ---- groups --------------------------------------------------------------------------------------------------------- */
 
 /* Every group on the way must exist before the last link may be asked for. */
 bool stac_h5_has(struct stac_h5 *h, const char *path) {
@@ -186,149 +180,7 @@ static int make_groups(struct stac_h5 *h, const char *path, bool all, struct sta
     }
 }
 
-int stac_h5_write(struct stac_h5 *h, const char *path, enum stac_h5_type type, size_t rows, size_t columns, const void *data,
-                  bool packed, struct stac_error *err) {
-    hsize_t shape[2] = {rows, columns};
-    int status = STAC_OK;
-    STAC_TRY(make_groups(h, path, false, err));
-    hid_t space = H5Screate_simple(columns ? 2 : 1, shape, NULL), create = H5Pcreate(H5P_DATASET_CREATE), set = -1;
-    if (space >= 0 && create >= 0) {
-        H5Pset_obj_track_times(create, false);
-        if (rows > 0) set_chunk(create, rows, columns, type_size(type));
-        if (rows > 0 && packed) H5Pset_deflate(create, 4);
-        if (rows > 0) H5Pset_fletcher32(create);
-        set = H5Dcreate2(h->file, path, file_type(type), space, H5P_DEFAULT, create, H5P_DEFAULT);
-    }
-    if (set < 0 || H5Dwrite(set, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
-        status = h5_error(err, STAC_ERR_IO, "write", path, h);
-    if (set >= 0 && H5Dclose(set) < 0 && status == STAC_OK) status = h5_error(err, STAC_ERR_IO, "write", path, h);
-    if (space >= 0) H5Sclose(space);
-    if (create >= 0) H5Pclose(create);
-    return status;
-}
-
-/* Open a dataset and learn its shape. */
-static int open_set(struct stac_h5 *h, const char *path, hid_t *set, hsize_t shape[2], int *rank, struct stac_error *err) {
-    if (!stac_h5_has(h, path)) return stac_fail(err, STAC_ERR_INPUT, "%s has no %s: the file is damaged", h->path, path);
-    *set = H5Dopen2(h->file, path, H5P_DEFAULT);
-    if (*set < 0) return h5_error(err, STAC_ERR_INPUT, "open", path, h);
-    hid_t space = H5Dget_space(*set);
-    *rank = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
-    bool fits = *rank >= 1 && *rank <= 2 && H5Sget_simple_extent_dims(space, shape, NULL) == *rank;
-    if (space >= 0) H5Sclose(space);
-    bool empty = fits && (shape[0] == 0 || (*rank == 2 && shape[1] == 0));
-    bool stored = empty || H5Dget_storage_size(*set) > 0; /* what was never written would be read as zeros */
-    if (fits && stored) return STAC_OK;
-    H5Dclose(*set);
-    if (fits) return stac_fail(err, STAC_ERR_INPUT, "%s: %s has no data: the file is damaged", h->path, path);
-    return stac_fail(err, STAC_ERR_INPUT, "%s: %s has %d dimensions", h->path, path, *rank);
-}
-
-int stac_h5_rows(struct stac_h5 *h, const char *path, size_t most, size_t *rows, struct stac_error *err) {
-    hid_t set;
-    hsize_t shape[2];
-    int rank;
-    STAC_TRY(open_set(h, path, &set, shape, &rank, err));
-    H5Dclose(set);
-    if (shape[0] > most)
-        return stac_fail(err, STAC_ERR_INPUT, "%s: %s has %llu rows; at most %zu are possible", h->path, path,
-                         (unsigned long long)shape[0], most);
-    *rows = (size_t)shape[0];
-    return STAC_OK;
-}
-
-/* Whether every value is in the file: HDF5 fills in zeros for chunks that were never written. */
-static bool all_there(hid_t set, const hsize_t shape[2], int rank, size_t value_bytes) {
-    hid_t create = H5Dget_create_plist(set), space = H5Dget_space(set);
-    hsize_t chunk[2] = {1, 1}, wanted = 1, found = 0;
-    bool there = false;
-    if (create >= 0 && space >= 0 && H5Pget_layout(create) == H5D_CHUNKED) {
-        if (H5Pget_chunk(create, 2, chunk) == rank && H5Dget_num_chunks(set, space, &found) >= 0) {
-            for (int i = 0; i < rank; i++) wanted *= (shape[i] + chunk[i] - 1) / chunk[i];
-            there = found == wanted;
-        }
-    } else if (create >= 0 && space >= 0) {
-        hsize_t values = shape[0] * (rank == 2 ? shape[1] : 1);
-        there = H5Dget_storage_size(set) >= values * value_bytes;
-    }
-    if (create >= 0) H5Pclose(create);
-    if (space >= 0) H5Sclose(space);
-    return there;
-}
-
-/* Open a dataset that must have exactly this type and shape. */
-static int open_expected(struct stac_h5 *h, const char *path, enum stac_h5_type type, size_t rows, size_t columns, hid_t *set,
-                         struct stac_error *err) {
-    hsize_t shape[2] = {0, 0};
-    int rank;
-    STAC_TRY(open_set(h, path, set, shape, &rank, err));
-    hid_t stored = H5Dget_type(*set);
-    bool same = stored >= 0 && H5Tequal(stored, file_type(type)) > 0;
-    if (stored >= 0) H5Tclose(stored);
-    if (rank != (columns ? 2 : 1) || shape[0] != rows || (columns && shape[1] != columns) || !same)
-        stac_fail(err, STAC_ERR_INPUT, "%s: %s has %llu x %llu values, %zu x %zu of another type or shape were expected",
-                  h->path, path, (unsigned long long)shape[0], (unsigned long long)(rank == 2 ? shape[1] : 1), rows,
-                  columns ? columns : 1);
-    else if (!all_there(*set, shape, rank, type_size(type)))
-        stac_fail(err, STAC_ERR_INPUT, "%s: a part of %s is missing: the file is damaged", h->path, path);
-    else
-        return STAC_OK;
-    H5Dclose(*set);
-    return err->status;
-}
-
-int stac_h5_read(struct stac_h5 *h, const char *path, enum stac_h5_type type, size_t rows, size_t columns, void *data,
-                 struct stac_error *err) {
-    hid_t set;
-    int status = STAC_OK;
-    STAC_TRY(open_expected(h, path, type, rows, columns, &set, err));
-    if (H5Dread(set, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
-        status = h5_error(err, STAC_ERR_INPUT, "read", path, h);
-    H5Dclose(set);
-    return status;
-}
-
-int stac_h5_read_reals(struct stac_h5 *h, const char *path, size_t rows, size_t columns, float **out, struct stac_error *err) {
-    size_t n = rows * (columns ? columns : 1);
-    hid_t set;
-    STAC_TRY(open_expected(h, path, STAC_H5_F32, rows, columns, &set, err)); /* before memory is taken for it */
-    H5Dclose(set);
-    STAC_TRY(STAC_NEW(*out, n, path, err));
-    STAC_TRY(stac_h5_read(h, path, STAC_H5_F32, rows, columns, *out, err));
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite((*out)[i]))
-            return stac_fail(err, STAC_ERR_INPUT, "%s: value %zu of %s is not finite: the file is damaged", h->path, i, path);
-    return STAC_OK;
-}
-
-int stac_h5_read_weights(struct stac_h5 *h, const char *path, size_t rows, size_t columns, int8_t **out,
-                         struct stac_error *err) {
-    size_t n = rows * columns;
-    hid_t set;
-    STAC_TRY(open_expected(h, path, STAC_H5_I8, rows, columns, &set, err));
-    H5Dclose(set);
-    STAC_TRY(STAC_NEW(*out, n, path, err));
-    STAC_TRY(stac_h5_read(h, path, STAC_H5_I8, rows, columns, *out, err));
-    if (!memchr(*out, 0x80, n)) return STAC_OK;
-    return stac_fail(err, STAC_ERR_INPUT, "%s: a weight of %s is -128; possible are -127 to 127", h->path, path);
-}
-
-int stac_h5_read_tokens(struct stac_h5 *h, const char *path, size_t rows, size_t columns, int n_vocab, int32_t **out,
-                        struct stac_error *err) {
-    size_t n = rows * columns;
-    hid_t set;
-    STAC_TRY(open_expected(h, path, STAC_H5_I32, rows, columns, &set, err));
-    H5Dclose(set);
-    STAC_TRY(STAC_NEW(*out, n, path, err));
-    STAC_TRY(stac_h5_read(h, path, STAC_H5_I32, rows, columns, *out, err));
-    for (size_t i = 0; i < n; i++)
-        if ((*out)[i] < 0 || (*out)[i] >= n_vocab)
-            return stac_fail(err, STAC_ERR_INPUT, "%s: token %zu of %s is %d; the vocabulary has %d", h->path, i, path,
-                             (*out)[i], n_vocab);
-    return STAC_OK;
-}
-
-/* ---- tables ------------------------------------------------------------------------------------------------------- */
+/* ---- attributes --------------------------------------------------------------------------------------------------- */
 
 static hid_t text_type(size_t size) {
     hid_t type = H5Tcopy(H5T_C_S1);
@@ -338,89 +190,6 @@ static hid_t text_type(size_t size) {
     }
     return type;
 }
-
-/* The type of a record: in memory as the fields say, in the file one field after the other. */
-static hid_t record_type(const struct stac_h5_field *field, int n, size_t size, bool in_file) {
-    hid_t record = H5Tcreate(H5T_COMPOUND, size);
-    bool made = record >= 0;
-    for (int i = 0; i < n && made; i++) {
-        hid_t number = in_file ? file_type(field[i].type) : memory_type(field[i].type);
-        hid_t type = field[i].text ? text_type(field[i].text) : H5Tcopy(number);
-        made = type >= 0 && H5Tinsert(record, field[i].name, field[i].offset, type) >= 0;
-        if (type >= 0) H5Tclose(type);
-    }
-    if (made && in_file) made = H5Tpack(record) >= 0;
-    if (made) return record;
-    if (record >= 0) H5Tclose(record);
-    return -1;
-}
-
-int stac_h5_write_table(struct stac_h5 *h, const char *path, const struct stac_h5_field *field, int n_fields,
-                        size_t record_size, const void *records, size_t n, struct stac_error *err) {
-    hsize_t shape = n;
-    char name[80];
-    int status = STAC_OK;
-    STAC_TRY(make_groups(h, path, false, err));
-    hid_t stored = record_type(field, n_fields, record_size, true), memory = record_type(field, n_fields, record_size, false);
-    hid_t space = H5Screate_simple(1, &shape, NULL), create = H5Pcreate(H5P_DATASET_CREATE), set = -1;
-    if (stored >= 0 && memory >= 0 && space >= 0 && create >= 0) {
-        H5Pset_obj_track_times(create, false);
-        if (n > 0) set_chunk(create, n, 0, record_size);
-        if (n > 0) H5Pset_fletcher32(create);
-        set = H5Dcreate2(h->file, path, stored, space, H5P_DEFAULT, create, H5P_DEFAULT);
-    }
-    if (set < 0 || H5Dwrite(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, records) < 0)
-        status = h5_error(err, STAC_ERR_IO, "write", path, h);
-    if (set >= 0 && H5Dclose(set) < 0 && status == STAC_OK) status = h5_error(err, STAC_ERR_IO, "write", path, h);
-    if (space >= 0) H5Sclose(space);
-    if (create >= 0) H5Pclose(create);
-    if (stored >= 0) H5Tclose(stored);
-    if (memory >= 0) H5Tclose(memory);
-    for (int i = 0; i < n_fields && status == STAC_OK; i++) {
-        snprintf(name, sizeof name, "%s_unit", field[i].name);
-        if (*field[i].unit) status = stac_h5_set_text(h, path, name, field[i].unit, err);
-    }
-    return status;
-}
-
-/* Whether a dataset's records have all of these fields, of the same kinds. */
-static bool has_fields(hid_t set, const struct stac_h5_field *field, int n_fields) {
-    hid_t type = H5Dget_type(set);
-    bool fits = type >= 0 && H5Tget_class(type) == H5T_COMPOUND;
-    for (int i = 0; i < n_fields && fits; i++) {
-        int at = H5Tget_member_index(type, field[i].name);
-        H5T_class_t wanted = field[i].text ? H5T_STRING : H5Tget_class(memory_type(field[i].type));
-        fits = at >= 0 && H5Tget_member_class(type, (unsigned)at) == wanted;
-        hid_t member = fits && field[i].text ? H5Tget_member_type(type, (unsigned)at) : -1;
-        if (member >= 0) {
-            fits = H5Tis_variable_str(member) == 0;
-            H5Tclose(member);
-        }
-    }
-    if (type >= 0) H5Tclose(type);
-    return fits;
-}
-
-int stac_h5_read_table(struct stac_h5 *h, const char *path, const struct stac_h5_field *field, int n_fields, size_t record_size,
-                       void *records, size_t n, struct stac_error *err) {
-    hid_t set, memory = -1;
-    hsize_t shape[2] = {0, 0};
-    int rank, status = STAC_OK;
-    STAC_TRY(open_set(h, path, &set, shape, &rank, err));
-    if (rank != 1 || shape[0] != n || !has_fields(set, field, n_fields) || !all_there(set, shape, rank, 1))
-        status = stac_fail(err, STAC_ERR_INPUT, "%s: %s is not the table that was expected", h->path, path);
-    else if ((memory = record_type(field, n_fields, record_size, false)) < 0 ||
-             H5Dread(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, records) < 0)
-        status = h5_error(err, STAC_ERR_INPUT, "read", path, h);
-    if (memory >= 0) H5Tclose(memory);
-    H5Dclose(set);
-    for (size_t r = 0; r < n && status == STAC_OK; r++)
-        for (int i = 0; i < n_fields; i++)
-            if (field[i].text) ((char *)records)[r * record_size + field[i].offset + field[i].text - 1] = 0;
-    return status;
-}
-
-/* ---- attributes --------------------------------------------------------------------------------------------------- */
 
 static int set_attribute(struct stac_h5 *h, const char *path, const char *name, hid_t stored, hid_t memory, const void *value,
                          struct stac_error *err) {
@@ -505,5 +274,257 @@ int stac_h5_get_text(struct stac_h5 *h, const char *path, const char *name, char
     H5Aclose(attribute);
     if (status != STAC_OK) free(value);
     *out = status == STAC_OK ? value : NULL;
+    return status;
+}
+
+/* ---- datasets ----------------------------------------------------------------------------------------------------- */
+
+/* Rows of a chunk of about CHUNK_BYTES, all columns together. */
+static void set_chunk(hid_t create, size_t rows, size_t columns, size_t size) {
+    size_t row = (columns ? columns : 1) * size, most = CHUNK_BYTES / row;
+    hsize_t chunk[2] = {most < 1 ? 1 : most > rows ? rows : most, columns ? columns : 1};
+    H5Pset_chunk(create, columns ? 2 : 1, chunk);
+}
+
+static size_t values(size_t rows, size_t columns) {
+    return rows * (columns ? columns : 1);
+}
+
+/* The checksum of a dataset's values as they lie in memory, which is little-endian wherever this runs: Fletcher-32 takes zeros
+ * over values and checksum alike for sound. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "checksums of datasets are those of little-endian values");
+
+static int seal(struct stac_h5 *h, const char *path, const void *data, size_t size, struct stac_error *err) {
+    uint64_t sum = stac_xxh3(data, size);
+    return set_attribute(h, path, "xxh3", H5T_STD_U64LE, H5T_NATIVE_UINT64, &sum, err);
+}
+
+static int check_seal(struct stac_h5 *h, const char *path, const void *data, size_t size, struct stac_error *err) {
+    uint64_t sum;
+    STAC_TRY(get_number(h, path, "xxh3", H5T_INTEGER, H5T_NATIVE_UINT64, &sum, err));
+    if (sum == stac_xxh3(data, size)) return STAC_OK;
+    return stac_fail(err, STAC_ERR_INPUT, "%s: the values of %s are not those that were written: the file is damaged", h->path,
+                     path);
+}
+
+int stac_h5_write(struct stac_h5 *h, const char *path, enum stac_h5_type type, size_t rows, size_t columns, const void *data,
+                  bool packed, struct stac_error *err) {
+    hsize_t shape[2] = {rows, columns};
+    int status = STAC_OK;
+    STAC_TRY(make_groups(h, path, false, err));
+    hid_t space = H5Screate_simple(columns ? 2 : 1, shape, NULL), create = H5Pcreate(H5P_DATASET_CREATE), set = -1;
+    if (space >= 0 && create >= 0) {
+        H5Pset_obj_track_times(create, false);
+        if (rows > 0) set_chunk(create, rows, columns, type_size(type));
+        if (rows > 0 && packed) H5Pset_deflate(create, 4);
+        if (rows > 0) H5Pset_fletcher32(create);
+        set = H5Dcreate2(h->file, path, file_type(type), space, H5P_DEFAULT, create, H5P_DEFAULT);
+    }
+    if (set < 0 || H5Dwrite(set, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
+        status = h5_error(err, STAC_ERR_IO, "write", path, h);
+    if (set >= 0 && H5Dclose(set) < 0 && status == STAC_OK) status = h5_error(err, STAC_ERR_IO, "write", path, h);
+    if (space >= 0) H5Sclose(space);
+    if (create >= 0) H5Pclose(create);
+    return status != STAC_OK ? status : seal(h, path, data, values(rows, columns) * type_size(type), err);
+}
+
+/* Open a dataset and learn its shape. */
+static int open_set(struct stac_h5 *h, const char *path, hid_t *set, hsize_t shape[2], int *rank, struct stac_error *err) {
+    if (!stac_h5_has(h, path)) return stac_fail(err, STAC_ERR_INPUT, "%s has no %s: the file is damaged", h->path, path);
+    *set = H5Dopen2(h->file, path, H5P_DEFAULT);
+    if (*set < 0) return h5_error(err, STAC_ERR_INPUT, "open", path, h);
+    hid_t space = H5Dget_space(*set);
+    *rank = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
+    bool fits = *rank >= 1 && *rank <= 2 && H5Sget_simple_extent_dims(space, shape, NULL) == *rank;
+    if (space >= 0) H5Sclose(space);
+    if (fits) return STAC_OK;
+    H5Dclose(*set);
+    return stac_fail(err, STAC_ERR_INPUT, "%s: %s has %d dimensions", h->path, path, *rank);
+}
+
+int stac_h5_rows(struct stac_h5 *h, const char *path, size_t most, size_t *rows, struct stac_error *err) {
+    hid_t set;
+    hsize_t shape[2];
+    int rank;
+    STAC_TRY(open_set(h, path, &set, shape, &rank, err));
+    H5Dclose(set);
+    if (shape[0] > most)
+        return stac_fail(err, STAC_ERR_INPUT, "%s: %s has %llu rows; at most %zu are possible", h->path, path,
+                         (unsigned long long)shape[0], most);
+    *rows = (size_t)shape[0];
+    return STAC_OK;
+}
+
+/* Whether every value is in the file: HDF5 fills in zeros for chunks that were never written. */
+static bool all_there(hid_t set, const hsize_t shape[2], int rank, size_t value_bytes) {
+    hid_t create = H5Dget_create_plist(set), space = H5Dget_space(set);
+    hsize_t chunk[2] = {1, 1}, wanted = 1, found = 0;
+    bool there = false;
+    if (create >= 0 && space >= 0 && H5Pget_layout(create) == H5D_CHUNKED) {
+        if (H5Pget_chunk(create, 2, chunk) == rank && H5Dget_num_chunks(set, space, &found) >= 0) {
+            for (int i = 0; i < rank; i++) wanted *= (shape[i] + chunk[i] - 1) / chunk[i];
+            there = found == wanted;
+        }
+    } else if (create >= 0 && space >= 0) {
+        hsize_t values = shape[0] * (rank == 2 ? shape[1] : 1);
+        there = H5Dget_storage_size(set) >= values * value_bytes;
+    }
+    if (create >= 0) H5Pclose(create);
+    if (space >= 0) H5Sclose(space);
+    return there;
+}
+
+/* Open a dataset that must have exactly this type and shape. */
+static int open_expected(struct stac_h5 *h, const char *path, enum stac_h5_type type, size_t rows, size_t columns, hid_t *set,
+                         struct stac_error *err) {
+    hsize_t shape[2] = {0, 0};
+    int rank;
+    STAC_TRY(open_set(h, path, set, shape, &rank, err));
+    hid_t stored = H5Dget_type(*set);
+    bool same = stored >= 0 && H5Tequal(stored, file_type(type)) > 0;
+    if (stored >= 0) H5Tclose(stored);
+    if (rank != (columns ? 2 : 1) || shape[0] != rows || (columns && shape[1] != columns) || !same)
+        stac_fail(err, STAC_ERR_INPUT, "%s: %s has %llu x %llu values, %zu x %zu of another type or shape were expected",
+                  h->path, path, (unsigned long long)shape[0], (unsigned long long)(rank == 2 ? shape[1] : 1), rows,
+                  columns ? columns : 1);
+    else if (!all_there(*set, shape, rank, type_size(type)))
+        stac_fail(err, STAC_ERR_INPUT, "%s: a part of %s is missing: the file is damaged", h->path, path);
+    else
+        return STAC_OK;
+    H5Dclose(*set);
+    return err->status;
+}
+
+int stac_h5_read(struct stac_h5 *h, const char *path, enum stac_h5_type type, size_t rows, size_t columns, void *data,
+                 struct stac_error *err) {
+    hid_t set;
+    int status = STAC_OK;
+    STAC_TRY(open_expected(h, path, type, rows, columns, &set, err));
+    if (H5Dread(set, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
+        status = h5_error(err, STAC_ERR_INPUT, "read", path, h);
+    H5Dclose(set);
+    return status != STAC_OK ? status : check_seal(h, path, data, values(rows, columns) * type_size(type), err);
+}
+
+int stac_h5_read_reals(struct stac_h5 *h, const char *path, size_t rows, size_t columns, float **out, struct stac_error *err) {
+    size_t n = values(rows, columns);
+    hid_t set;
+    STAC_TRY(open_expected(h, path, STAC_H5_F32, rows, columns, &set, err)); /* before memory is taken for it */
+    H5Dclose(set);
+    STAC_TRY(STAC_NEW(*out, n, path, err));
+    STAC_TRY(stac_h5_read(h, path, STAC_H5_F32, rows, columns, *out, err));
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite((*out)[i]))
+            return stac_fail(err, STAC_ERR_INPUT, "%s: value %zu of %s is not finite: the file is damaged", h->path, i, path);
+    return STAC_OK;
+}
+
+int stac_h5_read_weights(struct stac_h5 *h, const char *path, size_t rows, size_t columns, int8_t **out,
+                         struct stac_error *err) {
+    size_t n = rows * columns;
+    hid_t set;
+    STAC_TRY(open_expected(h, path, STAC_H5_I8, rows, columns, &set, err));
+    H5Dclose(set);
+    STAC_TRY(STAC_NEW(*out, n, path, err));
+    STAC_TRY(stac_h5_read(h, path, STAC_H5_I8, rows, columns, *out, err));
+    if (!memchr(*out, 0x80, n)) return STAC_OK;
+    return stac_fail(err, STAC_ERR_INPUT, "%s: a weight of %s is -128; possible are -127 to 127", h->path, path);
+}
+
+int stac_h5_read_tokens(struct stac_h5 *h, const char *path, size_t rows, size_t columns, int n_vocab, int32_t **out,
+                        struct stac_error *err) {
+    size_t n = rows * columns;
+    hid_t set;
+    STAC_TRY(open_expected(h, path, STAC_H5_I32, rows, columns, &set, err));
+    H5Dclose(set);
+    STAC_TRY(STAC_NEW(*out, n, path, err));
+    STAC_TRY(stac_h5_read(h, path, STAC_H5_I32, rows, columns, *out, err));
+    for (size_t i = 0; i < n; i++)
+        if ((*out)[i] < 0 || (*out)[i] >= n_vocab)
+            return stac_fail(err, STAC_ERR_INPUT, "%s: token %zu of %s is %d; the vocabulary has %d", h->path, i, path,
+                             (*out)[i], n_vocab);
+    return STAC_OK;
+}
+
+/* ---- tables ------------------------------------------------------------------------------------------------------- */
+
+/* The type of a record: in memory as the fields say, in the file one field after the other. */
+static hid_t record_type(const struct stac_h5_field *field, int n, size_t size, bool in_file) {
+    hid_t record = H5Tcreate(H5T_COMPOUND, size);
+    bool made = record >= 0;
+    for (int i = 0; i < n && made; i++) {
+        hid_t number = in_file ? file_type(field[i].type) : memory_type(field[i].type);
+        hid_t type = field[i].text ? text_type(field[i].text) : H5Tcopy(number);
+        made = type >= 0 && H5Tinsert(record, field[i].name, field[i].offset, type) >= 0;
+        if (type >= 0) H5Tclose(type);
+    }
+    if (made && in_file) made = H5Tpack(record) >= 0;
+    if (made) return record;
+    if (record >= 0) H5Tclose(record);
+    return -1;
+}
+
+int stac_h5_write_table(struct stac_h5 *h, const char *path, const struct stac_h5_field *field, int n_fields,
+                        size_t record_size, const void *records, size_t n, struct stac_error *err) {
+    hsize_t shape = n;
+    char name[80];
+    int status = STAC_OK;
+    STAC_TRY(make_groups(h, path, false, err));
+    hid_t stored = record_type(field, n_fields, record_size, true), memory = record_type(field, n_fields, record_size, false);
+    hid_t space = H5Screate_simple(1, &shape, NULL), create = H5Pcreate(H5P_DATASET_CREATE), set = -1;
+    if (stored >= 0 && memory >= 0 && space >= 0 && create >= 0) {
+        H5Pset_obj_track_times(create, false);
+        if (n > 0) set_chunk(create, n, 0, record_size);
+        if (n > 0) H5Pset_fletcher32(create);
+        set = H5Dcreate2(h->file, path, stored, space, H5P_DEFAULT, create, H5P_DEFAULT);
+    }
+    if (set < 0 || H5Dwrite(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, records) < 0)
+        status = h5_error(err, STAC_ERR_IO, "write", path, h);
+    if (set >= 0 && H5Dclose(set) < 0 && status == STAC_OK) status = h5_error(err, STAC_ERR_IO, "write", path, h);
+    if (space >= 0) H5Sclose(space);
+    if (create >= 0) H5Pclose(create);
+    if (stored >= 0) H5Tclose(stored);
+    if (memory >= 0) H5Tclose(memory);
+    for (int i = 0; i < n_fields && status == STAC_OK; i++) {
+        snprintf(name, sizeof name, "%s_unit", field[i].name);
+        if (*field[i].unit) status = stac_h5_set_text(h, path, name, field[i].unit, err);
+    }
+    return status;
+}
+
+/* Whether a dataset's records have all of these fields, of the same kinds. */
+static bool has_fields(hid_t set, const struct stac_h5_field *field, int n_fields) {
+    hid_t type = H5Dget_type(set);
+    bool fits = type >= 0 && H5Tget_class(type) == H5T_COMPOUND;
+    for (int i = 0; i < n_fields && fits; i++) {
+        int at = H5Tget_member_index(type, field[i].name);
+        H5T_class_t wanted = field[i].text ? H5T_STRING : H5Tget_class(memory_type(field[i].type));
+        fits = at >= 0 && H5Tget_member_class(type, (unsigned)at) == wanted;
+        hid_t member = fits && field[i].text ? H5Tget_member_type(type, (unsigned)at) : -1;
+        if (member >= 0) {
+            fits = H5Tis_variable_str(member) == 0;
+            H5Tclose(member);
+        }
+    }
+    if (type >= 0) H5Tclose(type);
+    return fits;
+}
+
+int stac_h5_read_table(struct stac_h5 *h, const char *path, const struct stac_h5_field *field, int n_fields, size_t record_size,
+                       void *records, size_t n, struct stac_error *err) {
+    hid_t set, memory = -1;
+    hsize_t shape[2] = {0, 0};
+    int rank, status = STAC_OK;
+    STAC_TRY(open_set(h, path, &set, shape, &rank, err));
+    if (rank != 1 || shape[0] != n || !has_fields(set, field, n_fields) || !all_there(set, shape, rank, 1))
+        status = stac_fail(err, STAC_ERR_INPUT, "%s: %s is not the table that was expected", h->path, path);
+    else if ((memory = record_type(field, n_fields, record_size, false)) < 0 ||
+             H5Dread(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, records) < 0)
+        status = h5_error(err, STAC_ERR_INPUT, "read", path, h);
+    if (memory >= 0) H5Tclose(memory);
+    H5Dclose(set);
+    for (size_t r = 0; r < n && status == STAC_OK; r++)
+        for (int i = 0; i < n_fields; i++)
+            if (field[i].text) ((char *)records)[r * record_size + field[i].offset + field[i].text - 1] = 0;
     return status;
 }

@@ -1,5 +1,6 @@
 /* HDF5 with every call checked. Files are made with the latest format (its metadata carry checksums), without times, so
- * equal content gives equal bytes; datasets are chunked with a Fletcher-32 checksum. Not collective: one rank writes. */
+ * equal content gives equal bytes. Datasets are chunked with a Fletcher-32 checksum, which HDF5 verifies, and have the XXH3 of
+ * their values as the attribute `xxh3`, which is verified here. Not collective: one rank writes. */
 #ifndef STAC_STORE_H5_H
 #define STAC_STORE_H5_H
 
@@ -23,8 +24,8 @@ int stac_h5_create(const char *path, struct stac_h5 *h, struct stac_error *err);
 /* Set the end mark, flush, close, sync and rename to the final name. On failure the draft is removed. */
 int stac_h5_commit(struct stac_h5 *h, struct stac_error *err);
 
-/* Open for reading: both marks must be there and the schema must be one of `kind` ("stac-snn", "stac-metrics") at a
- * version up to `version`. */
+/* Open for reading: both marks must be there and the schema must be `kind` ("stac-snn", "stac-metrics") at this
+ * version. */
 int stac_h5_open(const char *path, const char *kind, int version, struct stac_h5 *h, struct stac_error *err);
 
 /* Close and, when writing, throw the draft away. Accepts a closed file. */
@@ -37,7 +38,7 @@ enum stac_h5_type { STAC_H5_F32, STAC_H5_F64, STAC_H5_I8, STAC_H5_I32, STAC_H5_I
 int stac_h5_write(struct stac_h5 *h, const char *path, enum stac_h5_type type, size_t rows, size_t columns, const void *data,
                   bool packed, struct stac_error *err);
 
-/* Read a dataset that must have exactly this type and shape, and all of its values in the file. */
+/* Read a dataset that must have exactly this type and shape, all of its values in the file, and their checksum. */
 int stac_h5_read(struct stac_h5 *h, const char *path, enum stac_h5_type type, size_t rows, size_t columns, void *data,
                  struct stac_error *err);
 

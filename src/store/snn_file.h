@@ -9,7 +9,7 @@
 #include "store/h5.h"
 
 #define STAC_SNN_SCHEMA "stac-snn"
-#define STAC_SNN_SCHEMA_VERSION 2
+#define STAC_SNN_SCHEMA_VERSION 3
 
 /* Where a network comes from. Texts are owned by whoever fills them in. */
 struct stac_origin {

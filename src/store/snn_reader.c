@@ -276,12 +276,6 @@ static int read_scales(struct stac_snn *s, const char *path, size_t n, float **o
     return STAC_OK;
 }
 
-static bool all_zero(const float *x, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (x[i] != 0) return false;
-    return true;
-}
-
 static int read_linear(struct stac_snn *s, struct stac_site *site, struct stac_linear *l, struct stac_error *err) {
     char path[96];
     size_t n_in = (size_t)l->n_in, n_out = (size_t)l->n_out;
@@ -289,10 +283,6 @@ static int read_linear(struct stac_snn *s, struct stac_site *site, struct stac_l
     STAC_TRY(read_scales(s, stac_site_path(site, "scale", path), n_out, &l->scale, err));
     STAC_TRY(stac_h5_read_reals(&s->h5, stac_site_path(site, "bias", path), n_out, 0, &l->bias, err));
     STAC_TRY(stac_h5_read_reals(&s->h5, stac_site_path(site, "mean", path), n_in, 0, &site->mean, err));
-    /* the bias has W mean in it; zeros where there was something have a valid Fletcher32 */
-    if (all_zero(l->bias, n_out) && !all_zero(site->mean, n_in))
-        return stac_fail(err, STAC_ERR_INPUT, "%s: %s is all zeros: the file is damaged", s->h5.path,
-                         stac_site_path(site, "bias", path));
     return read_code(s, site, err);
 }
 
@@ -302,6 +292,7 @@ static int read_block(struct stac_snn *s, int layer, struct stac_block *b, struc
     char path[96];
     for (int k = 0; k < STAC_SITE_HEAD_IN; k++)
         STAC_TRY(fed[k] ? read_linear(s, &b->site[k], fed[k], err) : read_code(s, &b->site[k], err));
+    STAC_TRY(stac_h5_read_reals(&s->h5, stac_layer_path(layer, "k_mean", path), kv, 0, &b->k_mean, err));
     return read_scales(s, stac_layer_path(layer, "v_scale", path), kv, &b->v_scale, err);
 }
 

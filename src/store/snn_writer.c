@@ -187,19 +187,20 @@ done:
     return status;
 }
 
-/* The scales of v, from their owner into the file. */
-static int write_value_scales(struct writer *w, int layer, float *v_scale, int owner, int *trouble, struct stac_error *err) {
+/* A vector of the cache, from its owner into the file. */
+static int write_cache_vector(struct writer *w, int layer, const char *name, float *x, int owner, int *trouble,
+                              struct stac_error *err) {
     size_t kv = (size_t)stac_kv_width(&w->net->hp);
     bool root = w->ranks->rank == 0, fetched = root && owner != 0;
     char path[96];
     int status = STAC_OK;
     if (!root && w->ranks->rank != owner) return STAC_OK;
-    if (fetched) STAC_TRY(STAC_NEW(v_scale, kv, "scales of v", err));
-    STAC_TRY_DONE(pass_on(w, owner, kv * sizeof *v_scale, v_scale, err));
+    if (fetched) STAC_TRY(STAC_NEW(x, kv, name, err));
+    STAC_TRY_DONE(pass_on(w, owner, kv * sizeof *x, x, err));
     if (root && *trouble == STAC_OK)
-        *trouble = stac_h5_write(&w->h5, stac_layer_path(layer, "v_scale", path), STAC_H5_F32, kv, 0, v_scale, false, err);
+        *trouble = stac_h5_write(&w->h5, stac_layer_path(layer, name, path), STAC_H5_F32, kv, 0, x, false, err);
 done:
-    if (fetched) free(v_scale);
+    if (fetched) free(x);
     return status;
 }
 
@@ -216,7 +217,8 @@ static int write_layer(struct writer *w, int layer, int *trouble, struct stac_er
         if (fed[k]) STAC_TRY_DONE(write_linear(w, &b->site[k], fed[k], owner, trouble, err));
         if (w->ranks->rank == 0 && *trouble == STAC_OK) *trouble = write_site(w, &b->site[k], err);
     }
-    status = write_value_scales(w, layer, b->v_scale, owner, trouble, err);
+    STAC_TRY_DONE(write_cache_vector(w, layer, "k_mean", b->k_mean, owner, trouble, err));
+    STAC_TRY_DONE(write_cache_vector(w, layer, "v_scale", b->v_scale, owner, trouble, err));
 done:
     stac_network_clean(&shape);
     return status;

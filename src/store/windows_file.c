@@ -7,7 +7,7 @@
 #include "store/snn_file.h"
 
 static const char schema[] = "stac-calibration";
-enum { SCHEMA_VERSION = 1, MOST_WINDOWS = 1 << 20, LONGEST_WINDOW = 1 << 24 };
+enum { SCHEMA_VERSION = 2, MOST_WINDOWS = 1 << 20, LONGEST_WINDOW = 1 << 24 };
 
 int stac_windows_write(const char *path, const struct stac_windows *w, struct stac_error *err) {
     struct stac_h5 h;

@@ -78,6 +78,7 @@ FX_NET const char *fx_blocks_differ(const struct stac_block *a, const struct sta
     if (!what) what = fx_linears_differ(&a->up, &b->up);
     if (!what) what = fx_linears_differ(&a->down, &b->down);
     for (int k = 0; k < STAC_SITE_HEAD_IN && !what; k++) what = fx_sites_differ(&a->site[k], &b->site[k]);
+    if (!what && FX_DIFFERS(a->k_mean, b->k_mean, kv)) what = "means of k";
     return what ? what : FX_DIFFERS(a->v_scale, b->v_scale, kv) ? "scales of v" : NULL;
 }
 

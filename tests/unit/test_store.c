@@ -152,7 +152,8 @@ enum edit {
     DANGLING,     /* a link that leads nowhere */
     OUTSIDE,      /* a link into another file */
     LOOP,         /* a link to itself */
-    VALUE,        /* one value of a dataset: `arg` is its index */
+    VALUE,        /* one value of a dataset: `arg` is its index; with a checksum that fits */
+    OTHER,        /* the same without one */
 };
 
 #define SITE "/block/001/attn_in"
@@ -175,7 +176,8 @@ static const struct tampering {
     {"gpt2", TEXT, "/", "schema=stac-metrics", 0, "holds a \"stac-metrics\", not a \"stac-snn\""},
     {"gpt2", TEXT, "/", "schema=", 0, "holds a \"\", not a"},
     {"gpt2", VARIABLE, "/", "schema=stac-snn", 0, "not one of STAC"},
-    {"gpt2", INT, "/", "schema_version", 3, "has schema version 3; this program reads up to 2: use a newer one"},
+    {"gpt2", INT, "/", "schema_version", 4, "has schema version 4; this program reads 3: use a newer one"},
+    {"gpt2", INT, "/", "schema_version", 2, "has schema version 2; this program reads 3: make the file again"},
     {"gpt2", INT, "/", "schema_version", 0, "schema_version of / is 0"},
     {"gpt2", NO_ATTRIBUTE, "/", "schema_version", 0, "/ has no attribute schema_version"},
     {"gpt2", TEXT, "/", "schema_version=1", 0, "schema_version of / is not a number"},
@@ -226,6 +228,7 @@ static const struct tampering {
     {"gpt2", NO_LINK, "/embedding", NULL, 0, "has no /embedding/token: the file is damaged"},
     {"gpt2", NO_LINK, "/block/001", NULL, 0, "has no /block/001/attn_in/weight"},
     {"gpt2", NO_LINK, SITE "/scale", NULL, 0, "has no " SITE "/scale"},
+    {"gpt2", NO_LINK, "/block/001/k_mean", NULL, 0, "has no /block/001/k_mean"},
     {"gpt2", NO_LINK, "/block/001/v_scale", NULL, 0, "has no /block/001/v_scale"},
     {"gpt2", NO_LINK, "/head_in/weight", NULL, 0, "has no /head_in/weight"},
     {"gpt2", TURNED, "/block/001/down_in/weight", NULL, 0, "has 16 x 64 values, 64 x 16 of another type or shape"},
@@ -242,6 +245,10 @@ static const struct tampering {
     {"gpt2", DANGLING, SITE "/weight", NULL, 0, "cannot open " SITE "/weight"},
     {"gpt2", LOOP, SITE "/weight", NULL, 0, "cannot open " SITE "/weight"},
     {"gpt2", OUTSIDE, SITE "/weight", NULL, 0, "cannot open " SITE "/weight"},
+    {"gpt2", NO_ATTRIBUTE, SITE "/bias", "xxh3", 0, SITE "/bias has no attribute xxh3"},
+    {"gpt2", OTHER, SITE "/bias", "0", 0.5, "the values of " SITE "/bias are not those that were written"},
+    {"gpt2", OTHER, SITE "/weight", "5", 3, "the values of " SITE "/weight are not those that were written"},
+    {"gpt2", OTHER, CODE "/mantissa", "0", 7, "the values of " CODE "/mantissa are not those that were written"},
     /* values that no conversion writes */
     {"gpt2", VALUE, SITE "/weight", "5", -128, SITE "/weight"},
     {"gpt2", VALUE, SITE "/scale", "5", NAN, SITE "/scale"},
@@ -249,6 +256,7 @@ static const struct tampering {
     {"gpt2", VALUE, SITE "/mean", "15", -INFINITY, SITE "/mean"},
     {"gpt2", VALUE, "/embedding/token", "100", NAN, "/embedding/token"},
     {"gpt2", VALUE, "/embedding/position", "100", NAN, "/embedding/position"},
+    {"gpt2", VALUE, "/block/001/k_mean", "3", NAN, "/block/001/k_mean"},
     {"gpt2", VALUE, "/block/001/v_scale", "3", NAN, "/block/001/v_scale"},
     {"gpt2", VALUE, "/block/001/v_scale", "3", 0, "/block/001/v_scale"},
     /* codes */
@@ -377,6 +385,19 @@ static void replace_dataset(hid_t file, const struct tampering *t) {
     H5Dclose(set), H5Sclose(space), H5Tclose(type), H5Pclose(create);
 }
 
+/* The checksum of what a dataset holds now. */
+static void seal(hid_t set) {
+    hid_t type = H5Dget_type(set), space = H5Dget_space(set);
+    size_t size = H5Tget_size(type) * (size_t)H5Sget_simple_extent_npoints(space);
+    void *values = malloc(size);
+    assert_true(values && H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    uint64_t sum = stac_xxh3(values, size);
+    hid_t attribute = H5Aopen(set, "xxh3", H5P_DEFAULT);
+    assert_true(attribute >= 0 && H5Awrite(attribute, H5T_NATIVE_UINT64, &sum) >= 0);
+    H5Aclose(attribute), H5Sclose(space), H5Tclose(type);
+    free(values);
+}
+
 static void set_value(hid_t file, const struct tampering *t) {
     hid_t set = H5Dopen2(file, t->path, H5P_DEFAULT), space = H5Dget_space(set), type = H5Dget_type(set);
     bool real = H5Tget_class(type) == H5T_FLOAT;
@@ -391,6 +412,7 @@ static void set_value(hid_t file, const struct tampering *t) {
     assert_true(H5Dwrite(set, real ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT,
                          real ? (void *)values : whole) >= 0);
     free(values), free(whole);
+    if (t->edit == VALUE) seal(set);
     H5Dclose(set), H5Sclose(space), H5Tclose(type);
 }
 
@@ -404,7 +426,8 @@ static void tamper(const char *path, const struct tampering *t) {
     case TEXT:
     case VARIABLE:
     case PAIR: set_attribute(file, t); break;
-    case VALUE: set_value(file, t); break;
+    case VALUE:
+    case OTHER: set_value(file, t); break;
     case NO_LINK:
     case GROUP:
     case DANGLING:
