@@ -91,7 +91,7 @@ static int write_all(struct program *p, const struct stac_statistics *stats, con
     }
     STAC_TRY_DONE(stac_agree(ranks, ranks->comm, status, err));
     STAC_TRY_DONE(stac_snn_write(path, ranks, &c->grid, c->stage_begin, &c->net, stats, plan, (int)p->start.job.timesteps,
-                                 &p->origin, err));
+                                 &c->training, &p->origin, err));
     STAC_TRY_DONE(stac_agree(ranks, ranks->comm, write_companions(p, err), err));
 done:
     free(path);

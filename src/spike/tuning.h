@@ -1,0 +1,50 @@
+/* The numbers of a ternary code that training may move, its dials: the unit, and thresholds in integers. Of a table they are
+ * those between its levels, of a causal neuron those of every step and number of spikes that are not infinite. Words and step
+ * weights stay.
+ *
+ * A value of magnitude r (in integers) is decoded as v = the sum over thresholds t_k <= r of v_{k+1} - v_k. With a surrogate s
+ * in place of the derivative of a step (surrogate.h), z = (r - t_k) / (v_{k+1} - v_k),
+ *
+ *     d v / d t_k = -s(z),    d spikes / d t_k = -(n_{k+1} - n_k) s(z) / (v_{k+1} - v_k)
+ *
+ * The unit u scales levels and thresholds together, as in learned step sizes (LSQ, Esser et al. 2020):
+ *
+ *     d (u v) / d u = v + sum over k of r (d v / d t_k)
+ *
+ * A threshold of a causal neuron moves those thresholds of the table at which it decides: v = r - what was sent before, so t_k
+ * = sent +- threshold. */
+#ifndef STAC_SPIKE_TUNING_H
+#define STAC_SPIKE_TUNING_H
+
+#include "spike/code.h"
+#include "spike/surrogate.h"
+
+/* Values are told apart by cells, of which every level has as many. */
+#define STAC_LEVEL_CELLS 8
+
+static inline int stac_tuning_cells(const struct stac_code *code) {
+    return code->n_levels * STAC_LEVEL_CELLS;
+}
+
+/* Cell and level of a magnitude in integers. */
+int stac_tuning_cell(const struct stac_code *code, float magnitude);
+
+/* What values of a site added up to, cell by cell: how many they were, and their pulls. The pull of a value is the derivative
+ * of the loss with respect to u v, whatever the scale of its row. */
+struct stac_tuning_sums {
+    const double *count, *pull; /* [stac_tuning_cells] */
+};
+
+int stac_tuning_dials(const struct stac_code *code);
+
+/* The dials, the first of them the unit; the step in which each is measured by training; the derivatives of the loss and of
+ * the number of spikes with respect to them. [stac_tuning_dials] each; a dial that is not to move has a step of 0. */
+void stac_tuning_read(const struct stac_code *code, double *dial, double *step);
+void stac_tuning_slopes(const struct stac_code *code, const struct stac_surrogate *surrogate,
+                        const struct stac_tuning_sums *sums, double *loss, double *spikes);
+
+/* The same code with other dials, which are put in order if thresholds have passed each other. STAC_ERR_INPUT when they make no
+ * code. Zero-initialise *out; release with stac_code_clean. */
+int stac_tuning_build(const struct stac_code *like, const double *dial, struct stac_code *out, struct stac_error *err);
+
+#endif
