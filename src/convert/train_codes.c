@@ -9,7 +9,8 @@
 #define FIRST_RATE 0.05 /* of a dial's step, falling linearly to nothing */
 #define KEPT_MEAN 0.9   /* Adam's beta 1 and 2 */
 #define KEPT_SQUARE 0.99
-#define FLOOR 0.1 /* of the gradients of a site: dials that hardly matter follow slowly */
+#define RESTORE 10.0 /* the error of a code falls about as fast as the tenth power of its spikes grows */
+#define FLOOR 0.1    /* of the gradients of a site: dials that hardly matter follow slowly */
 
 /* ---- results ------------------------------------------------------------------------------------------------------ */
 
@@ -45,6 +46,7 @@ int stac_training_merge(struct stac_training *t, const struct stac_calibration *
 struct trained_site {
     struct stac_code *code; /* of the block */
     int n;
+    double spent, spent_first;                  /* spikes over the training windows, now and at first */
     double price;                               /* of a spike, in errors of a row; below 0: not known yet */
     double *dial, *best, *step, *loss, *spikes; /* [n] */
     double *mean, *square;                      /* [n] of Adam */
@@ -74,11 +76,12 @@ static double price_of(const struct trained_site *s) {
     return square > 0 && product < 0 ? -product / square : 0;
 }
 
-/* One step of Adam; `time` counts from 1. */
+/* One step of Adam; `time` counts from 1. A site that spends more than at first pays more. */
 static void move_dials(struct trained_site *s, int time, double rate) {
+    double price = s->spent_first > 0 ? s->price * pow(s->spent / s->spent_first, RESTORE) : s->price;
     double total = 0, unbiased_mean = 1 - pow(KEPT_MEAN, time), unbiased_square = 1 - pow(KEPT_SQUARE, time);
     for (int i = 0; i < s->n; i++) {
-        double g = (s->loss[i] + s->price * s->spikes[i]) * s->step[i];
+        double g = (s->loss[i] + price * s->spikes[i]) * s->step[i];
         s->mean[i] += (1 - KEPT_MEAN) * (g - s->mean[i]);
         s->square[i] += (1 - KEPT_SQUARE) * (g * g - s->square[i]);
         total += s->square[i] / unbiased_square;
@@ -122,7 +125,10 @@ static int differentiate(struct trained_block *b, struct stac_error *err) {
         struct trained_site *s = &b->site[k];
         struct stac_tuning_sums sums = {b->lone.site[k].count, b->lone.site[k].pull};
         stac_tuning_slopes(s->code, &b->t->surrogate, &sums, s->loss, s->spikes);
-        if (s->price < 0) s->price = price_of(s);
+        s->spent = stac_tuning_spikes(s->code, &sums);
+        if (s->price >= 0) continue;
+        s->price = price_of(s);
+        s->spent_first = s->spent;
     }
     return STAC_OK;
 }

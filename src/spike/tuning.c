@@ -43,6 +43,13 @@ static double centre_of(const struct stac_code *code, int cell) {
     return begin_of(code, level) + width_of(code, level) * (within + 0.5) / STAC_LEVEL_CELLS;
 }
 
+double stac_tuning_spikes(const struct stac_code *code, const struct stac_tuning_sums *sums) {
+    double spikes = 0;
+    for (int cell = 0; cell < stac_tuning_cells(code); cell++)
+        spikes += sums->count[cell] * code->levels.spikes[cell / STAC_LEVEL_CELLS];
+    return spikes;
+}
+
 /* ---- dials -------------------------------------------------------------------------------------------------------- */
 
 int stac_tuning_dials(const struct stac_code *code) {

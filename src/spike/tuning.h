@@ -35,6 +35,9 @@ struct stac_tuning_sums {
     const double *count, *pull; /* [stac_tuning_cells] */
 };
 
+/* Spikes of all these values. */
+double stac_tuning_spikes(const struct stac_code *code, const struct stac_tuning_sums *sums);
+
 int stac_tuning_dials(const struct stac_code *code);
 
 /* The dials, the first of them the unit; the step in which each is measured by training; the derivatives of the loss and of
