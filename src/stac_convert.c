@@ -168,6 +168,8 @@ static int open_source(struct program *p, struct stac_error *err) {
     if (status == STAC_OK && (job->verify || job->create_calibration_data[0]))
         status = stac_fail(err, STAC_ERR_USAGE, "--from reads no text: leave %s out, and use stac-eval on the result",
                            job->verify ? "verify" : "create_calibration_data");
+    if (status == STAC_OK && job->threshold_steps)
+        status = stac_fail(err, STAC_ERR_USAGE, "--from designs its codes in closed form: leave threshold_steps out");
     if (status == STAC_OK) status = stac_snn_open(path, &p->source, err);
     if (status == STAC_OK) status = stac_job_inherit(job, job->from, p->source.origin.job, err);
     if (status == STAC_OK) status = STAC_NEW(p->recoding.plan, stac_site_count(&p->source.hp), "plans", err);

@@ -158,6 +158,17 @@ static float change_weights(struct stac_backward *b, const struct stac_site *sit
     return sum;
 }
 
+/* Changed weights depend on the largest score, which is taken from all of them: its gradient. */
+static void through_largest(int n, const float *entered, float *ds) {
+    float sum = 0;
+    int largest = 0;
+    for (int j = 0; j < n; j++) {
+        sum += ds[j];
+        if (entered[j] > entered[largest]) largest = j;
+    }
+    ds[largest] -= sum;
+}
+
 /* Weights e = exp(score - max) of a head, gradients de with respect to them, ds with respect to the scores q k. With
  * p = e / sum and out = sum p v: de = (d_out v - d_out out) / sum, ds = e de scale. */
 static void weights_backward(struct stac_backward *b, const struct stac_site *site, int head, const float *out,
@@ -177,8 +188,9 @@ static void weights_backward(struct stac_backward *b, const struct stac_site *si
         for (int k = 0; k < dim; k++) dot = fmaf(d_out[(size_t)i * ldq + k], out[(size_t)i * ldq + k], dot);
         for (int j = 0; j <= i; j++) {
             de[j] = (de[j] - dot) / sum;
-            ds[j] = e[j] * de[j] * scale;
+            ds[j] = entered[j] * de[j] * scale;
         }
+        if (b->change.see) through_largest(i + 1, entered, ds);
         if (b->probe.see) b->probe.see(b->probe.ctx, site, head, 1, i + 1, entered, n, de, n);
         for (int j = 0; j <= i; j++) e[j] /= sum;
         memset(e + i + 1, 0, (size_t)(n - i - 1) * sizeof *e);

@@ -57,24 +57,25 @@ int stac_tuning_dials(const struct stac_code *code) {
 }
 
 void stac_tuning_read(const struct stac_code *code, double *dial, double *step) {
-    dial[0] = (double)code->unit;
-    step[0] = UNIT_STEP * dial[0];
+    double u = (double)code->unit;
+    dial[0] = u;
+    step[0] = UNIT_STEP * u;
     for (int i = 1; i < stac_tuning_dials(code); i++) {
         if (is_causal(code)) {
             int t = (i - 1) / STAC_MAX_SPIKES;
-            dial[i] = (double)code->neuron.threshold[t][(i - 1) % STAC_MAX_SPIKES];
+            dial[i] = u * (double)code->neuron.threshold[t][(i - 1) % STAC_MAX_SPIKES];
             int32_t next = t + 1 < code->timesteps ? code->weight[t + 1] : 0;
-            step[i] = dial[i] < INFINITY ? code->weight[t] - next : 0;
+            step[i] = dial[i] < INFINITY ? u * (code->weight[t] - next) : 0;
         } else {
-            dial[i] = (double)code->levels.threshold[i - 1];
-            step[i] = code->levels.value[i] - code->levels.value[i - 1];
+            dial[i] = u * (double)code->levels.threshold[i - 1];
+            step[i] = u * (code->levels.value[i] - code->levels.value[i - 1]);
         }
     }
 }
 
-/* Derivatives of loss and spikes with respect to threshold k of the table, and to the unit as far as values pass it. */
+/* Derivatives of loss and spikes with respect to threshold k of the table. */
 struct slope {
-    double loss, spikes, unit_loss, unit_spikes;
+    double loss, spikes;
 };
 
 /* A threshold feels the values on its own two sides and around. */
@@ -83,15 +84,13 @@ static struct slope slope_at(const struct stac_code *code, const struct stac_sur
     const struct stac_levels *l = &code->levels;
     int from = k - NEIGHBOURS > 0 ? k - NEIGHBOURS : 0;
     int to = k + 1 + NEIGHBOURS < code->n_levels ? k + 1 + NEIGHBOURS : code->n_levels - 1;
-    double gap = l->value[k + 1] - l->value[k], more = (l->spikes[k + 1] - l->spikes[k]) / gap, u = (double)code->unit;
+    double gap = l->value[k + 1] - l->value[k], more = (l->spikes[k + 1] - l->spikes[k]) / (gap * (double)code->unit);
     struct slope slope = {0};
     for (int cell = from * STAC_LEVEL_CELLS; cell < (to + 1) * STAC_LEVEL_CELLS; cell++) {
         if (!(sums->count[cell] > 0)) continue;
         double r = centre_of(code, cell), s = stac_surrogate_slope(surrogate, (r - (double)l->threshold[k]) / gap);
-        slope.loss -= u * sums->pull[cell] * s;
+        slope.loss -= sums->pull[cell] * s;
         slope.spikes -= more * sums->count[cell] * s;
-        slope.unit_loss -= r * sums->pull[cell] * s;
-        slope.unit_spikes -= more * r / u * sums->count[cell] * s;
     }
     return slope;
 }
@@ -119,9 +118,13 @@ void stac_tuning_slopes(const struct stac_code *code, const struct stac_surrogat
     for (int k = 0; k < code->n_levels - 1; k++) {
         struct slope slope = slope_at(code, surrogate, sums, k);
         int sign = 1, dial = is_causal(code) ? deciding_dial(code, k, &sign) : k + 1;
-        loss[0] += slope.unit_loss;
-        spikes[0] += slope.unit_spikes;
         if (!dial) continue;
+        if (is_causal(code)) { /* what was sent before moves with the unit */
+            const float *threshold = &code->neuron.threshold[0][0];
+            double sent = (double)code->levels.threshold[k] - sign * (double)threshold[dial - 1];
+            loss[0] += slope.loss * sent;
+            spikes[0] += slope.spikes * sent;
+        }
         loss[dial] += sign * slope.loss;
         spikes[dial] += sign * slope.spikes;
     }
@@ -134,7 +137,7 @@ static int build_table(const struct stac_code *like, const double *dial, struct 
     float *threshold, last = 0;
     STAC_TRY(STAC_NEW(threshold, like->n_levels, "thresholds", err));
     for (int k = 0; k < like->n_levels - 1; k++) {
-        float least = nextafterf(last, INFINITY), wanted = (float)dial[k + 1];
+        float least = nextafterf(last, INFINITY), wanted = (float)(dial[k + 1] / dial[0]);
         threshold[k] = last = wanted > least ? wanted : least;
     }
     int status = stac_code_restore(out, like->timesteps, like->base, like->mantissa, (float)dial[0], like->n_levels, like->word,
@@ -151,7 +154,7 @@ static int build_causal(const struct stac_code *like, const double *dial, struct
     out->unit = (float)dial[0];
     for (int i = 1; i < stac_tuning_dials(like); i++) {
         float *threshold = &out->neuron.threshold[(i - 1) / STAC_MAX_SPIKES][(i - 1) % STAC_MAX_SPIKES];
-        *threshold = fmaxf((float)dial[i], 1e-5f);
+        *threshold = fmaxf((float)(dial[i] / dial[0]), 1e-5f);
     }
     return stac_recipe_restore(out, err);
 }

@@ -1,4 +1,4 @@
-/* The numbers of a ternary code that training may move, its dials: the unit, and thresholds in integers. Of a table they are
+/* The numbers of a ternary code that training may move, its dials: the unit u, and thresholds times u. Of a table they are
  * those between its levels, of a causal neuron those of every step and number of spikes that are not infinite. Words and step
  * weights stay.
  *
@@ -7,12 +7,9 @@
  *
  *     d v / d t_k = -s(z),    d spikes / d t_k = -(n_{k+1} - n_k) s(z) / (v_{k+1} - v_k)
  *
- * The unit u scales levels and thresholds together, as in learned step sizes (LSQ, Esser et al. 2020):
- *
- *     d (u v) / d u = v + sum over k of r (d v / d t_k)
- *
- * A threshold of a causal neuron moves those thresholds of the table at which it decides: v = r - what was sent before, so t_k
- * = sent +- threshold. */
+ * and d (u v) / d u = v, as thresholds u t_k are dials too and stay. A threshold of a causal neuron moves those thresholds of
+ * the table at which it decides: its membrane is the value less what was sent before, so u t_k = u sent +- threshold.
+ */
 #ifndef STAC_SPIKE_TUNING_H
 #define STAC_SPIKE_TUNING_H
 

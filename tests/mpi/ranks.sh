@@ -59,6 +59,19 @@ for pair in rate:st_bif ternary:causal; do
     done
 done
 
+# Codes trained by surrogate gradients.
+for neuron in table causal; do
+    for layout in 1x1 1x2 2x1 2x2; do # groups x stages
+        convert $((${layout%x*} * ${layout#*x})) "trained-$neuron-$layout" --stages ${layout#*x} --neuron $neuron \
+            --timesteps 8 --threshold_steps 2 --calibration_length 48
+        equal "snn_model.h5 with trained codes on $neuron, $layout" "$work/trained-$neuron-1x1/snn_model.h5" \
+            "$work/trained-$neuron-$layout/snn_model.h5"
+    done
+    says "the log of training on $neuron" 'block +5: step +[0-2] of 2 kept, loss ' "$work/trained-$neuron-1x1/conversion_log.txt"
+done
+expect 'losses of training' 0 h5dump -d /block/005/threshold_loss "$work/trained-table-1x1/snn_model.h5"
+says 'losses of training' 'DATASPACE +SIMPLE \{ \( 3 \)' "$work/out"
+
 # A small random Llama: gated, with groups of query heads.
 llama=$work/llama
 cp -r "$tests/golden/logits/llama-4heads-sharded" "$llama"
