@@ -37,10 +37,13 @@ int stac_tuning_cell(const struct stac_code *code, float magnitude) {
     return level * STAC_LEVEL_CELLS + (within < STAC_LEVEL_CELLS - 1 ? (int)within : STAC_LEVEL_CELLS - 1);
 }
 
-/* The magnitude that stands for a cell. */
-static double centre_of(const struct stac_code *code, int cell) {
-    int level = cell / STAC_LEVEL_CELLS, within = cell % STAC_LEVEL_CELLS;
-    return begin_of(code, level) + width_of(code, level) * (within + 0.5) / STAC_LEVEL_CELLS;
+static double cell_width(const struct stac_code *code, int cell) {
+    return width_of(code, cell / STAC_LEVEL_CELLS) / STAC_LEVEL_CELLS;
+}
+
+/* Where a cell begins. */
+static double edge_of(const struct stac_code *code, int cell) {
+    return begin_of(code, cell / STAC_LEVEL_CELLS) + cell_width(code, cell) * (cell % STAC_LEVEL_CELLS);
 }
 
 double stac_tuning_spikes(const struct stac_code *code, const struct stac_tuning_sums *sums) {
@@ -88,7 +91,8 @@ static struct slope slope_at(const struct stac_code *code, const struct stac_sur
     struct slope slope = {0};
     for (int cell = from * STAC_LEVEL_CELLS; cell < (to + 1) * STAC_LEVEL_CELLS; cell++) {
         if (!(sums->count[cell] > 0)) continue;
-        double r = centre_of(code, cell), s = stac_surrogate_slope(surrogate, (r - (double)l->threshold[k]) / gap);
+        double low = (edge_of(code, cell) - (double)l->threshold[k]) / gap, wide = cell_width(code, cell) / gap;
+        double s = (stac_surrogate_step(surrogate, low + wide) - stac_surrogate_step(surrogate, low)) / wide; /* mean slope */
         slope.loss -= sums->pull[cell] * s;
         slope.spikes -= more * sums->count[cell] * s;
     }
