@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include "convert/calibrate.h"
 #include "convert/fit_network.h"
 #include "convert/fold.h"
@@ -196,25 +197,32 @@ static double decibels(double error) {
     return 10 * log10(error);
 }
 
-/* What training gained, block by block; see README. */
-static void log_training(const struct stac_conversion *c) {
+/* What training gained, block by block: of the last quarter of the windows. */
+static int log_training(const struct stac_conversion *c, struct stac_error *err) {
     const struct stac_training *t = &c->training;
     for (int l = 0; t->steps && l < t->n_layer; l++) {
         const double *note = t->note + (size_t)l * STAC_TRAINING_NOTES, *loss = t->loss + (size_t)l * (size_t)(t->steps + 1);
-        int best = (int)note[STAC_TRAINING_BEST];
-        stac_log_info(c->log,
-                      "    block %3d: step %2d of %d kept, loss %.6g -> %.6g, error %.3f -> %.3f dB, spikes %.4f of before", l,
-                      best, t->steps, loss[0], loss[best], decibels(note[STAC_TRAINING_ERROR]),
-                      decibels(note[STAC_TRAINING_ERROR_KEPT]), note[STAC_TRAINING_SPIKES_KEPT] / note[STAC_TRAINING_SPIKES]);
+        struct stac_strbuf losses = {0};
+        int status = STAC_OK;
+        for (int i = 0; i <= t->steps && status == STAC_OK; i++) status = stac_strbuf_printf(&losses, err, " %.6g", loss[i]);
+        stac_log_info(c->log, "    block %3d: loss%s", l, stac_strbuf_text(&losses));
+        stac_log_info(
+            c->log,
+            "               step %d kept, %d step weights moved: loss %.6g, error %.3f -> %.3f dB, spikes %.4f of before",
+            (int)note[STAC_TRAINING_BEST], (int)note[STAC_TRAINING_REWEIGHED], note[STAC_TRAINING_LOSS_KEPT],
+            decibels(note[STAC_TRAINING_ERROR]), decibels(note[STAC_TRAINING_ERROR_KEPT]),
+            note[STAC_TRAINING_SPIKES_KEPT] / note[STAC_TRAINING_SPIKES]);
+        stac_strbuf_clean(&losses);
+        STAC_TRY(status);
     }
+    return STAC_OK;
 }
 
 static int quantise(struct stac_conversion *c, struct stac_calibration *cal, struct stac_error *err) {
     int timesteps = (int)c->job->timesteps, bits = (int)c->job->quantize_bits, status = STAC_OK;
     if (c->job->mode == STAC_JOB_FULL) {
         STAC_TRY(stac_fit_network(cal, &c->net, c->plan, timesteps, bits, &c->training, err));
-        log_training(c);
-        return STAC_OK;
+        return log_training(c, err);
     }
     if (c->grid.stage >= 0) status = stac_quantise_network(&c->net, &cal->stats, c->plan, timesteps, bits, err);
     return agree(c, status, err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "convert/budget.h"
 
 #define FIRST_RATE 0.05 /* of a dial's step, falling linearly to nothing */
 #define KEPT_MEAN 0.9   /* Adam's beta 1 and 2 */
@@ -156,6 +157,12 @@ static double all_spikes(const struct stac_lone_score *score) {
     return sum;
 }
 
+static void keep_score(const struct trained_block *b, const struct stac_lone_score *score, double *note) {
+    note[STAC_TRAINING_LOSS_KEPT] = loss_of(b, score);
+    note[STAC_TRAINING_ERROR_KEPT] = score->error;
+    note[STAC_TRAINING_SPIKES_KEPT] = all_spikes(score);
+}
+
 /* Judges the codes as they are at a step, and remembers them if they are the best so far. */
 static int judge(struct trained_block *b, int step, double *loss, double *note, struct stac_error *err) {
     struct stac_lone_score score;
@@ -168,11 +175,45 @@ static int judge(struct trained_block *b, int step, double *loss, double *note, 
         return STAC_OK;
     }
     note[STAC_TRAINING_BEST] = step;
-    note[STAC_TRAINING_ERROR_KEPT] = score.error;
-    note[STAC_TRAINING_SPIKES_KEPT] = all_spikes(&score);
+    keep_score(b, &score, note);
     for (int k = 0; k < STAC_SITE_HEAD_IN; k++)
         memcpy(b->site[k].best, b->site[k].dial, (size_t)b->site[k].n * sizeof *b->site[k].best);
     return STAC_OK;
+}
+
+static void swap_codes(struct stac_code *a, struct stac_code *b) {
+    struct stac_code held = *a;
+    *a = *b;
+    *b = held;
+}
+
+/* The most promising mantissa of a site takes another value if that is better. */
+static int reweigh_site(struct trained_block *b, int kind, double *note, struct stac_error *err) {
+    struct stac_lone_block *l = &b->lone;
+    struct trained_site *s = &b->site[kind];
+    struct stac_tuning_sums sums = {l->site[kind].count, l->site[kind].pull};
+    struct stac_code other = {0};
+    struct stac_lone_score score;
+    int choice[2]; /* mantissa, by */
+    choice[0] = stac_tuning_mantissa(s->code, &sums, &choice[1]);
+    STAC_TRY(stac_broadcast(l->c->grid->stage_comm, choice, sizeof choice, 0, err));
+    int status = choice[1] ? stac_tuning_reweigh(s->code, choice[0], choice[1], &other, err) : STAC_OK;
+    bool fits =
+        status == STAC_OK && choice[1] && stac_code_reach(&other) <= stac_largest_integer(l->c->hp, (enum stac_site_kind)kind);
+    if (status == STAC_ERR_INPUT) *err = (struct stac_error){0}, status = STAC_OK; /* levels out of order */
+    STAC_TRY_DONE(stac_agree(l->c->ranks, l->c->grid->stage_comm, status, err));
+    if (!fits) goto done;
+    swap_codes(s->code, &other);
+    STAC_TRY_DONE(stac_lone_block_score(l, b->train, b->last, b->rows, b->ctx, &score, err));
+    if (loss_of(b, &score) < note[STAC_TRAINING_LOSS_KEPT]) {
+        keep_score(b, &score, note);
+        note[STAC_TRAINING_REWEIGHED]++;
+    } else {
+        swap_codes(s->code, &other);
+    }
+done:
+    stac_code_clean(&other);
+    return status;
 }
 
 static int train(struct trained_block *b, double *loss, double *note, struct stac_error *err) {
@@ -187,6 +228,8 @@ static int train(struct trained_block *b, double *loss, double *note, struct sta
         for (int k = 0; k < STAC_SITE_HEAD_IN; k++) STAC_TRY(set_code(&b->site[k], b->site[k].dial, err));
     }
     for (int k = 0; k < STAC_SITE_HEAD_IN; k++) STAC_TRY(set_code(&b->site[k], b->site[k].best, err));
+    STAC_TRY(stac_lone_block_gradient(&b->lone, 0, b->train, b->rows, b->ctx, err));
+    for (int k = 0; k < STAC_SITE_HEAD_IN; k++) STAC_TRY(reweigh_site(b, k, note, err));
     return STAC_OK;
 }
 

@@ -1,12 +1,16 @@
 /* Threshold optimisation: the codes of a block trained by surrogate gradients on that block's output error over the calibration
- * windows. Weights and words stay; units and thresholds move (spike/tuning.h). What is made smaller is
+ * windows. Weights of products and words stay; units, thresholds and step weights move (spike/tuning.h). What is made smaller
+ * is
  *
  *     loss = error + sum over sites of price * spikes
  *
  * with the error and spikes per row of convert/lone_block.h. The price of a site is the rate at which its closed-form
  * thresholds, taken together, exchange one for the other, so that a site keeps its spikes to first order and the plan its
- * budget. Adam (Kingma and Ba, 2015) follows the gradient over the first three quarters of the windows; the codes that are kept
- * are those with the smallest loss on the last quarter, the closed-form ones among them. */
+ * budget. Adam (Kingma and Ba, 2015) follows the gradient over the first three quarters of the windows, with a price that rises
+ * where a site spends more than at first and falls where it spends less. The codes that are kept are those with the smallest
+ * loss on the last quarter, at the first prices, the closed-form ones among them. In the end a table may change one mantissa of
+ * its step weights by 1/64 (at least by 1): the one of which the gradient promises most, if the loss on the last quarter falls.
+ */
 #ifndef STAC_CONVERT_TRAIN_CODES_H
 #define STAC_CONVERT_TRAIN_CODES_H
 
@@ -28,6 +32,8 @@ enum {
     STAC_TRAINING_SPIKES, /* per row */
     STAC_TRAINING_SPIKES_KEPT,
     STAC_TRAINING_BEST,
+    STAC_TRAINING_LOSS_KEPT,
+    STAC_TRAINING_REWEIGHED, /* sites whose step weights were changed in the end */
     STAC_TRAINING_NOTES
 };
 

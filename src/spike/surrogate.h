@@ -17,7 +17,8 @@ struct stac_surrogate {
     double alpha;
 };
 
-/* The smooth step itself, from 0 to 1: the mean of its derivative over a range is the difference at its ends over its length. */
+/* The smooth step itself, from 0 to 1: the mean of its derivative over a range is the difference at its ends over its length.
+ */
 double stac_surrogate_step(const struct stac_surrogate *s, double z);
 
 #endif

@@ -134,6 +134,45 @@ void stac_tuning_slopes(const struct stac_code *code, const struct stac_surrogat
     }
 }
 
+/* ---- step weights ------------------------------------------------------------------------------------------------- */
+
+/* What the loss would change by if every level had the integer that other step weights give it. */
+static double promise(const struct stac_code *code, const struct stac_code *other, const struct stac_tuning_sums *sums) {
+    double change = 0;
+    for (int level = 1; level < code->n_levels; level++) {
+        double pull = 0;
+        for (int i = 0; i < STAC_LEVEL_CELLS; i++) pull += sums->pull[level * STAC_LEVEL_CELLS + i];
+        change += pull * (stac_code_value(other, code->word[level]) - code->levels.value[level]);
+    }
+    return change * (double)code->unit;
+}
+
+int stac_tuning_mantissa(const struct stac_code *code, const struct stac_tuning_sums *sums, int *by) {
+    int best = 0;
+    double most = 0;
+    *by = 0;
+    for (int i = 0; i < stac_base_factors(code->base) && code->word; i++) {
+        int least = code->mantissa[i] / 64 > 1 ? code->mantissa[i] / 64 : 1;
+        for (int change = -least; change <= least; change += 2 * least) {
+            struct stac_error none = {0};
+            struct stac_code other = *code;
+            other.mantissa[i] += change;
+            if (stac_code_spread_mantissas(&other, &none) != STAC_OK) continue;
+            double gain = -promise(code, &other, sums);
+            if (gain > most) most = gain, best = i, *by = change;
+        }
+    }
+    return best;
+}
+
+int stac_tuning_reweigh(const struct stac_code *like, int mantissa, int by, struct stac_code *out, struct stac_error *err) {
+    int32_t changed[STAC_MAX_CLASSES];
+    memcpy(changed, like->mantissa, sizeof changed);
+    changed[mantissa] += by;
+    return stac_code_restore(out, like->timesteps, like->base, changed, like->unit, like->n_levels, like->word,
+                             like->levels.threshold, err);
+}
+
 /* ---- building ----------------------------------------------------------------------------------------------------- */
 
 /* Thresholds of a table ascend from above 0. */

@@ -43,6 +43,13 @@ void stac_tuning_read(const struct stac_code *code, double *dial, double *step);
 void stac_tuning_slopes(const struct stac_code *code, const struct stac_surrogate *surrogate,
                         const struct stac_tuning_sums *sums, double *loss, double *spikes);
 
+/* Step weights of a table: the number of the mantissa of which a small change, *by, promises the largest fall of the loss, to
+ * first order while no value changes its level. *by == 0: none does, or the code is no table. */
+int stac_tuning_mantissa(const struct stac_code *code, const struct stac_tuning_sums *sums, int *by);
+
+/* The same table with a mantissa changed by that. STAC_ERR_INPUT when that makes no code. */
+int stac_tuning_reweigh(const struct stac_code *like, int mantissa, int by, struct stac_code *out, struct stac_error *err);
+
 /* The same code with other dials, which are put in order if thresholds have passed each other. STAC_ERR_INPUT when they make no
  * code. Zero-initialise *out; release with stac_code_clean. */
 int stac_tuning_build(const struct stac_code *like, const double *dial, struct stac_code *out, struct stac_error *err);

@@ -236,14 +236,15 @@ static int check_training(struct stac_training *t, struct stac_calibration *c, s
     for (int i = 0; i <= t->steps; i++)
         if (!(t->loss[i] > 0 && t->loss[best] <= t->loss[i]))
             fail_msg("%s: loss %d is %g, %d was kept", name, i, t->loss[i], best);
+    assert_true(note[STAC_TRAINING_LOSS_KEPT] <= t->loss[best]);
     OK(stac_lone_block_init(&lone, c, block, 0, &err));
     OK(stac_lone_block_score(&lone, WINDOWS - 1, WINDOWS, rows_of, s, &score, &err));
     for (int k = 0; k < STAC_SITE_HEAD_IN; k++) spikes += score.spikes[k];
     assert_same_bits(&score.error, &note[STAC_TRAINING_ERROR_KEPT], 1, "%s: error of the codes that were left", name);
     assert_same_bits(&spikes, &note[STAC_TRAINING_SPIKES_KEPT], 1, "%s: spikes of the codes that were left", name);
-    printf("%-24s loss %.5g -> %.5g, step %d, error %.4g -> %.4g, spikes %.4g -> %.4g\n", name, t->loss[0], t->loss[best], best,
-           note[STAC_TRAINING_ERROR], note[STAC_TRAINING_ERROR_KEPT], note[STAC_TRAINING_SPIKES],
-           note[STAC_TRAINING_SPIKES_KEPT]);
+    printf("%-24s loss %.5g -> %.5g, step %d, %d reweighed, error %.4g -> %.4g, spikes %.4g -> %.4g\n", name, t->loss[0],
+           note[STAC_TRAINING_LOSS_KEPT], best, (int)note[STAC_TRAINING_REWEIGHED], note[STAC_TRAINING_ERROR],
+           note[STAC_TRAINING_ERROR_KEPT], note[STAC_TRAINING_SPIKES], note[STAC_TRAINING_SPIKES_KEPT]);
     stac_lone_block_clean(&lone);
     return best;
 }
