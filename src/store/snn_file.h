@@ -51,6 +51,9 @@ int stac_snn_load(struct stac_snn *snn, struct stac_part part, struct stac_netwo
  * of a version that kept no sensitivities. */
 int stac_snn_read_design(struct stac_snn *snn, struct stac_statistics *stats, struct stac_plan *plan, struct stac_error *err);
 
+/* Losses of training the codes of a layer, *loss[*n], owned by the caller; NULL and 0 where they were not trained. */
+int stac_snn_read_losses(const struct stac_snn *snn, int layer, double **loss, size_t *n, struct stac_error *err);
+
 /* What made this program: version, revision, compiler, MPI, HDF5; static text. */
 const char *stac_build_info(void);
 

@@ -194,6 +194,43 @@ static void the_same_dials_make_the_same_code(void **state) {
     }
 }
 
+/* With every value at its level, the loss is the pull on the integers of the levels: a mantissa that is moved makes it fall. */
+static void a_mantissa_moves_as_the_pulls_promise(void **state) {
+    (void)state;
+    struct stac_error err = {0};
+    struct stac_code code = {0}, other = {0};
+    int by, none;
+    design(STAC_NEURON_TABLE, &code);
+    double *count = calloc(2 * (size_t)stac_tuning_cells(&code), sizeof *count), *pull = count + stac_tuning_cells(&code);
+    struct stac_tuning_sums sums = {count, pull};
+    stac_tuning_mantissa(&code, &sums, &by);
+    assert_int_equal(by, 0); /* nothing pulls */
+    for (int sign = -1; sign <= 1; sign += 2) {
+        memset(count, 0, 2 * (size_t)stac_tuning_cells(&code) * sizeof *count);
+        add_up(&code, count, pull);
+        for (int i = 0; i < stac_tuning_cells(&code); i++) pull[i] *= sign;
+        int mantissa = stac_tuning_mantissa(&code, &sums, &by);
+        double before = 0, after = 0;
+        assert_true(by * sign < 0); /* all decoded values are to fall, or to grow */
+        OK(stac_tuning_reweigh(&code, mantissa, by, &other, &err));
+        assert_int_equal(other.mantissa[mantissa], code.mantissa[mantissa] + by);
+        assert_same_bits(code.levels.threshold, other.levels.threshold, code.n_levels, "thresholds");
+        for (int i = 0; i < stac_tuning_cells(&code); i++) {
+            before += pull[i] * code.levels.value[i / STAC_LEVEL_CELLS];
+            after += pull[i] * other.levels.value[i / STAC_LEVEL_CELLS];
+        }
+        assert_true(after < before);
+        stac_code_clean(&other);
+    }
+    FAILS(stac_tuning_reweigh(&code, 0, -code.mantissa[0], &other, &err), STAC_ERR_INPUT, "mantissa 0 is 0");
+    stac_code_clean(&code);
+    design(STAC_NEURON_CAUSAL, &code);
+    none = stac_tuning_mantissa(&code, &sums, &by);
+    assert_true(none == 0 && by == 0);
+    stac_code_clean(&code);
+    free(count);
+}
+
 /* ---- a block ------------------------------------------------------------------------------------------------------ */
 
 enum { WINDOWS = 5, LENGTH = 24 };
@@ -294,9 +331,8 @@ static void training_keeps_the_best_and_never_loses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(surrogates_are_derivatives_of_smooth_steps),
-        cmocka_unit_test(slopes_are_those_of_the_smooth_code),
-        cmocka_unit_test(the_same_dials_make_the_same_code),
+        cmocka_unit_test(surrogates_are_derivatives_of_smooth_steps), cmocka_unit_test(slopes_are_those_of_the_smooth_code),
+        cmocka_unit_test(the_same_dials_make_the_same_code),          cmocka_unit_test(a_mantissa_moves_as_the_pulls_promise),
         cmocka_unit_test(training_keeps_the_best_and_never_loses),
     };
     return cmocka_run_group_tests(tests, fx_one_rank_begin, fx_one_rank_end);
