@@ -200,7 +200,7 @@ static int reweigh_site(struct trained_block *b, int kind, double *note, struct 
     int status = choice[1] ? stac_tuning_reweigh(s->code, choice[0], choice[1], &other, err) : STAC_OK;
     bool fits =
         status == STAC_OK && choice[1] && stac_code_reach(&other) <= stac_largest_integer(l->c->hp, (enum stac_site_kind)kind);
-    if (status == STAC_ERR_INPUT) *err = (struct stac_error){0}, status = STAC_OK; /* levels out of order */
+    if (status == STAC_ERR_INPUT) *err = (struct stac_error){0}, status = STAC_OK; /* makes no code */
     STAC_TRY_DONE(stac_agree(l->c->ranks, l->c->grid->stage_comm, status, err));
     if (!fits) goto done;
     swap_codes(s->code, &other);

@@ -136,15 +136,17 @@ void stac_tuning_slopes(const struct stac_code *code, const struct stac_surrogat
 
 /* ---- step weights ------------------------------------------------------------------------------------------------- */
 
-/* What the loss would change by if every level had the integer that other step weights give it. */
+/* What the loss would fall by if every level had the integer that other step weights give it; nothing if they would lose their
+ * order. */
 static double promise(const struct stac_code *code, const struct stac_code *other, const struct stac_tuning_sums *sums) {
     double change = 0;
     for (int level = 1; level < code->n_levels; level++) {
         double pull = 0;
+        if (stac_code_value(other, code->word[level]) <= stac_code_value(other, code->word[level - 1])) return 0;
         for (int i = 0; i < STAC_LEVEL_CELLS; i++) pull += sums->pull[level * STAC_LEVEL_CELLS + i];
         change += pull * (stac_code_value(other, code->word[level]) - code->levels.value[level]);
     }
-    return change * (double)code->unit;
+    return -change * (double)code->unit;
 }
 
 int stac_tuning_mantissa(const struct stac_code *code, const struct stac_tuning_sums *sums, int *by) {
@@ -158,7 +160,7 @@ int stac_tuning_mantissa(const struct stac_code *code, const struct stac_tuning_
             struct stac_code other = *code;
             other.mantissa[i] += change;
             if (stac_code_spread_mantissas(&other, &none) != STAC_OK) continue;
-            double gain = -promise(code, &other, sums);
+            double gain = promise(code, &other, sums);
             if (gain > most) most = gain, best = i, *by = change;
         }
     }

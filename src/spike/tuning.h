@@ -44,7 +44,7 @@ void stac_tuning_slopes(const struct stac_code *code, const struct stac_surrogat
                         const struct stac_tuning_sums *sums, double *loss, double *spikes);
 
 /* Step weights of a table: the number of the mantissa of which a small change, *by, promises the largest fall of the loss, to
- * first order while no value changes its level. *by == 0: none does, or the code is no table. */
+ * first order while no value changes its level; the levels keep their order. *by == 0: none does, or the code is no table. */
 int stac_tuning_mantissa(const struct stac_code *code, const struct stac_tuning_sums *sums, int *by);
 
 /* The same table with a mantissa changed by that. STAC_ERR_INPUT when that makes no code. */
