@@ -61,7 +61,9 @@ done
 
 # Codes trained by surrogate gradients.
 for neuron in table causal; do
-    for layout in 1x1 1x2 2x1 2x2; do # groups x stages
+    layouts='1x1 1x2 2x1 2x2' # groups x stages
+    [ $neuron = table ] || layouts='1x1 2x2'
+    for layout in $layouts; do
         convert $((${layout%x*} * ${layout#*x})) "trained-$neuron-$layout" --stages ${layout#*x} --neuron $neuron \
             --timesteps 8 --threshold_steps 2 --calibration_length 48
         equal "snn_model.h5 with trained codes on $neuron, $layout" "$work/trained-$neuron-1x1/snn_model.h5" \
