@@ -128,7 +128,7 @@ static int training_script(const struct stac_result *r, const char *path, struct
     STAC_TRY(stac_picture_begin(s, path, 480, err));
     STAC_TRY(stac_strbuf_puts(s,
                               "set xlabel 'step'\nset ylabel 'loss, relative to closed-form thresholds'\n"
-                              "set cblabel 'layer'\nset palette viridis\n$data << EOD\n",
+                              "set cblabel 'layer'\nset palette defined (0 '#0072b2', 1 '#e69f00')\n$data << EOD\n",
                               err));
     for (int l = 0; l < hp->n_layer; l++) STAC_TRY(losses_of_layer(&r->subject->snn, l, s, err));
     return stac_strbuf_puts(s, "EOD\nplot $data using 1:2:3 with lines lw 2 lc palette notitle\n", err);

@@ -71,6 +71,9 @@ for neuron in table causal; do
     done
     says "the log of training on $neuron" 'block +5: loss( [0-9.e-]+){3}$' "$work/trained-$neuron-1x1/conversion_log.txt"
 done
+expect 'evaluation of trained codes' 0 ranks 2 stac-eval "$work/trained-table-1x1" --quiet --text "$tiny/heldout.txt" \
+    --limit_tokens 600 --test_perplexity --test_temporal
+says 'the report of trained codes' 'Training the thresholds' "$work/trained-table-1x1/report.html"
 expect 'losses of training' 0 h5dump -d /block/005/threshold_loss "$work/trained-table-1x1/snn_model.h5"
 says 'losses of training' 'DATASPACE +SIMPLE \{ \( 3 \)' "$work/out"
 
