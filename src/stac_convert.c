@@ -91,7 +91,7 @@ static int write_all(struct program *p, const struct stac_statistics *stats, con
     }
     STAC_TRY_DONE(stac_agree(ranks, ranks->comm, status, err));
     STAC_TRY_DONE(stac_snn_write(path, ranks, &c->grid, c->stage_begin, &c->net, stats, plan, (int)p->start.job.timesteps,
-                                 &p->origin, err));
+                                 &c->training, &p->origin, err));
     STAC_TRY_DONE(stac_agree(ranks, ranks->comm, write_companions(p, err), err));
 done:
     free(path);
@@ -168,6 +168,8 @@ static int open_source(struct program *p, struct stac_error *err) {
     if (status == STAC_OK && (job->verify || job->create_calibration_data[0]))
         status = stac_fail(err, STAC_ERR_USAGE, "--from reads no text: leave %s out, and use stac-eval on the result",
                            job->verify ? "verify" : "create_calibration_data");
+    if (status == STAC_OK && job->threshold_steps)
+        status = stac_fail(err, STAC_ERR_USAGE, "--from designs its codes in closed form: leave threshold_steps out");
     if (status == STAC_OK) status = stac_snn_open(path, &p->source, err);
     if (status == STAC_OK) status = stac_job_inherit(job, job->from, p->source.origin.job, err);
     if (status == STAC_OK) status = STAC_NEW(p->recoding.plan, stac_site_count(&p->source.hp), "plans", err);

@@ -130,9 +130,8 @@ const float *stac_calibration_mean(const struct stac_calibration *c, int site) {
     return c->stats.sums_at[site + 1] > c->stats.sums_at[site] ? c->mean + c->stats.sums_at[site] : NULL;
 }
 
-/* 1 / scale of a row: what stac_row_scale is to the forward pass, with a unit of 1. */
-static float inverse_scale(const struct stac_calibration *c, const struct stac_site *site, int n, const float *x,
-                           const float *mean) {
+float stac_calibration_inverse_scale(const struct stac_calibration *c, const struct stac_site *site, int n, const float *x,
+                                     const float *mean) {
     if (site->scaling == STAC_SCALE_STATIC) return 1.0f;
     float rms = sqrtf(c->run.kernels->sum_squares(n, x, mean) / (float)n);
     return rms > 1e-20f ? 1.0f / rms : 1.0f;
@@ -141,7 +140,7 @@ static float inverse_scale(const struct stac_calibration *c, const struct stac_s
 static void add_magnitudes(const struct stac_calibration *c, const struct stac_site *site, int n, const float *x,
                            const float *mean, struct stac_histogram *h) {
     float magnitude[64];
-    float inverse = inverse_scale(c, site, n, x, mean);
+    float inverse = stac_calibration_inverse_scale(c, site, n, x, mean);
     for (int at = 0; at < n; at += 64) {
         int piece = n - at < 64 ? n - at : 64, kept = 0;
         for (int i = at; i < at + piece; i++) {
@@ -231,7 +230,7 @@ struct coded {
 void stac_calibration_code_row(const struct stac_calibration *c, const struct stac_site *site, const struct stac_code *code,
                                int n, const float *x, float *out) {
     const float *mean = stac_calibration_mean(c, stac_site_index(c->hp, site));
-    float inverse = inverse_scale(c, site, n, x, mean), unit = code->unit / inverse;
+    float inverse = stac_calibration_inverse_scale(c, site, n, x, mean), unit = code->unit / inverse;
     int16_t integer[64];
     for (int at = 0; at < n; at += 64) {
         int piece = n - at < 64 ? n - at : 64;

@@ -36,6 +36,11 @@ int stac_calibrate_histograms(struct stac_calibration *c, struct stac_error *err
 /* Mean of a site's channels, or NULL for a site without; after the second pass. */
 const float *stac_calibration_mean(const struct stac_calibration *c, int site);
 
+/* 1 / scale of a row x[n] of a site, `mean` being that of its channels: what stac_row_scale is to the forward pass, with a unit
+ * of 1. */
+float stac_calibration_inverse_scale(const struct stac_calibration *c, const struct stac_site *site, int n, const float *x,
+                                     const float *mean);
+
 /* What a code makes of a row x[n] of a site: out[n] decoded, the mean taken away. */
 void stac_calibration_code_row(const struct stac_calibration *c, const struct stac_site *site, const struct stac_code *code,
                                int n, const float *x, float *out);

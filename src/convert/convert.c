@@ -1,9 +1,11 @@
 #include "convert/convert.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include "convert/calibrate.h"
 #include "convert/fit_network.h"
 #include "convert/fold.h"
@@ -192,10 +194,37 @@ done:
     return status;
 }
 
+static double decibels(double error) {
+    return 10 * log10(error);
+}
+
+/* What training gained, block by block: of the last quarter of the windows. */
+static int log_training(const struct stac_conversion *c, struct stac_error *err) {
+    const struct stac_training *t = &c->training;
+    for (int l = 0; t->steps && l < t->n_layer; l++) {
+        const double *note = t->note + (size_t)l * STAC_TRAINING_NOTES, *loss = t->loss + (size_t)l * (size_t)(t->steps + 1);
+        struct stac_strbuf losses = {0};
+        int status = STAC_OK;
+        for (int i = 0; i <= t->steps && status == STAC_OK; i++) status = stac_strbuf_printf(&losses, err, " %.6g", loss[i]);
+        stac_log_info(c->log, "    block %3d: loss%s", l, stac_strbuf_text(&losses));
+        stac_log_info(
+            c->log,
+            "               step %d kept, %d step weights moved: loss %.6g, error %.3f -> %.3f dB, spikes %.4f of before",
+            (int)note[STAC_TRAINING_BEST], (int)note[STAC_TRAINING_REWEIGHED], note[STAC_TRAINING_LOSS_KEPT],
+            decibels(note[STAC_TRAINING_ERROR]), decibels(note[STAC_TRAINING_ERROR_KEPT]),
+            note[STAC_TRAINING_SPIKES_KEPT] / note[STAC_TRAINING_SPIKES]);
+        stac_strbuf_clean(&losses);
+        STAC_TRY(status);
+    }
+    return STAC_OK;
+}
+
 static int quantise(struct stac_conversion *c, struct stac_calibration *cal, struct stac_error *err) {
     int timesteps = (int)c->job->timesteps, bits = (int)c->job->quantize_bits, status = STAC_OK;
-    if (c->job->mode == STAC_JOB_FULL && !stac_job_without(c->job, STAC_STEP_FIT))
-        return stac_fit_network(cal, &c->net, c->plan, timesteps, bits, err);
+    if (c->job->mode == STAC_JOB_FULL && !stac_job_without(c->job, STAC_STEP_FIT)) {
+        STAC_TRY(stac_fit_network(cal, &c->net, c->plan, timesteps, bits, &c->training, err));
+        return log_training(c, err);
+    }
     if (c->grid.stage >= 0) status = stac_quantise_network(&c->net, &cal->stats, c->plan, timesteps, bits, err);
     return agree(c, status, err);
 }
@@ -221,8 +250,12 @@ static int learn(struct stac_conversion *c, struct stac_error *err) {
                                    .length = c->length};
     struct stac_scheme scheme = stac_scheme_of(c->job);
     int status = STAC_OK;
+    c->training =
+        (struct stac_training){.steps = (int)c->job->threshold_steps,
+                               .surrogate = {(enum stac_surrogate_kind)c->job->surrogate_function, c->job->surrogate_alpha}};
     STAC_TRY_DONE(stac_calibrate_begin(&cal, err));
     cal.stats.longest = smaller(c->job->max_context_length, hp->n_ctx);
+    if (c->training.steps) STAC_TRY_DONE(agree(c, stac_training_init(&c->training, hp->n_layer, err), err));
     STAC_TRY_DONE(shape(c, &cal, err));
     STAC_TRY_DONE(STAC_NEW(c->plan, cal.stats.n_sites, "plans", err));
     STAC_TRY_DONE(STAC_NEW(c->sensitivity, cal.stats.n_sites, "sensitivities", err));
@@ -245,6 +278,16 @@ done:
 
 /* ---- all of it ---------------------------------------------------------------------------------------------------- */
 
+static int training_check(const struct stac_job *job, const struct stac_scheme *scheme, struct stac_error *err) {
+    if (!job->threshold_steps) return STAC_OK;
+    if (job->mode != STAC_JOB_FULL || stac_job_without(job, STAC_STEP_FIT) || !stac_scheme_is_priced(scheme))
+        return stac_fail(err, STAC_ERR_USAGE, "threshold_steps is for the mode full with its fit and the code ternary");
+    if (job->num_samples < 2)
+        return stac_fail(err, STAC_ERR_USAGE,
+                         "threshold_steps needs num_samples of 2 or more: some to learn from, some to judge by");
+    return STAC_OK;
+}
+
 void openblas_set_num_threads(int n); /* of OpenBLAS, whose header has different places on different systems */
 
 int stac_convert_texts(struct stac_conversion *c, struct stac_error *err) {
@@ -252,6 +295,7 @@ int stac_convert_texts(struct stac_conversion *c, struct stac_error *err) {
     struct stac_scheme scheme = stac_scheme_of(c->job);
     int status = STAC_OK;
     STAC_TRY(stac_scheme_check(&scheme, err));
+    STAC_TRY(training_check(c->job, &scheme, err));
     openblas_set_num_threads(1); /* so that the bits of LAPACK's results do not depend on the ranks of a machine */
     c->n_windows =
         c->job->mode == STAC_JOB_SIMPLIFIED ? smaller(c->job->num_samples, SIMPLIFIED_WINDOWS) : (int)c->job->num_samples;
@@ -284,6 +328,7 @@ void stac_conversion_clean(struct stac_conversion *c) {
     stac_network_clean(&c->net);
     stac_statistics_clean(&c->stats);
     stac_grid_clean(&c->grid);
+    stac_training_clean(&c->training);
     free(c->plan);
     free(c->sensitivity);
     free(c->stage_begin);

@@ -10,6 +10,7 @@
  *   7. weigh   (full) how much damage coding each kind of site does to the predictions, and how its layers compare
  *   8. plan    a code for every site that spends the spike budget where it hurts least
  *   9. quantise weights to integers, (full) fitted to the coded inputs; means into biases
+ *  10. train   (full, threshold_steps > 0) the codes of each block on its output error
  *
  * Each step is the same for any number of ranks, to the bit. */
 #ifndef STAC_CONVERT_CONVERT_H
@@ -17,6 +18,7 @@
 
 #include "base/log.h"
 #include "convert/budget.h"
+#include "convert/train_codes.h"
 #include "dist/grid.h"
 #include "job/job.h"
 #include "text/corpus.h"
@@ -45,6 +47,7 @@ struct stac_conversion {
     struct stac_plan *plan; /* [stac_site_count] */
     double *sensitivity;    /* [stac_site_count] nats per relative error power */
     double expected_ac_per_mac;
+    struct stac_training training; /* what training the codes gave; steps 0: they are the planned ones */
     int n_windows, length;
     int32_t *tokens;       /* [n_windows][length] what was read, on every rank */
     char calibration[160]; /* where it comes from */

@@ -12,7 +12,10 @@ struct fitting {
     struct stac_calibration *c;
     const struct stac_plan *plan;
     int timesteps, bits;
-    float *x;                            /* [windows of this group][length][n_embd] residual stream in front of the layer */
+    struct stac_training *training;
+    size_t n_x;
+    float *before; /* [n_x] x in front of the layer that x is behind; when training */
+    float *x;      /* [n_x: windows of this group][length][n_embd] residual stream in front of the layer */
     struct stac_code code[PRODUCTS + 1]; /* of the layer */
     float *z[PRODUCTS + 1];              /* [n_windows][length][inputs] decoded */
     int window;
@@ -23,6 +26,7 @@ static const enum stac_site_kind fed[PRODUCTS + 1] = {STAC_SITE_ATTN_IN, STAC_SI
 
 static void fitting_clean(struct fitting *f) {
     free(f->x);
+    free(f->before);
     for (int k = 0; k <= PRODUCTS; k++) {
         free(f->z[k]);
         stac_code_clean(&f->code[k]);
@@ -35,14 +39,26 @@ static int fitting_init(struct fitting *f, struct stac_error *err) {
     size_t rows = (size_t)c->n_windows * (size_t)c->length, d = (size_t)hp->n_embd;
     size_t width[PRODUCTS + 1] = {d, (size_t)stac_q_width(hp), d, (size_t)hp->n_ff, d};
     size_t mine = (size_t)(c->n_windows + c->grid->n_groups - 1) / (size_t)c->grid->n_groups;
-    STAC_TRY(STAC_NEW(f->x, mine * (size_t)c->length * d, "residual streams", err));
+    f->n_x = mine * (size_t)c->length * d;
+    STAC_TRY(STAC_NEW(f->x, f->n_x, "residual streams", err));
+    if (f->training->steps) STAC_TRY(STAC_NEW(f->before, f->n_x, "residual streams", err));
     for (int k = 0; k <= PRODUCTS; k++)
         if (k < HEAD || c->net->has_head) STAC_TRY(STAC_NEW(f->z[k], rows * width[k], "coded activations", err));
     return STAC_OK;
 }
 
+/* Where the rows of a window of this group begin in x and in before. */
+static size_t rows_of(const struct fitting *f, int window) {
+    return (size_t)(window / f->c->grid->n_groups) * (size_t)f->c->length * (size_t)f->c->hp->n_embd;
+}
+
 static float *stream_of(const struct fitting *f, int window) {
-    return f->x + (size_t)(window / f->c->grid->n_groups) * (size_t)f->c->length * (size_t)f->c->hp->n_embd;
+    return f->x + rows_of(f, window);
+}
+
+static struct stac_lone_rows lone_rows(void *ctx, int window) {
+    const struct fitting *f = ctx;
+    return (struct stac_lone_rows){f->before + rows_of(f, window), f->x + rows_of(f, window)};
 }
 
 /* Residual streams in front of the first layer of this stage. */
@@ -146,6 +162,15 @@ static int build_codes(struct fitting *f, const struct stac_site *const *site, i
     return STAC_OK;
 }
 
+/* The layer gets its codes, and they are trained. */
+static int finish_block(struct fitting *f, struct stac_network *net, int l, struct stac_error *err) {
+    struct stac_calibration *c = f->c;
+    int layer = net->first + l;
+    int status = stac_prepare_block(&net->block[l], layer, &c->stats, f->plan, f->timesteps, err);
+    STAC_TRY(stac_agree(c->ranks, c->grid->stage_comm, status, err));
+    return f->training->steps ? stac_train_codes(f->training, c, &net->block[l], layer, lone_rows, f, err) : STAC_OK;
+}
+
 static int fit_stage(struct fitting *f, struct stac_network *net, struct stac_progress *progress, struct stac_error *err) {
     const struct stac_site *site[PRODUCTS + 1];
     struct stac_linear *linear[PRODUCTS + 1];
@@ -155,9 +180,11 @@ static int fit_stage(struct fitting *f, struct stac_network *net, struct stac_pr
         memcpy(linear, products, sizeof products);
         for (int k = 0; k < PRODUCTS; k++) site[k] = &b->site[fed[k]];
         STAC_TRY(build_codes(f, site, 0, PRODUCTS, err));
+        if (f->before) memcpy(f->before, f->x, f->n_x * sizeof *f->x);
         int status = pass_layer(f, l, false, err);
         STAC_TRY(stac_agree(f->c->ranks, f->c->grid->stage_comm, status, err));
         STAC_TRY(fit_products(f, linear, site, 0, PRODUCTS, err));
+        STAC_TRY(finish_block(f, net, l, err));
         stac_progress_step(progress, f->c->grid->n_stages);
     }
     if (!net->has_head) return STAC_OK;
@@ -165,12 +192,13 @@ static int fit_stage(struct fitting *f, struct stac_network *net, struct stac_pr
     STAC_TRY(build_codes(f, site, HEAD, HEAD + 1, err));
     int status = pass_layer(f, 0, true, err);
     STAC_TRY(stac_agree(f->c->ranks, f->c->grid->stage_comm, status, err));
-    return fit_products(f, linear, site, HEAD, HEAD + 1, err);
+    STAC_TRY(fit_products(f, linear, site, HEAD, HEAD + 1, err));
+    return stac_prepare_head(net, &f->c->stats, f->plan, f->timesteps, err);
 }
 
 int stac_fit_network(struct stac_calibration *c, struct stac_network *net, const struct stac_plan *plan, int timesteps,
-                     int bits, struct stac_error *err) {
-    struct fitting f = {.c = c, .plan = plan, .timesteps = timesteps, .bits = bits};
+                     int bits, struct stac_training *training, struct stac_error *err) {
+    struct fitting f = {.c = c, .plan = plan, .timesteps = timesteps, .bits = bits, .training = training};
     struct stac_progress progress;
     int status = c->grid->stage < 0 ? STAC_OK : fitting_init(&f, err);
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
@@ -178,8 +206,8 @@ int stac_fit_network(struct stac_calibration *c, struct stac_network *net, const
     if (c->grid->stage >= 0) status = enter(&f, err);
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
     if (c->grid->stage >= 0) status = fit_stage(&f, net, &progress, err);
-    if (c->grid->stage >= 0 && status == STAC_OK) status = stac_prepare_sites(net, &c->stats, plan, timesteps, err);
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
+    if (training->steps) STAC_TRY_DONE(stac_training_merge(training, c, err));
     stac_progress_end(&progress);
 done:
     fitting_clean(&f);

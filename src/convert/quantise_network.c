@@ -93,28 +93,31 @@ static int prepare_cache(struct stac_block *b, int layer, const struct stac_stat
     return STAC_OK;
 }
 
-int stac_prepare_sites(struct stac_network *net, const struct stac_statistics *stats, const struct stac_plan *plan,
+int stac_prepare_block(struct stac_block *b, int layer, const struct stac_statistics *stats, const struct stac_plan *plan,
                        int timesteps, struct stac_error *err) {
-    for (int l = net->first; l < net->last; l++) {
-        struct stac_block *b = &net->block[l - net->first];
-        for (int k = 0; k < STAC_SITE_HEAD_IN; k++) {
-            bool linear = k != STAC_SITE_Q && k != STAC_SITE_P;
-            STAC_TRY(prepare_site(&b->site[k], linear, stats, plan, timesteps, err));
-        }
-        STAC_TRY(prepare_cache(b, l, stats, err));
+    for (int k = 0; k < STAC_SITE_HEAD_IN; k++) {
+        bool linear = k != STAC_SITE_Q && k != STAC_SITE_P;
+        STAC_TRY(prepare_site(&b->site[k], linear, stats, plan, timesteps, err));
     }
-    return net->has_head ? prepare_site(&net->head_in, true, stats, plan, timesteps, err) : STAC_OK;
+    return prepare_cache(b, layer, stats, err);
+}
+
+int stac_prepare_head(struct stac_network *net, const struct stac_statistics *stats, const struct stac_plan *plan,
+                      int timesteps, struct stac_error *err) {
+    return prepare_site(&net->head_in, true, stats, plan, timesteps, err);
 }
 
 int stac_quantise_network(struct stac_network *net, const struct stac_statistics *stats, const struct stac_plan *plan,
                           int timesteps, int bits, struct stac_error *err) {
-    STAC_TRY(stac_prepare_sites(net, stats, plan, timesteps, err));
     for (int l = 0; l < net->last - net->first; l++) {
         struct stac_block *b = &net->block[l];
+        STAC_TRY(stac_prepare_block(b, net->first + l, stats, plan, timesteps, err));
         STAC_TRY(stac_quantise_linear(&b->qkv, b->site[STAC_SITE_ATTN_IN].mean, bits, NULL, err));
         STAC_TRY(stac_quantise_linear(&b->o, b->site[STAC_SITE_O_IN].mean, bits, NULL, err));
         STAC_TRY(stac_quantise_linear(&b->up, b->site[STAC_SITE_MLP_IN].mean, bits, NULL, err));
         STAC_TRY(stac_quantise_linear(&b->down, b->site[STAC_SITE_DOWN_IN].mean, bits, NULL, err));
     }
-    return net->has_head ? stac_quantise_linear(&net->head, net->head_in.mean, bits, NULL, err) : STAC_OK;
+    if (!net->has_head) return STAC_OK;
+    STAC_TRY(stac_prepare_head(net, stats, plan, timesteps, err));
+    return stac_quantise_linear(&net->head, net->head_in.mean, bits, NULL, err);
 }

@@ -20,8 +20,10 @@ int stac_quantise_linear(struct stac_linear *l, const float *mean, int bits, con
 int stac_quantise_network(struct stac_network *net, const struct stac_statistics *stats, const struct stac_plan *plan,
                           int timesteps, int bits, struct stac_error *err);
 
-/* Codes, means and the scales of the cache alone. */
-int stac_prepare_sites(struct stac_network *net, const struct stac_statistics *stats, const struct stac_plan *plan,
+/* Codes, means and the scales of the cache alone: of a block, which is `layer` of the model, and of the head. */
+int stac_prepare_block(struct stac_block *b, int layer, const struct stac_statistics *stats, const struct stac_plan *plan,
                        int timesteps, struct stac_error *err);
+int stac_prepare_head(struct stac_network *net, const struct stac_statistics *stats, const struct stac_plan *plan,
+                      int timesteps, struct stac_error *err);
 
 #endif

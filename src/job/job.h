@@ -35,6 +35,8 @@ struct stac_job {
     int64_t code, neuron, levels, activation_bits, activation, quantize_bits, seed;
     double leak;
     struct stac_job_list without; /* enum stac_job_step */
+    int64_t threshold_steps, surrogate_function;
+    double surrogate_alpha;
 
     char *calibration_text, *calibration_data, *create_calibration_data;
     int64_t num_samples, calibration_length, max_context_length;

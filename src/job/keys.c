@@ -68,8 +68,14 @@ static const struct stac_key keys[] = {
      "Seed of everything random: rotations, calibration samples, sampling of tokens."},
     {"verify", C, STAC_KEY_BOOL, AT(verify), "false", 0, 0, NULL, "", NULL, convert_group,
      "Read the stored result back and check it: temporal equals count mode, perplexity against the original."},
-    {"surrogate_function", C, STAC_KEY_CHOICE, 0, "atan", 0, 0, "atan|sigmoid|stbif_plus", "",
-     "threshold optimisation by surrogate gradients", convert_group, "Surrogate gradient of threshold optimisation."},
+    {"threshold_steps", C, STAC_KEY_INT, AT(threshold_steps), "0", 0, 1000, NULL, "steps", NULL, convert_group,
+     "Steps of training the thresholds and units of each block on its output error, by surrogate gradients over the "
+     "calibration "
+     "windows; in mode full, for the ternary code. 0: the closed-form ones stay."},
+    {"surrogate_function", C, STAC_KEY_CHOICE, AT(surrogate_function), "atan", 0, 0, "atan|sigmoid|stbif_plus", "", NULL,
+     convert_group, "What stands for the derivative of a spike when thresholds are trained."},
+    {"surrogate_alpha", C, STAC_KEY_REAL, AT(surrogate_alpha), "4.0", 0.1, 100, NULL, "", NULL, convert_group,
+     "How narrow the surrogate is around a threshold: its height, in gaps between levels, is about alpha / 4."},
     {"use_sparse", C | E, STAC_KEY_BOOL, 0, "false", 0, 0, NULL, "", "the choice between event-driven and packed execution",
      convert_group, "Pick event-driven or packed execution by measured density."},
 

@@ -20,9 +20,12 @@ int stac_backward_init(struct stac_backward *b, struct stac_run *run, struct sta
     size_t up = hp->gated ? 2 * ff : ff, qkv = q + 2 * (size_t)stac_kv_width(hp), wide = up > qkv ? up : qkv;
     size_t head = (size_t)hp->n_vocab * HEAD_ROWS, turned = rows * wide, out = rows * (ff > d ? ff : d);
     size_t layers = (size_t)(run->net->last - run->net->first);
+    const size_t width[STAC_SITE_HEAD_IN] = {d, q, 0, q, d, ff};
     int status = STAC_OK;
     *b = (struct stac_backward){.run = run};
     STAC_TRY_DONE(STAC_NEW(b->kept, layers * rows * d, "residual streams", err));
+    for (int k = 0; k < STAC_SITE_HEAD_IN; k++)
+        if (width[k]) STAC_TRY_DONE(STAC_NEW(b->entered[k], rows * width[k], "gradients", err));
     STAC_TRY_DONE(STAC_NEW(b->attn_in, rows * d, "gradients", err));
     STAC_TRY_DONE(STAC_NEW(b->q, rows * q, "gradients", err));
     STAC_TRY_DONE(STAC_NEW(b->o_in, rows * q, "gradients", err));
@@ -47,6 +50,10 @@ void stac_backward_clean(struct stac_backward *b) {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         free(*all[i]);
         *all[i] = NULL;
+    }
+    for (int k = 0; k < STAC_SITE_HEAD_IN; k++) {
+        free(b->entered[k]);
+        b->entered[k] = NULL;
     }
 }
 
@@ -119,8 +126,8 @@ static void activation_backward(struct stac_backward *b, int n) {
     }
 }
 
-static void show(struct stac_backward *b, const struct stac_site *site, int n, const float *x, const float *gradient) {
-    if (b->probe.see) b->probe.see(b->probe.ctx, site, -1, b->rows, n, x, n, gradient, n);
+static void show(struct stac_backward *b, const struct stac_site *site, int n, const float *gradient) {
+    if (b->probe.see) b->probe.see(b->probe.ctx, site, -1, b->rows, n, b->entered[site->kind], n, gradient, n);
 }
 
 /* ---- attention ---------------------------------------------------------------------------------------------------- */
@@ -143,6 +150,25 @@ static void add_strip(const struct stac_kernels *k, int n, int dim, const float 
     for (int i = 0; i < n; i++) k->add(dim, strip + (size_t)i * dim, to + (size_t)i * ld);
 }
 
+/* The weights e of row i are changed; their sum. */
+static float change_weights(struct stac_backward *b, const struct stac_site *site, int head, int i, float *e) {
+    float sum = 0;
+    b->change.see(b->change.ctx, site, head, i, 1, i + 1, e, b->rows);
+    for (int j = 0; j <= i; j++) sum += e[j];
+    return sum;
+}
+
+/* Changed weights depend on the largest score, which is taken from all of them: its gradient. */
+static void through_largest(int n, const float *entered, float *ds) {
+    float sum = 0;
+    int largest = 0;
+    for (int j = 0; j < n; j++) {
+        sum += ds[j];
+        if (entered[j] > entered[largest]) largest = j;
+    }
+    ds[largest] -= sum;
+}
+
 /* Weights e = exp(score - max) of a head, gradients de with respect to them, ds with respect to the scores q k. With
  * p = e / sum and out = sum p v: de = (d_out v - d_out out) / sum, ds = e de scale. */
 static void weights_backward(struct stac_backward *b, const struct stac_site *site, int head, const float *out,
@@ -150,19 +176,22 @@ static void weights_backward(struct stac_backward *b, const struct stac_site *si
     const struct stac_run *run = b->run;
     const struct stac_kernels *kernels = run->kernels;
     int n = b->rows, dim = run->net->hp.head_dim;
-    float scale = 1 / sqrtf((float)dim);
+    float scale = 1 / sqrtf((float)dim), *entered = w->turned; /* free until later */
     kernels->gemm_f32(n, n, dim, b->q + (size_t)head * dim, ldq, keys, run->cache->capacity, w->ds, n);
     stac_transpose(n, dim, values, dim, w->wide);
     kernels->gemm_f32(n, n, dim, d_out, ldq, w->wide, n, w->de, n);
     for (int i = 0; i < n; i++) {
         float *e = w->e + (size_t)i * n, *de = w->de + (size_t)i * n, *ds = w->ds + (size_t)i * n, dot = 0;
         float sum = kernels->softmax_exp(i + 1, ds, scale, e);
+        memcpy(entered, e, (size_t)(i + 1) * sizeof *e);
+        if (b->change.see) sum = change_weights(b, site, head, i, e);
         for (int k = 0; k < dim; k++) dot = fmaf(d_out[(size_t)i * ldq + k], out[(size_t)i * ldq + k], dot);
         for (int j = 0; j <= i; j++) {
             de[j] = (de[j] - dot) / sum;
-            ds[j] = e[j] * de[j] * scale;
+            ds[j] = entered[j] * de[j] * scale;
         }
-        if (b->probe.see) b->probe.see(b->probe.ctx, site, head, 1, i + 1, e, n, de, n);
+        if (b->change.see) through_largest(i + 1, entered, ds);
+        if (b->probe.see) b->probe.see(b->probe.ctx, site, head, 1, i + 1, entered, n, de, n);
         for (int j = 0; j <= i; j++) e[j] /= sum;
         memset(e + i + 1, 0, (size_t)(n - i - 1) * sizeof *e);
         memset(ds + i + 1, 0, (size_t)(n - i - 1) * sizeof *ds);
@@ -180,7 +209,8 @@ static void head_backward(struct stac_backward *b, const struct stac_block *bloc
     struct square w = square_of(b, kv);
     const float *q = b->q + of_head, *d_out = b->d_hidden + of_head;
     float *dq = d_qkv + of_head, *dk = d_qkv + ldq + (size_t)kv * dim, *dv = dk + hp->n_head_kv * dim;
-    weights_backward(b, &block->site[STAC_SITE_P], head, b->o_in + of_head, d_out, ldq, c->k + at, c->v + at, &w);
+    weights_backward(b, &block->site[STAC_SITE_P], head, b->entered[STAC_SITE_O_IN] + of_head, d_out, ldq, c->k + at, c->v + at,
+                     &w);
     stac_transpose(n, n, w.e, n, w.turned);
     kernels->gemm_f32(n, dim, n, w.turned, n, d_out, ldq, w.strip, dim);
     add_strip(kernels, n, dim, w.strip, dv, ld);
@@ -189,7 +219,8 @@ static void head_backward(struct stac_backward *b, const struct stac_block *bloc
     add_strip(kernels, n, dim, w.strip, dk, ld);
     stac_transpose(dim, n, c->k + at, c->capacity, w.wide);
     kernels->gemm_f32(n, dim, n, w.ds, n, w.wide, dim, dq, ld);
-    if (b->probe.see) b->probe.see(b->probe.ctx, &block->site[STAC_SITE_Q], head, n, dim, q, ldq, dq, ld);
+    if (b->probe.see)
+        b->probe.see(b->probe.ctx, &block->site[STAC_SITE_Q], head, n, dim, b->entered[STAC_SITE_Q] + of_head, ldq, dq, ld);
 }
 
 /* d_wide = gradient with respect to q, k, v before rotary positions, from d_hidden with respect to the heads' outputs. */
@@ -219,21 +250,26 @@ static void attention_backward(struct stac_backward *b, int layer) {
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------- */
 
-/* Keeps what enters the sites of the block that is recomputed. */
+/* Keeps what enters the sites of the block that is recomputed, before and after it is changed. */
 static void keep(void *ctx, const struct stac_site *site, int head, int first, int n_rows, int n, float *x, int ld) {
     struct stac_backward *b = ctx;
     const struct stac_hparams *hp = &b->run->net->hp;
-    float *to = NULL;
-    int width = n;
+    float *to = NULL, *entered = b->entered[site->kind];
+    int width = site->kind == STAC_SITE_Q ? stac_q_width(hp) : n;
+    size_t of_head = site->kind == STAC_SITE_Q ? (size_t)head * (size_t)hp->head_dim : 0;
+    for (int i = 0; i < n_rows && entered; i++)
+        memcpy(entered + (size_t)(first + i) * width + of_head, x + (size_t)i * ld, (size_t)n * sizeof *x);
+    if (b->change.see) b->change.see(b->change.ctx, site, head, first, n_rows, n, x, ld);
     switch (site->kind) {
     case STAC_SITE_ATTN_IN: to = b->attn_in; break;
-    case STAC_SITE_Q: to = b->q + (size_t)head * hp->head_dim, width = stac_q_width(hp); break;
+    case STAC_SITE_Q: to = b->q; break;
     case STAC_SITE_O_IN: to = b->o_in; break;
     case STAC_SITE_MLP_IN: to = b->mlp_in; break;
     case STAC_SITE_DOWN_IN: to = b->down_in; break;
     default: return;
     }
-    for (int i = 0; i < n_rows; i++) memcpy(to + (size_t)(first + i) * width, x + (size_t)i * ld, (size_t)n * sizeof *x);
+    for (int i = 0; i < n_rows; i++)
+        memcpy(to + (size_t)(first + i) * width + of_head, x + (size_t)i * ld, (size_t)n * sizeof *x);
 }
 
 static int block_backward(struct stac_backward *b, int layer, float *gradient, struct stac_error *err) {
@@ -244,7 +280,7 @@ static int block_backward(struct stac_backward *b, int layer, float *gradient, s
     const float *entered = b->kept + (size_t)layer * run->max_rows * d;
     float *scratch = b->d_x;
     memcpy(scratch, entered, (size_t)n * d * sizeof *scratch);
-    run->probe = (struct stac_probe){keep, b, false};
+    run->probe = (struct stac_probe){keep, b, b->change.see != NULL};
     int status = stac_run_block(run, layer, scratch, err);
     run->probe = (struct stac_probe){0};
     STAC_TRY(status);
@@ -252,19 +288,19 @@ static int block_backward(struct stac_backward *b, int layer, float *gradient, s
     for (int i = 0; i < n; i++) run->kernels->add(d, entered + (size_t)i * d, b->middle + (size_t)i * d);
 
     product_backward(b, &block->down, n, gradient, b->d_hidden);
-    show(b, &block->site[STAC_SITE_DOWN_IN], hp->n_ff, b->down_in, b->d_hidden);
+    show(b, &block->site[STAC_SITE_DOWN_IN], hp->n_ff, b->d_hidden);
     if (run->net->hadamard) run->kernels->hadamard(n, hp->n_ff, run->net->hadamard, b->d_hidden); /* its own transpose */
     stac_dense_product(run, &block->up, n, b->mlp_in, b->wide);
     activation_backward(b, n);
     product_backward(b, &block->up, n, b->d_wide, b->d_x);
-    show(b, &block->site[STAC_SITE_MLP_IN], d, b->mlp_in, b->d_x);
+    show(b, &block->site[STAC_SITE_MLP_IN], d, b->d_x);
     norm_backward(hp, n, b->middle, b->d_x, gradient);
 
     product_backward(b, &block->o, n, gradient, b->d_hidden);
-    show(b, &block->site[STAC_SITE_O_IN], stac_q_width(hp), b->o_in, b->d_hidden);
+    show(b, &block->site[STAC_SITE_O_IN], stac_q_width(hp), b->d_hidden);
     attention_backward(b, layer);
     product_backward(b, &block->qkv, n, b->d_wide, b->d_x);
-    show(b, &block->site[STAC_SITE_ATTN_IN], d, b->attn_in, b->d_x);
+    show(b, &block->site[STAC_SITE_ATTN_IN], d, b->d_x);
     norm_backward(hp, n, entered, b->d_x, gradient);
     return STAC_OK;
 }
@@ -282,7 +318,10 @@ int stac_backward_begin(struct stac_backward *b, const struct stac_batch *batch,
         const struct stac_block *block = &run->net->block[l];
         if (block->attn_norm || block->mlp_norm) return stac_fail(err, STAC_ERR_INTERNAL, "gradients need folded norms");
         memcpy(b->kept + (size_t)l * run->max_rows * d, x, (size_t)batch->n * d * sizeof *x);
-        STAC_TRY(stac_run_block(run, l, x, err));
+        run->probe = b->change;
+        int status = stac_run_block(run, l, x, err);
+        run->probe = (struct stac_probe){0};
+        STAC_TRY(status);
     }
     return STAC_OK;
 }

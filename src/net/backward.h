@@ -9,9 +9,9 @@
 
 #include "net/run.h"
 
-/* Sees values and gradients at a site: n_rows rows of n values, `ldx` and `ldg` apart; `head` is the query head at q and p,
- * else -1. At p the values are the weights before they are divided by their sum, and rows are seen one by one. At q and p it
- * is called from several threads, one for each head of keys. */
+/* Sees values, as they entered a site, and gradients: n_rows rows of n values, `ldx` and `ldg` apart; `head` is the query head
+ * at q and p, else -1. At p the values are the weights before they are divided by their sum, and rows are seen one by one. At q
+ * and p it is called from several threads, one for each head of keys. */
 struct stac_gradient_probe {
     void (*see)(void *ctx, const struct stac_site *site, int head, int n_rows, int n, const float *x, int ldx,
                 const float *gradient, int ldg);
@@ -21,9 +21,13 @@ struct stac_gradient_probe {
 struct stac_backward {
     struct stac_run *run; /* borrowed: dense, one slot, its probe free for use here */
     struct stac_gradient_probe probe;
+    /* see != NULL, with `changes`: changes what enters the sites, as in a run. Gradients then are those of the changed network
+     * with respect to the changed values, and go on to what was changed as if it had not been (straight through). */
+    struct stac_probe change;
     int rows;
     float *kept;                                  /* [layers][max_rows][n_embd] what entered each block */
-    float *attn_in, *q, *o_in, *mlp_in, *down_in; /* [max_rows][...] values of the block at work */
+    float *entered[STAC_SITE_HEAD_IN];            /* [max_rows][...] values at the sites of the block at work; not at p */
+    float *attn_in, *q, *o_in, *mlp_in, *down_in; /* [max_rows][...] the same, changed */
     float *middle;                                /* [max_rows][n_embd] residual between its halves */
     float *wide, *d_wide, *d_hidden, *d_x;        /* [max_rows][...] */
     float *turned, *turned_out;                   /* transposed rows */

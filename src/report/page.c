@@ -178,6 +178,16 @@ static int write_origin(const struct stac_result *r, struct stac_strbuf *s, stru
                               stac_build_info());
 }
 
+/* Whether the codes of the network were trained. */
+static bool trained(const struct stac_result *r) {
+    struct stac_error quiet = {0};
+    double *loss = NULL;
+    size_t n = 0;
+    stac_snn_read_losses(&r->subject->snn, 0, &loss, &n, &quiet);
+    free(loss);
+    return n > 0;
+}
+
 int stac_page_write(const struct stac_result *r, const char *folder, struct stac_error *err) {
     struct stac_strbuf s = {0};
     bool spikes = r->scored && r->subject->side[STAC_SNN];
@@ -189,6 +199,8 @@ int stac_page_write(const struct stac_result *r, const char *folder, struct stac
         status = write_picture(r, folder, "spikes.png", "Spikes per activation, layer by layer", stac_picture_spikes, &s, err);
     if (status == STAC_OK && spikes)
         status = write_picture(r, folder, "work.png", "Where the additions are spent", stac_picture_work, &s, err);
+    if (status == STAC_OK && trained(r))
+        status = write_picture(r, folder, "training.png", "Training the thresholds", stac_picture_training, &s, err);
     if (status == STAC_OK) status = write_talks(r, &s, err);
     if (status == STAC_OK) status = write_origin(r, &s, err);
     if (status == STAC_OK) status = stac_file_write(path, s.data, s.size, err);

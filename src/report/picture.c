@@ -111,6 +111,29 @@ static int work_script(const struct stac_result *r, const char *path, struct sta
                             err);
 }
 
+/* The losses of a layer as a block of data; none where they begin with 0. */
+static int losses_of_layer(const struct stac_snn *snn, int layer, struct stac_strbuf *s, struct stac_error *err) {
+    double *loss;
+    size_t n;
+    STAC_TRY(stac_snn_read_losses(snn, layer, &loss, &n, err));
+    int status = STAC_OK;
+    for (size_t i = 0; i < n && status == STAC_OK; i++)
+        status = stac_strbuf_printf(s, err, "%zu %.6g %d\n", i, loss[0] > 0 ? loss[i] / loss[0] : 1, layer);
+    free(loss);
+    return status == STAC_OK ? stac_strbuf_puts(s, "\n", err) : status;
+}
+
+static int training_script(const struct stac_result *r, const char *path, struct stac_strbuf *s, struct stac_error *err) {
+    const struct stac_hparams *hp = &r->subject->hp;
+    STAC_TRY(stac_picture_begin(s, path, 480, err));
+    STAC_TRY(stac_strbuf_puts(s,
+                              "set xlabel 'step'\nset ylabel 'loss, relative to closed-form thresholds'\n"
+                              "set cblabel 'layer'\nset palette defined (0 '#0072b2', 1 '#e69f00')\n$data << EOD\n",
+                              err));
+    for (int l = 0; l < hp->n_layer; l++) STAC_TRY(losses_of_layer(&r->subject->snn, l, s, err));
+    return stac_strbuf_puts(s, "EOD\nplot $data using 1:2:3 with lines lw 2 lc palette notitle\n", err);
+}
+
 typedef int (*script_fn)(const struct stac_result *r, const char *path, struct stac_strbuf *s, struct stac_error *err);
 
 static int draw_script(script_fn make, const struct stac_result *r, const char *path, bool *drawn, struct stac_error *err) {
@@ -127,4 +150,8 @@ int stac_picture_spikes(const struct stac_result *r, const char *path, bool *dra
 
 int stac_picture_work(const struct stac_result *r, const char *path, bool *drawn, struct stac_error *err) {
     return draw_script(work_script, r, path, drawn, err);
+}
+
+int stac_picture_training(const struct stac_result *r, const char *path, bool *drawn, struct stac_error *err) {
+    return draw_script(training_script, r, path, drawn, err);
 }

@@ -18,4 +18,7 @@ int stac_picture_draw(const char *script, const char *path, bool *drawn, struct 
 int stac_picture_spikes(const struct stac_result *r, const char *path, bool *drawn, struct stac_error *err);
 int stac_picture_work(const struct stac_result *r, const char *path, bool *drawn, struct stac_error *err);
 
+/* Losses of training the codes, relative to the first, a line for each layer. Only where they were trained. */
+int stac_picture_training(const struct stac_result *r, const char *path, bool *drawn, struct stac_error *err);
+
 #endif

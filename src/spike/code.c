@@ -432,19 +432,16 @@ static int check_words(const struct stac_code *code, int n_levels, const struct 
     return STAC_OK;
 }
 
-/* Mantissas of a ramp follow from its law, and the weights are integers of 16 bits. */
+/* A ramp has a slope and a bend, and weights that fall and are integers of 16 bits. */
 static int check_ramp(struct stac_code *code, struct stac_error *err) {
     struct stac_base base = code->base;
-    int32_t found[STAC_MAX_CLASSES], bend = code->mantissa[base.heavy + 1];
-    if (code->timesteps - base.heavy < 2 || bend < 1 || bend > FINEST_BEND)
-        return stac_fail(err, STAC_ERR_INPUT, "a ramp of %d steps below %d heavy ones, bend %d", code->timesteps - base.heavy,
-                         base.heavy, bend);
-    memcpy(found, code->mantissa, sizeof found);
-    bool follows = set_ramp(code, bend) && (base.heavy > 0) == (base.ratio > 0);
-    for (int i = 0; i < base.heavy + 2; i++)
-        if (!follows || found[i] != code->mantissa[i])
-            return stac_fail(err, STAC_ERR_INPUT, "mantissa %d is %d, which a curve of %d and a ratio of %d do not give", i,
-                             found[i], base.curve, base.ratio);
+    if (code->timesteps - base.heavy < 2 || (base.heavy > 0) != (base.ratio > 0))
+        return stac_fail(err, STAC_ERR_INPUT, "a ramp of %d steps below %d heavy ones of ratio %d",
+                         code->timesteps - base.heavy, base.heavy, base.ratio);
+    for (int i = 0; i < stac_base_factors(base); i++)
+        if (code->mantissa[i] < 1 || code->mantissa[i] > INT16_MAX)
+            return stac_fail(err, STAC_ERR_INPUT, "mantissa %d is %d", i, code->mantissa[i]);
+    spread_ramp(code);
     for (int t = 0; t < code->timesteps; t++)
         if (code->weight[t] > INT16_MAX || (t > 0 && code->weight[t] >= code->weight[t - 1]))
             return stac_fail(err, STAC_ERR_INPUT, "the weight of step %d is %d", t, code->weight[t]);

@@ -5,6 +5,7 @@
 #define STAC_STORE_SNN_FILE_H
 
 #include "convert/budget.h"
+#include "convert/train_codes.h"
 #include "dist/grid.h"
 #include "store/h5.h"
 
@@ -21,11 +22,13 @@ struct stac_origin {
 };
 void stac_origin_clean(struct stac_origin *o);
 
-/* Write the network of which each rank holds a quantised part. `plan` and the histograms of `stats` cover all sites.
+/* Write the network of which each rank holds a quantised part. `plan` and the histograms of `stats` cover all sites; `training`
+ * is what became of the codes after the plan, or NULL.
  * Collective over all ranks; ends with an agreement; on failure nothing stays under `path`. */
 int stac_snn_write(const char *path, const struct stac_ranks *ranks, const struct stac_grid *grid, const int *stage_begin,
                    const struct stac_network *net, const struct stac_statistics *stats, const struct stac_plan *plan,
-                   int timesteps, const struct stac_origin *origin, struct stac_error *err);
+                   int timesteps, const struct stac_training *training, const struct stac_origin *origin,
+                   struct stac_error *err);
 
 /* An open file: hyper-parameters of the folded network, origin, time steps. Not collective. */
 struct stac_snn {
@@ -48,6 +51,9 @@ int stac_snn_load(struct stac_snn *snn, struct stac_part part, struct stac_netwo
  * the caller's to clean; powers and sensitivities into plan[stac_site_count(&snn->hp)]. STAC_ERR_INPUT also when the file is
  * of a version that kept no sensitivities. */
 int stac_snn_read_design(struct stac_snn *snn, struct stac_statistics *stats, struct stac_plan *plan, struct stac_error *err);
+
+/* Losses of training the codes of a layer, *loss[*n], owned by the caller; NULL and 0 where they were not trained. */
+int stac_snn_read_losses(const struct stac_snn *snn, int layer, double **loss, size_t *n, struct stac_error *err);
 
 /* What made this program: version, revision, compiler, MPI, HDF5; static text. */
 const char *stac_build_info(void);

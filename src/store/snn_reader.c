@@ -168,6 +168,27 @@ done:
     return status;
 }
 
+enum { MOST_LOSSES = 1001 }; /* as many as a job may ask for */
+
+int stac_snn_read_losses(const struct stac_snn *snn, int layer, double **loss, size_t *n, struct stac_error *err) {
+    char path[96];
+    struct stac_h5 h5 = snn->h5;
+    *loss = NULL;
+    *n = 0;
+    if (!h5.path || !stac_h5_has(&h5, stac_layer_path(layer, "threshold_loss", path))) return STAC_OK;
+    STAC_TRY(stac_h5_rows(&h5, path, MOST_LOSSES, n, err));
+    STAC_TRY(STAC_NEW(*loss, *n, "losses", err));
+    int status = stac_h5_read(&h5, path, STAC_H5_F64, *n, 0, *loss, err);
+    for (size_t i = 0; i < *n && status == STAC_OK; i++)
+        if (!((*loss)[i] >= 0 && (*loss)[i] < 1e30))
+            status = stac_fail(err, STAC_ERR_INPUT, "%s: loss %zu of %s is %g", h5.path, i, path, (*loss)[i]);
+    if (status != STAC_OK) {
+        free(*loss);
+        *loss = NULL;
+    }
+    return status;
+}
+
 /* ---- sites and products ------------------------------------------------------------------------------------------- */
 
 /* What every code has: numbers of its neuron, unit, step weights. */

@@ -14,6 +14,7 @@ struct writer {
     const struct stac_statistics *stats;
     const struct stac_plan *plan;
     int timesteps;
+    const struct stac_training *training;
     struct stac_h5 h5;
 };
 
@@ -110,17 +111,12 @@ static int write_code(struct writer *w, const struct stac_site *site, const stru
     return stac_h5_set_real(&w->h5, path, "leak", (double)neuron->leak, err);
 }
 
-/* Code, histogram and expectation of a site: rank 0 has the plans and statistics of all of them. */
-static int write_site(struct writer *w, const struct stac_site *site, struct stac_error *err) {
+/* Histogram and expectation of a site: rank 0 has the plans and statistics of all of them. */
+static int write_design(struct writer *w, const struct stac_site *site, struct stac_error *err) {
     int index = stac_site_index(&w->net->hp, site);
     const struct stac_plan *plan = &w->plan[index];
     const struct stac_histogram *h = &w->stats->histogram[index];
-    struct stac_code code = {0};
     char path[96];
-    STAC_TRY(stac_plan_build(plan, w->timesteps, &code, err));
-    int status = write_code(w, site, &code, err);
-    stac_code_clean(&code);
-    STAC_TRY(status);
     STAC_TRY(stac_h5_write(&w->h5, stac_site_path(site, "calibration/histogram", path), STAC_H5_U64, STAC_BINS, 0, h->count,
                            true, err));
     stac_site_path(site, "calibration", path);
@@ -147,6 +143,42 @@ static int pass_on(struct writer *w, int owner, size_t n, void *data, struct sta
     if (owner == 0) return STAC_OK;
     return w->ranks->rank == 0 ? stac_receive_bytes(w->ranks->comm, data, n, owner, err)
                                : stac_send_bytes(w->ranks->comm, data, n, 0, err);
+}
+
+/* A code as it was sent, with arrays for its thresholds and words. */
+static int fetch_code(struct writer *w, int owner, struct stac_code *got, struct stac_error *err) {
+    float *threshold = NULL;
+    int status = STAC_OK;
+    STAC_TRY(pass_on(w, owner, sizeof *got, got, err));
+    bool words = got->word != NULL; /* of the sender */
+    got->word = NULL;
+    got->levels = (struct stac_levels){.n_levels = got->n_levels};
+    STAC_TRY_DONE(STAC_NEW(threshold, got->n_levels, "a code on its way to the file", err));
+    got->levels.threshold = threshold;
+    if (words) STAC_TRY_DONE(STAC_NEW(got->word, got->n_levels, "a code on its way to the file", err));
+    STAC_TRY_DONE(pass_on(w, owner, (size_t)got->n_levels * sizeof *threshold, threshold, err));
+    if (words) STAC_TRY_DONE(pass_on(w, owner, (size_t)got->n_levels * sizeof *got->word, got->word, err));
+done:
+    if (status != STAC_OK) stac_code_clean(got);
+    return status;
+}
+
+static int send_code(struct writer *w, int owner, const struct stac_code *code, struct stac_error *err) {
+    struct stac_code head = *code;
+    STAC_TRY(pass_on(w, owner, sizeof head, &head, err));
+    STAC_TRY(pass_on(w, owner, (size_t)code->n_levels * sizeof(float), (void *)(uintptr_t)code->levels.threshold, err));
+    return code->word ? pass_on(w, owner, (size_t)code->n_levels * sizeof *code->word, code->word, err) : STAC_OK;
+}
+
+/* The code of a site, from its owner into the file, and what it was designed from. `site` is the owner's. */
+static int write_site(struct writer *w, const struct stac_site *site, int owner, int *trouble, struct stac_error *err) {
+    struct stac_code got = {0};
+    if (w->ranks->rank != 0) return w->ranks->rank == owner ? send_code(w, owner, &site->code, err) : STAC_OK;
+    if (owner != 0) STAC_TRY(fetch_code(w, owner, &got, err));
+    if (*trouble == STAC_OK) *trouble = write_code(w, site, owner == 0 ? &site->code : &got, err);
+    if (*trouble == STAC_OK) *trouble = write_design(w, site, err);
+    stac_code_clean(&got);
+    return STAC_OK;
 }
 
 /* A product with the means of its site, from its owner into the file. `site` and `l` are the owner's; on other ranks only
@@ -204,6 +236,16 @@ done:
     return status;
 }
 
+/* The losses of a block whose codes were trained. Rank 0. */
+static int write_training(struct writer *w, int layer, struct stac_error *err) {
+    const struct stac_training *t = w->training;
+    char path[96];
+    if (!t || !t->steps) return STAC_OK;
+    size_t n = (size_t)t->steps + 1;
+    return stac_h5_write(&w->h5, stac_layer_path(layer, "threshold_loss", path), STAC_H5_F64, n, 0, t->loss + (size_t)layer * n,
+                         false, err);
+}
+
 static int write_layer(struct writer *w, int layer, int *trouble, struct stac_error *err) {
     /* ranks that do not hold the layer know its shape from an empty network of the same kind */
     struct stac_network shape;
@@ -215,10 +257,11 @@ static int write_layer(struct writer *w, int layer, int *trouble, struct stac_er
     int status = STAC_OK, owner = owner_of(w, layer);
     for (int k = 0; k < STAC_SITE_HEAD_IN; k++) {
         if (fed[k]) STAC_TRY_DONE(write_linear(w, &b->site[k], fed[k], owner, trouble, err));
-        if (w->ranks->rank == 0 && *trouble == STAC_OK) *trouble = write_site(w, &b->site[k], err);
+        STAC_TRY_DONE(write_site(w, &b->site[k], owner, trouble, err));
     }
     STAC_TRY_DONE(write_cache_vector(w, layer, "k_mean", b->k_mean, owner, trouble, err));
     STAC_TRY_DONE(write_cache_vector(w, layer, "v_scale", b->v_scale, owner, trouble, err));
+    if (w->ranks->rank == 0 && *trouble == STAC_OK) *trouble = write_training(w, layer, err);
 done:
     stac_network_clean(&shape);
     return status;
@@ -238,15 +281,16 @@ static int write_all(struct writer *w, int *trouble, struct stac_error *err) {
     bool root = w->ranks->rank == 0;
     if (root && *trouble == STAC_OK) *trouble = write_embedding(w, err);
     for (int l = 0; l < w->net->hp.n_layer; l++) STAC_TRY(write_layer(w, l, trouble, err));
-    STAC_TRY(write_linear(w, &w->net->head_in, &w->net->head, w->grid->n_stages - 1, trouble, err));
-    if (root && *trouble == STAC_OK) *trouble = write_site(w, &w->net->head_in, err);
-    return STAC_OK;
+    int owner = w->grid->n_stages - 1;
+    STAC_TRY(write_linear(w, &w->net->head_in, &w->net->head, owner, trouble, err));
+    return write_site(w, &w->net->head_in, owner, trouble, err);
 }
 
 int stac_snn_write(const char *path, const struct stac_ranks *ranks, const struct stac_grid *grid, const int *stage_begin,
                    const struct stac_network *net, const struct stac_statistics *stats, const struct stac_plan *plan,
-                   int timesteps, const struct stac_origin *origin, struct stac_error *err) {
-    struct writer w = {ranks, grid, stage_begin, net, stats, plan, timesteps, {.file = -1}};
+                   int timesteps, const struct stac_training *training, const struct stac_origin *origin,
+                   struct stac_error *err) {
+    struct writer w = {ranks, grid, stage_begin, net, stats, plan, timesteps, training, {.file = -1}};
     int trouble = STAC_OK;
     if (ranks->rank == 0) {
         trouble = stac_h5_create(path, &w.h5, err);

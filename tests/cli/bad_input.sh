@@ -39,7 +39,13 @@ convert 2 '20 levels need as many time steps' --model_name "$tiny" --code rate -
 convert 2 'activation_bits.*2 to 10' --model_name "$tiny" --code integer --activation_bits 11
 convert 2 'leak.*0.1 to' --model_name "$tiny" --code rate --neuron lif --leak 1
 convert 2 'spike_budget' --model_name "$tiny" --set spike_budget=nan
-convert 2 'surrogate_function.*not part of' --model_name "$tiny" --surrogate_function atan
+convert 2 'surrogate_function must be one of atan' --model_name "$tiny" --surrogate_function triangle
+convert 2 'surrogate_alpha.*0.1 to 100' --model_name "$tiny" --surrogate_alpha 0
+convert 2 'threshold_steps is for the mode full' --model_name "$tiny" --threshold_steps 2 --simplified
+convert 2 'threshold_steps is for the mode full with its fit and the code ternary' --model_name "$tiny" --threshold_steps 2 --code phase
+convert 2 'threshold_steps needs num_samples of 2' --model_name "$tiny" --threshold_steps 2 --num_samples 1
+convert 2 'threshold_steps.*0 to 1000' --model_name "$tiny" --threshold_steps -1
+convert 2 'closed form: leave threshold_steps out' --from "$tiny" --threshold_steps 2
 convert 2 'use_sparse.*not part of' --model_name "$tiny" --use_sparse
 convert 2 'jobs/none.yaml' "$work/jobs/none.yaml"
 job() { # CODE PATTERN TEXT

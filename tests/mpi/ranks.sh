@@ -59,6 +59,24 @@ for pair in rate:st_bif ternary:causal; do
     done
 done
 
+# Codes trained by surrogate gradients.
+for neuron in table causal; do
+    layouts='1x1 1x2 2x1 2x2' # groups x stages
+    [ $neuron = table ] || layouts='1x1 2x2'
+    for layout in $layouts; do
+        convert $((${layout%x*} * ${layout#*x})) "trained-$neuron-$layout" --stages ${layout#*x} --neuron $neuron \
+            --timesteps 8 --threshold_steps 2 --calibration_length 48
+        equal "snn_model.h5 with trained codes on $neuron, $layout" "$work/trained-$neuron-1x1/snn_model.h5" \
+            "$work/trained-$neuron-$layout/snn_model.h5"
+    done
+    says "the log of training on $neuron" 'block +5: loss( [0-9.e-]+){3}$' "$work/trained-$neuron-1x1/conversion_log.txt"
+done
+expect 'evaluation of trained codes' 0 ranks 2 stac-eval "$work/trained-table-1x1" --quiet --text "$tiny/heldout.txt" \
+    --limit_tokens 600 --test_perplexity --test_temporal
+says 'the report of trained codes' 'Training the thresholds' "$work/trained-table-1x1/report.html"
+expect 'losses of training' 0 h5dump -d /block/005/threshold_loss "$work/trained-table-1x1/snn_model.h5"
+says 'losses of training' 'DATASPACE +SIMPLE \{ \( 3 \)' "$work/out"
+
 # A small random Llama: gated, with groups of query heads.
 llama=$work/llama
 cp -r "$tests/golden/logits/llama-4heads-sharded" "$llama"
