@@ -4,6 +4,7 @@
 #include <omp.h>
 
 #include "net/gradual.h"
+#include "spike/step_weights.h"
 
 bool stac_site_spikes(const struct stac_run *run, const struct stac_site *site) {
     return run->mode != STAC_MODE_DENSE && site->spiking;
@@ -33,7 +34,7 @@ struct stac_counts stac_spiking_counts(const struct stac_site *site, int64_t val
                                 spikes * fan_out,
                                 macs,
                                 site->code.kind == STAC_CODE_INTEGER ? 0 : macs,
-                                outputs * stac_code_multiplies(&site->code)};
+                                outputs * stac_step_weights_multiplies(&site->code)};
 }
 
 /* Count mode: rows into codes and the factor that turns their integers back into values. Returns the spikes of the codes. */

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "spike/step_weights.h"
+#include "spike/ternary.h"
 
 struct stac_word stac_causal_word(const struct stac_code *code, float magnitude) {
     const struct stac_neuron *neuron = &code->neuron;
@@ -207,10 +209,10 @@ struct causal_problem {
 /* Try a base with the heaviest step worth `top`. */
 static void try_top(struct causal_problem *p, int index, double top, struct causal_best *best) {
     int n;
-    const struct stac_base *base = stac_code_bases(&n);
+    const struct stac_base *base = stac_bases(&n);
     struct stac_code code = {.timesteps = p->search.timesteps};
     if (index < 0 || index >= n || (p->geometric && base[index].curve > 0) ||
-        !stac_code_set_base(&code, base[index], p->max_integer))
+        !stac_step_weights_of_base(&code, base[index], p->max_integer))
         return;
     struct stac_recipe r = {.neuron = STAC_NEURON_CAUSAL,
                             .base = base[index],
@@ -244,8 +246,8 @@ int stac_causal_design(const struct stac_histogram *h, int timesteps, double lam
     struct causal_problem p = {.h = h, .lambda = lambda, .max_integer = max_integer, .geometric = geometric};
     struct causal_best best = {.price = INFINITY};
     int n, at = 0;
-    const struct stac_base *base = stac_code_bases(&n);
-    STAC_TRY(stac_code_design(&table, h, timesteps, lambda, max_integer, geometric, NULL, err));
+    const struct stac_base *base = stac_bases(&n);
+    STAC_TRY(stac_ternary_design(&table, h, timesteps, lambda, max_integer, geometric, NULL, err));
     double top = (double)table.unit * table.weight[0];
     while (at < n && memcmp(&base[at], &table.base, sizeof *base) != 0) at++;
     stac_code_clean(&table);

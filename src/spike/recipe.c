@@ -11,6 +11,8 @@
 #include "spike/one_spike.h"
 #include "spike/phase.h"
 #include "spike/rate.h"
+#include "spike/step_weights.h"
+#include "spike/ternary.h"
 
 const char *stac_code_name(enum stac_code_kind kind) {
     static const char *const names[] = {"ternary", "rate", "phase", "one_spike", "integer"};
@@ -86,11 +88,11 @@ int stac_recipe_complete(struct stac_code *code, struct stac_error *err) {
 /* Step weights: all 1, or falling with a base, or growing with 1 / leak. */
 static bool set_weights(struct stac_code *code, const struct stac_recipe *r, int max_integer) {
     switch (r->code) {
-    case STAC_CODE_PHASE: return stac_code_set_ratio(code, 1 / r->ratio, max_integer);
+    case STAC_CODE_PHASE: return stac_step_weights_of_ratio(code, 1 / r->ratio, max_integer);
     case STAC_CODE_RATE:
     case STAC_CODE_INTEGER:
         if (r->neuron == STAC_NEURON_LIF) {
-            if (!stac_code_set_ratio(code, r->ratio, max_integer)) return false;
+            if (!stac_step_weights_of_ratio(code, r->ratio, max_integer)) return false;
             for (int t = 0; t < code->timesteps / 2; t++) { /* the last step weighs most */
                 int32_t w = code->weight[t];
                 code->weight[t] = code->weight[code->timesteps - 1 - t];
@@ -102,14 +104,14 @@ static bool set_weights(struct stac_code *code, const struct stac_recipe *r, int
         code->mantissa[0] = 1;
         for (int t = 0; t < code->timesteps; t++) code->weight[t] = 1;
         return r->most <= max_integer && code->timesteps <= max_integer;
-    default: return stac_code_set_base(code, r->base, max_integer);
+    default: return stac_step_weights_of_base(code, r->base, max_integer);
     }
 }
 
 int stac_recipe_build(const struct stac_recipe *r, int timesteps, double lambda, int max_integer, struct stac_code *out,
                       struct stac_error *err) {
     if (r->code == STAC_CODE_TERNARY && r->neuron == STAC_NEURON_TABLE)
-        return stac_code_build(out, timesteps, r->base, r->most, r->unit, lambda, max_integer, err);
+        return stac_ternary_build(out, timesteps, r->base, r->most, r->unit, lambda, max_integer, err);
     if (timesteps < 1 || timesteps > STAC_MAX_TIMESTEPS)
         return stac_fail(err, STAC_ERR_USAGE, "timesteps is %d; accepted are 1 to %d", timesteps, STAC_MAX_TIMESTEPS);
     *out = (struct stac_code){.kind = r->code, .timesteps = timesteps, .unit = (float)r->unit};
@@ -136,7 +138,7 @@ static int check_weights(struct stac_code *code, struct stac_error *err) {
     if (!fits)
         return stac_fail(err, STAC_ERR_INPUT, "a %s code with %d classes, shifts of %d and curve %d",
                          stac_code_name(code->kind), base.n_classes, base.shift, base.curve);
-    if (!each) return stac_code_spread_mantissas(code, err);
+    if (!each) return stac_step_weights_of_mantissas(code, err);
     for (int t = 0; t < code->timesteps; t++)
         if (code->weight[t] < 1 || code->weight[t] > INT16_MAX)
             return stac_fail(err, STAC_ERR_INPUT, "the weight of step %d is %d", t, code->weight[t]);
@@ -196,7 +198,7 @@ static int search(const struct stac_scheme *s, const struct stac_moments *m, boo
     if (has_levels(s) && s->levels) r.most = s->levels;
     if (s->code == STAC_CODE_INTEGER) r.most = stac_integer_most(s->activation_bits, is_signed);
     if (s->code == STAC_CODE_ONE_SPIKE) {
-        const struct stac_base *base = stac_code_bases(&n);
+        const struct stac_base *base = stac_bases(&n);
         for (int i = 0; i < n; i++) {
             r.base = base[i];
             STAC_TRY(try_recipe(&r, s->timesteps, max_integer, m, best, cost, err));
@@ -216,15 +218,15 @@ static int search(const struct stac_scheme *s, const struct stac_moments *m, boo
                      s->timesteps, max_integer);
 }
 
-/* Ternary words from a table: the base and unit that stac_code_design finds. */
+/* Ternary words from a table: the base and unit that stac_ternary_design finds. */
 static int design_table(const struct stac_scheme *s, const struct stac_histogram *h, double lambda, int max_integer,
                         struct stac_recipe *out, struct stac_code_cost *cost, struct stac_error *err) {
     struct stac_code code = {0};
-    STAC_TRY(stac_code_design(&code, h, s->timesteps, lambda, max_integer, s->geometric, cost, err));
+    STAC_TRY(stac_ternary_design(&code, h, s->timesteps, lambda, max_integer, s->geometric, cost, err));
     *out = (struct stac_recipe){.code = s->code,
                                 .neuron = s->neuron,
                                 .base = code.base,
-                                .most = stac_code_ordinary(h, s->timesteps),
+                                .most = stac_ternary_ordinary(h, s->timesteps),
                                 .unit = code.unit};
     stac_code_clean(&code);
     return STAC_OK;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "spike/step_weights.h"
 
 int stac_train_init(struct stac_train *train, int cap, struct stac_error *err) {
     *train = (struct stac_train){.cap = cap};
@@ -101,7 +102,7 @@ static int64_t drive_ramp(const struct stac_train *train, const struct stac_code
         for (int t = 0; t < heavy; t++) sum += (uint32_t)code->mantissa[t] * (uint32_t)acc[(size_t)(3 + t) * n + j];
         y[j] = (int32_t)sum;
     }
-    return (int64_t)n * stac_code_multiplies(code);
+    return (int64_t)n * stac_step_weights_multiplies(code);
 }
 
 /* Step weights one by one. */

@@ -37,7 +37,7 @@ int64_t stac_train_sum(const struct stac_train *train, const struct stac_code *c
 /* y[n_out] = sum over the spikes of w_t * weight row: for each step in time order every spike adds one row of w
  * [inputs][ldw] to the accumulators of its class; classes are shifted between rounds and meet at the end. Where the step
  * weights follow no law, the sum of each step is multiplied by its weight. `acc` is scratch of STAC_TRAIN_SCRATCH integers.
- * Returns the multiplications: those of stac_code_multiplies, for each output. */
+ * Returns the multiplications: those of stac_step_weights_multiplies, for each output. */
 int64_t stac_train_drive(const struct stac_train *train, const struct stac_code *code, const struct stac_kernels *k, int n_out,
                          const int8_t *w, int ldw, int32_t *acc, int32_t *y);
 

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "spike/recipe.h"
+#include "spike/step_weights.h"
 
 enum { NEIGHBOURS = 12 }; /* levels on either side whose values a threshold feels */
 
@@ -159,7 +160,7 @@ int stac_tuning_mantissa(const struct stac_code *code, const struct stac_tuning_
             struct stac_error none = {0};
             struct stac_code other = *code;
             other.mantissa[i] += change;
-            if (stac_code_spread_mantissas(&other, &none) != STAC_OK) continue;
+            if (stac_step_weights_of_mantissas(&other, &none) != STAC_OK) continue;
             double gain = promise(code, &other, sums);
             if (gain > most) most = gain, best = i, *by = change;
         }

@@ -9,6 +9,7 @@
 #include "fixture_schemes.h"
 #include "spike/causal.h"
 #include "spike/st_bif.h"
+#include "spike/step_weights.h"
 #include "spike/train.h"
 
 enum { LARGEST = 11000 };
@@ -108,7 +109,8 @@ static void trains_of_every_code_equal_the_collapsed_product(void **state) {
         for (int j = 0; j < IN; j++) x[j] = (float)stac_random_normal(&r), mean[j] = (float)stac_random_normal(&r) * 0.1f;
         int64_t spikes = k->encode(&code.levels, IN, x, mean, 1.0f / code.unit, integer);
         assert_true(stac_train_play(&train, &code, IN, x, mean, 1.0f / code.unit) == spikes && spikes > 0);
-        assert_true(stac_train_drive(&train, &code, k, OUT, w, OUT, scratch, y) == (int64_t)OUT * stac_code_multiplies(&code));
+        assert_true(stac_train_drive(&train, &code, k, OUT, w, OUT, scratch, y) ==
+                    (int64_t)OUT * stac_step_weights_multiplies(&code));
         k->gemm_i16i8(1, OUT, IN, integer, IN, w, OUT, want, OUT);
         assert_memory_equal(y, want, sizeof y);
         for (int j = 0; j < IN; j++) sum += integer[j];

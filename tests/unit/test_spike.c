@@ -5,6 +5,8 @@
 
 #include "base/random.h"
 #include "spike/code.h"
+#include "spike/step_weights.h"
+#include "spike/ternary.h"
 #include "spike/train.h"
 
 static struct stac_histogram *gaussian(void) {
@@ -30,7 +32,7 @@ static void designs_reach_the_rates_of_the_recipe(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct stac_code code = {0};
         struct stac_code_cost cost, again;
-        OK(stac_code_design(&code, h, rows[i].timesteps, rows[i].lambda, 11000, false, &cost, &err));
+        OK(stac_ternary_design(&code, h, rows[i].timesteps, rows[i].lambda, 11000, false, &cost, &err));
         again = stac_code_cost_on(&code, h);
         double lambda = rows[i].lambda, prototype = pow(10, -rows[i].db / 10) + lambda * rows[i].spikes;
         if (cost.distortion + lambda * cost.spikes > 1.005 * prototype)
@@ -49,7 +51,7 @@ static void tables_choose_the_cheapest_word(void **state) {
     struct stac_error err = {0};
     const double lambda = 0.01, unit = 0.004;
     struct stac_code code = {0};
-    OK(stac_code_build(&code, 12, (struct stac_base){.n_classes = 3, .shift = 1}, 2, unit, lambda, 4000, &err));
+    OK(stac_ternary_build(&code, 12, (struct stac_base){.n_classes = 3, .shift = 1}, 2, unit, lambda, 4000, &err));
     for (double x = 0; x < 4; x += 0.0103) {
         int level = 0;
         while (x / unit >= code.levels.threshold[level]) level++;
@@ -72,7 +74,7 @@ static void encoding_equals_a_search_through_the_thresholds(void **state) {
     struct stac_error err = {0};
     struct stac_random r = stac_random_seeded(3, 0);
     struct stac_code code = {0};
-    OK(stac_code_build(&code, 16, (struct stac_base){.n_classes = 4, .shift = 1}, 2, 0.003, 0.004, 11000, &err));
+    OK(stac_ternary_build(&code, 16, (struct stac_base){.n_classes = 4, .shift = 1}, 2, 0.003, 0.004, 11000, &err));
     enum { N = 5000 };
     static float x[N], mean[N];
     static int16_t integer[N];
@@ -119,7 +121,7 @@ static void trains_equal_the_collapsed_product(void **state) {
         struct stac_code code = {0};
         struct stac_train train;
         struct stac_base base = {rows[c].n_classes, rows[c].shift, rows[c].heavy, rows[c].curve, rows[c].ratio};
-        OK(stac_code_build(&code, rows[c].timesteps, base, 2 + c % 2 * (rows[c].timesteps < 20), 0.01, 0.002, 14000, &err));
+        OK(stac_ternary_build(&code, rows[c].timesteps, base, 2 + c % 2 * (rows[c].timesteps < 20), 0.01, 0.002, 14000, &err));
         OK(stac_train_init(&train, 300, &err));
         for (int round = 0; round < 6; round++) {
             int n_in = 1 + (int)(stac_random_u64(&r) % 300), n_out = 1 + (int)(stac_random_u64(&r) % 700);
@@ -133,7 +135,7 @@ static void trains_equal_the_collapsed_product(void **state) {
                 int64_t spikes = k->encode(&code.levels, n_in, x, NULL, 1.0f / code.unit, integer);
                 assert_true(stac_train_play(&train, &code, n_in, x, NULL, 1.0f / code.unit) == spikes);
                 int64_t multiplies = stac_train_drive(&train, &code, k, n_out, w, n_out, scratch, y);
-                assert_true(multiplies == (int64_t)n_out * stac_code_multiplies(&code));
+                assert_true(multiplies == (int64_t)n_out * stac_step_weights_multiplies(&code));
                 k->gemm_i16i8(1, n_out, n_in, integer, n_in, w, n_out, want, n_out);
                 assert_memory_equal(y, want, (size_t)n_out * sizeof *y);
             }
@@ -147,7 +149,7 @@ static void stored_codes_come_back_or_are_refused(void **state) {
     (void)state;
     struct stac_error err = {0};
     struct stac_code code = {0}, again = {0};
-    OK(stac_code_build(&code, 16, (struct stac_base){.n_classes = 4, .shift = 1}, 2, 0.01, 0.002, 11000, &err));
+    OK(stac_ternary_build(&code, 16, (struct stac_base){.n_classes = 4, .shift = 1}, 2, 0.01, 0.002, 11000, &err));
     OK(stac_code_restore(&again, 16, code.base, code.mantissa, code.unit, code.n_levels, code.word, code.levels.threshold,
                          &err));
     assert_memory_equal(code.weight, again.weight, sizeof code.weight);
@@ -176,7 +178,7 @@ static void stored_codes_come_back_or_are_refused(void **state) {
         FAILS(stac_code_restore(&again, timesteps, base, code.mantissa, unit, code.n_levels, words, thresholds, &err),
               STAC_ERR_INPUT, "");
     }
-    FAILS(stac_code_design(&again, NULL, 65, 1, 100, false, NULL, &err), STAC_ERR_USAGE, "1 to 64");
+    FAILS(stac_ternary_design(&again, NULL, 65, 1, 100, false, NULL, &err), STAC_ERR_USAGE, "1 to 64");
     free(words), free(thresholds);
     stac_code_clean(&code);
 }
