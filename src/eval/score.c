@@ -167,7 +167,9 @@ static int read_windows(struct scoring *g, const char *phase,
     struct stac_subject *s = g->stand->subject;
     struct stac_work work = {(int)g->n_windows, window_batch, output, window_step, g};
     int status = STAC_OK;
-    stac_progress_begin(&g->progress, s->log, phase, (double)g->text->n);
+    double tokens = 0; /* more than the text has where windows overlap */
+    for (size_t i = 0; i < g->n_windows; i++) tokens += (double)g->window[i].size;
+    stac_progress_begin(&g->progress, s->log, phase, tokens);
     if (s->grid.stage >= 0) status = stac_pipeline_work(&g->stand->pipeline, &work, err);
     STAC_TRY(stac_agree(s->ranks, s->ranks->comm, status, err));
     stac_progress_end(&g->progress);
