@@ -14,6 +14,7 @@ struct program {
     struct stac_start start;
     struct stac_subject subject;
     struct stac_stand stand[STAC_SIDES];
+    struct stac_sessions sessions[STAC_SIDES];
     struct stac_conversation talk[STAC_SIDES];
     int n_talks;
 };
@@ -40,7 +41,8 @@ static int next_line(struct program *p, char **line, struct stac_error *err) {
     return status;
 }
 
-static void show_piece(void *ctx, const char *text, size_t size) {
+static void show_piece(void *ctx, int conversation, const char *text, size_t size) {
+    (void)conversation;
     if (((struct program *)ctx)->start.ranks.rank != 0) return;
     fwrite(text, 1, size, stdout);
     fflush(stdout);
@@ -49,26 +51,29 @@ static void show_piece(void *ctx, const char *text, size_t size) {
 /* One turn with one side, on the ranks of the first group. */
 static int turn(struct program *p, int i, const char *line, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
-    struct stac_sampling how = {job->temperature, (int)job->top_k, job->top_p, (uint64_t)job->seed};
+    struct stac_sampling how = {job->temperature, (int)job->top_k, job->top_p};
     if (p->subject.grid.group != 0) return STAC_OK;
     STAC_TRY(stac_conversation_ask(&p->talk[i], line, err));
     if (p->start.ranks.rank == 0) printf("%s: ", p->stand[i].side[0] == STAC_SNN ? "SNN" : "original");
-    STAC_TRY(stac_conversation_answer(&p->talk[i], &how, (int)job->max_new_tokens, show_piece, p, err));
+    STAC_TRY(stac_conversations_answer(&p->talk[i], 1, &how, (int)job->max_new_tokens, show_piece, p, err));
     if (p->start.ranks.rank == 0) printf("\n");
     return STAC_OK;
 }
 
 static int prepare(struct program *p, struct stac_error *err) {
     struct stac_subject *s = &p->subject;
-    int64_t longest = p->start.job.max_context_length;
-    int capacity = (int)(longest < s->hp.n_ctx ? longest : s->hp.n_ctx);
+    int capacity = stac_subject_context(s);
+    if (capacity > s->hp.n_ctx)
+        stac_log_warn(s->log, "max_context_length is %d and the model has %d positions: later tokens share the last one",
+                      capacity, s->hp.n_ctx);
     for (int side = 0; side < STAC_SIDES; side++) {
         if (!s->side[side]) continue;
-        struct stac_stand *stand = &p->stand[p->n_talks];
-        STAC_TRY(stac_stand_init(stand, s, (enum stac_side)side, 1, capacity, capacity < 256 ? capacity : 256, err));
-        int status =
-            s->grid.stage < 0 ? STAC_OK : stac_conversation_init(&p->talk[p->n_talks], stand, 0, (uint64_t)s->job->seed, err);
-        p->n_talks++;
+        int i = p->n_talks++, status = STAC_OK;
+        STAC_TRY(stac_stand_init(&p->stand[i], s, (enum stac_side)side, 1, capacity, capacity < 256 ? capacity : 256, err));
+        if (s->grid.stage >= 0)
+            status = stac_sessions_init(&p->sessions[i], &p->stand[i].pipeline, (uint64_t)s->job->seed, err);
+        if (s->grid.stage >= 0 && status == STAC_OK)
+            status = stac_conversation_init(&p->talk[i], s, &p->sessions[i], 0, NULL, err);
         STAC_TRY(stac_agree(s->ranks, s->ranks->comm, status, err));
     }
     return STAC_OK;
@@ -100,6 +105,7 @@ int main(int argc, char **argv) {
         run(&p, &err);
     for (int i = 0; i < p.n_talks; i++) {
         stac_conversation_clean(&p.talk[i]);
+        stac_sessions_clean(&p.sessions[i]);
         stac_stand_clean(&p.stand[i]);
     }
     stac_subject_close(&p.subject);

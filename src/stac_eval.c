@@ -61,13 +61,24 @@ static int write_logits(const char *path, const float *logits, size_t rows, size
     return status;
 }
 
+struct wanted {
+    float *logits; /* [tokens][n_vocab] */
+    size_t n_vocab;
+};
+
+static void keep_logits(void *ctx, int id, size_t index, const float *logits) {
+    struct wanted *w = ctx;
+    (void)id;
+    memcpy(w->logits + index * w->n_vocab, logits, w->n_vocab * sizeof *logits);
+}
+
 /* The logits after every token of --ids, by the SNN or, with --mode baseline, by the original. */
 static int logits_of_ids(struct program *p, struct stac_error *err) {
     struct stac_subject *s = &p->subject;
     struct stac_ranks *ranks = &p->start.ranks;
     struct stac_tokens ids = {0};
     struct stac_stand stand = {0};
-    struct stac_sequence q = {0};
+    struct stac_sessions sessions = {0};
     float *logits = NULL;
     int status = STAC_OK, source = s->grid.n_stages - 1; /* last stage of the first group */
     size_t vocab = (size_t)s->hp.n_vocab;
@@ -78,8 +89,10 @@ static int logits_of_ids(struct program *p, struct stac_error *err) {
     STAC_TRY_DONE(stac_stand_init(&stand, s, side, 1, (int)ids.n, (int)ids.n, err));
     status = STAC_NEW(logits, ids.n * vocab, "logits", err);
     if (status == STAC_OK && s->grid.stage >= 0) {
-        status = stac_sequence_init(&q, &stand.pipeline, 0, 0, err);
-        if (status == STAC_OK) status = stac_sequence_read(&q, ids.id, (int)ids.n, logits, err);
+        struct wanted wanted = {logits, vocab};
+        status = stac_sessions_init(&sessions, &stand.pipeline, 0, err);
+        if (status == STAC_OK) status = stac_sessions_add(&sessions, 0, ids.id, ids.n, err);
+        if (status == STAC_OK) status = stac_sessions_read(&sessions, keep_logits, &wanted, err);
         if (status == STAC_OK) status = stac_pipeline_settle(&stand.pipeline, err);
     }
     STAC_TRY_DONE(stac_agree(ranks, ranks->comm, status, err));
@@ -91,7 +104,7 @@ static int logits_of_ids(struct program *p, struct stac_error *err) {
     status = stac_agree(ranks, ranks->comm, status, err);
 done:
     free(logits);
-    stac_sequence_clean(&q);
+    stac_sessions_clean(&sessions);
     stac_stand_clean(&stand);
     stac_tokens_clean(&ids);
     return status;

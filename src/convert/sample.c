@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "net/generate.h"
+#include "net/sampling.h"
 
 enum { AT_ONCE = 32 }; /* texts that a group writes side by side */
 

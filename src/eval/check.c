@@ -277,6 +277,7 @@ static const char *const questions[TURNS] = {"My name is Ada and I keep bees.", 
 
 /* What the model predicted after each turn, and when. */
 struct talk {
+    struct stac_sessions sessions; /* the second one reads everything again */
     struct stac_conversation conversation;
     size_t read[TURNS];   /* tokens when the turn's logits were taken */
     float *logits[TURNS]; /* last stage */
@@ -285,6 +286,7 @@ struct talk {
 
 static void talk_clean(struct talk *k) {
     stac_conversation_clean(&k->conversation);
+    stac_sessions_clean(&k->sessions);
     stac_strbuf_clean(&k->text);
     for (int i = 0; i < TURNS; i++) free(k->logits[i]);
 }
@@ -292,39 +294,40 @@ static void talk_clean(struct talk *k) {
 static int converse(struct stac_subject *s, struct stac_stand *t, struct talk *k, struct stac_error *err) {
     static const struct stac_sampling greedy = {.temperature = 0};
     struct stac_conversation *c = &k->conversation;
+    const struct stac_session *q;
     size_t vocab = (size_t)s->hp.n_vocab;
-    STAC_TRY(stac_conversation_init(c, t, 0, (uint64_t)s->job->seed, err));
+    STAC_TRY(stac_sessions_init(&k->sessions, &t->pipeline, (uint64_t)s->job->seed, err));
+    STAC_TRY(stac_conversation_init(c, s, &k->sessions, 0, NULL, err));
+    q = &k->sessions.at[0];
     for (int turn = 0; turn < TURNS; turn++) {
         STAC_TRY(stac_conversation_ask(c, questions[turn], err));
-        k->read[turn] = c->tokens.n;
+        STAC_TRY(stac_sessions_read(&k->sessions, NULL, NULL, err));
+        k->read[turn] = q->forgotten ? 0 : q->n; /* a short context: what was forgotten is not compared */
         STAC_TRY(STAC_NEW(k->logits[turn], vocab, "logits", err));
-        memcpy(k->logits[turn], c->sequence.logits, vocab * sizeof(float));
-        STAC_TRY(stac_conversation_answer(c, &greedy, ANSWER, NULL, NULL, err));
+        if (k->sessions.logits) memcpy(k->logits[turn], k->sessions.logits, vocab * sizeof(float));
+        STAC_TRY(stac_conversations_answer(c, 1, &greedy, ANSWER, NULL, NULL, err));
         STAC_TRY(stac_strbuf_printf(&k->text, err, "user: %s\nassistant: %s\n", questions[turn], stac_conversation_last(c)));
     }
     return STAC_OK;
 }
 
 /* The same tokens from an empty cache, all at once. */
-static int read_again(struct stac_subject *s, struct stac_stand *t, const struct talk *k, struct finding *f,
-                      struct stac_error *err) {
-    struct stac_sequence q = {0};
-    int status = STAC_OK;
-    STAC_TRY_DONE(stac_sequence_init(&q, &t->pipeline, 1, 0, err));
+static int read_again(struct stac_subject *s, struct talk *k, struct finding *f, struct stac_error *err) {
+    size_t vocab = (size_t)s->hp.n_vocab;
     for (int turn = 0; turn < TURNS; turn++) {
-        stac_sequence_reset(&q);
-        STAC_TRY_DONE(stac_sequence_read(&q, k->conversation.tokens.id, (int)k->read[turn], NULL, err));
-        if (stac_pipeline_is_last(&t->pipeline)) compare(f, k->logits[turn], q.logits, (size_t)s->hp.n_vocab);
+        stac_sessions_reset(&k->sessions, 1);
+        if (!k->read[turn]) continue;
+        STAC_TRY(stac_sessions_add(&k->sessions, 1, k->sessions.at[0].token, k->read[turn], err));
+        STAC_TRY(stac_sessions_read(&k->sessions, NULL, NULL, err));
+        if (k->sessions.logits) compare(f, k->logits[turn], k->sessions.logits + vocab, vocab);
     }
-done:
-    stac_sequence_clean(&q);
-    return status;
+    return STAC_OK;
 }
 
 int stac_check_multi_turn(struct stac_subject *s, char *transcript[STAC_SIDES], struct stac_check *out,
                           struct stac_error *err) {
     struct finding f = {0};
-    int capacity = (int)(s->job->max_context_length < s->hp.n_ctx ? s->job->max_context_length : s->hp.n_ctx);
+    int capacity = stac_subject_context(s);
     *out = (struct stac_check){.name = "multi_turn"};
     for (int side = 0; side < STAC_SIDES; side++) {
         struct stac_stand stand;
@@ -333,7 +336,7 @@ int stac_check_multi_turn(struct stac_subject *s, char *transcript[STAC_SIDES], 
         STAC_TRY(stac_stand_init(&stand, s, (enum stac_side)side, 2, capacity, 64, err));
         int status = s->grid.stage < 0 ? STAC_OK : converse(s, &stand, &talk, err);
         if (status == STAC_OK && s->grid.stage >= 0 && stac_check_holds_in_pieces(s, (enum stac_side)side))
-            status = read_again(s, &stand, &talk, &f, err);
+            status = read_again(s, &talk, &f, err);
         if (status == STAC_OK && transcript) transcript[side] = stac_strdup(stac_strbuf_text(&talk.text), err);
         status = stac_agree(s->ranks, s->ranks->comm, status, err);
         talk_clean(&talk);

@@ -1,34 +1,38 @@
-/* A conversation: turns of a user, answered by one side of a subject through its cache. */
+/* Conversations: turns of users, answered by one side of a subject. Several of them answer together, and each says what it
+ * would say alone. */
 #ifndef STAC_EVAL_CONVERSATION_H
 #define STAC_EVAL_CONVERSATION_H
 
 #include "eval/subject.h"
 
 struct stac_conversation {
-    struct stac_stand *stand; /* borrowed; a stand of one side */
-    struct stac_sequence sequence;
+    struct stac_sessions *sessions; /* borrowed */
+    int id;                         /* session */
+    const struct stac_tokenizer *tokenizer;
     enum stac_chat_format format;
-    struct stac_message *message; /* roles are static, contents owned */
-    size_t n_messages, cap;
-    struct stac_tokens tokens; /* all of it; the first sequence.position of them have been read */
+    bool begun;
+    struct stac_strbuf said; /* the last answer */
 };
 
-/* Begin in a slot of the stand, sampling with `seed`. Collective over the group, as are all others. */
-int stac_conversation_init(struct stac_conversation *c, struct stac_stand *stand, int slot, uint64_t seed,
-                           struct stac_error *err);
+/* Begin in an empty session. `system`: what the model is told at first, or NULL (the format's own); it is never forgotten. The
+ * first token, where attention sinks to, is kept too. Not collective: all stages of the group do the same. */
+int stac_conversation_init(struct stac_conversation *c, struct stac_subject *s, struct stac_sessions *sessions, int id,
+                           const char *system, struct stac_error *err);
 void stac_conversation_clean(struct stac_conversation *c);
 
-/* Called with every piece of an answer as it comes (bytes of whole characters), on every stage. */
-typedef void (*stac_piece_fn)(void *ctx, const char *text, size_t size);
-
-/* Read what the user says (part of an answer's end may still be unread before it). Afterwards sequence.logits predict the
- * answer. STAC_ERR_USAGE when the conversation no longer fits the cache. */
+/* A turn begins: what the user says, to be read. STAC_ERR_USAGE when it is too long for the session even alone. */
 int stac_conversation_ask(struct stac_conversation *c, const char *text, struct stac_error *err);
 
-/* Sample the answer, at most `most` tokens, and append it to the conversation. `piece` may be NULL. The answer's text is
- * the content of the last message. */
-int stac_conversation_answer(struct stac_conversation *c, const struct stac_sampling *how, int most, stac_piece_fn piece,
-                             void *ctx, struct stac_error *err);
+/* The turn's answer as it was given somewhere else, to be read. */
+int stac_conversation_tell(struct stac_conversation *c, const char *answer, struct stac_error *err);
+
+/* Called with every piece of an answer as it comes (bytes of whole characters), on every stage. */
+typedef void (*stac_piece_fn)(void *ctx, int conversation, const char *text, size_t size);
+
+/* n conversations read what there is to read and answer, each with at most `most` tokens or as many as its session has room
+ * for; answers end up in `said`. `piece` may be NULL. Collective over the group. */
+int stac_conversations_answer(struct stac_conversation *c, int n, const struct stac_sampling *how, int most,
+                              stac_piece_fn piece, void *ctx, struct stac_error *err);
 
 /* Text of the last answer, borrowed. */
 const char *stac_conversation_last(const struct stac_conversation *c);

@@ -116,6 +116,11 @@ void stac_subject_close(struct stac_subject *s) {
     *s = (struct stac_subject){.job = s->job, .ranks = s->ranks, .log = s->log};
 }
 
+int stac_subject_context(const struct stac_subject *s) {
+    int64_t asked = s->job->max_context_length;
+    return (int)(asked > s->hp.n_ctx && !stac_job_gives(s->job, "max_context_length") ? s->hp.n_ctx : asked);
+}
+
 /* ---- stands ------------------------------------------------------------------------------------------------------- */
 
 int stac_stand_init(struct stac_stand *t, struct stac_subject *s, enum stac_side only, int n_slots, int capacity, int max_rows,

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "job/job.h"
-#include "net/generate.h"
+#include "net/sessions.h"
 #include "store/snn_file.h"
 #include "text/chat.h"
 
@@ -35,6 +35,10 @@ int stac_subject_open(struct stac_subject *s, struct stac_error *err);
 /* The tokenizer of the job's converted folder, model folder or GGUF file alone. Not collective. */
 int stac_subject_tokenizer(const struct stac_job *job, struct stac_tokenizer **out, struct stac_error *err);
 void stac_subject_close(struct stac_subject *s);
+
+/* Tokens that a conversation may have: max_context_length, and where the job does not set it at most the positions of the
+ * model. */
+int stac_subject_context(const struct stac_subject *s);
 
 /* Caches, runs and a pipeline over some sides of a subject. */
 struct stac_stand {

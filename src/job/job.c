@@ -161,6 +161,13 @@ void stac_job_clean(struct stac_job *job) {
     *job = (struct stac_job){0};
 }
 
+bool stac_job_gives(const struct stac_job *job, const char *name) {
+    size_t n, i = 0;
+    const struct stac_key *key = stac_keys(&n);
+    while (i < n && strcmp(key[i].name, name) != 0) i++;
+    return i < n && job->given[i];
+}
+
 /* ---- inheritance -------------------------------------------------------------------------------------------------- */
 
 static bool same_value(struct stac_job *a, struct stac_job *b, const struct stac_key *key) {

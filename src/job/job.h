@@ -92,6 +92,9 @@ enum stac_job_request { STAC_JOB_RUN, STAC_JOB_SHOW_HELP, STAC_JOB_SHOW_REFERENC
 int stac_job_command_line(struct stac_job *job, int argc, char *const *argv, const char *yaml, size_t yaml_size,
                           const char **yaml_path, enum stac_job_request *request, struct stac_error *err);
 
+/* Whether a job file or a flag set a key. */
+bool stac_job_gives(const struct stac_job *job, const char *key);
+
 /* Set one key from a text; `where` goes before an error ("job.yaml:3:1", "--timesteps"). */
 int stac_job_set(struct stac_job *job, const char *key, const char *value, const char *where, struct stac_error *err);
 

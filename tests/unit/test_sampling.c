@@ -1,11 +1,11 @@
-/* net/: what logits say, the choice of the next token against an independent one, and generation through a pipeline. */
+/* net/: what logits say, and the choice of the next token against an independent one. */
 #include "unit.h"
 
 #include <math.h>
 
 #include "fixture_networks.h"
-#include "net/generate.h"
 #include "net/logits.h"
+#include "net/sampling.h"
 
 /* ---- logits ----------------------------------------------------------------------------------------------------- */
 
@@ -72,11 +72,11 @@ static void tokens_are_drawn_with_the_probabilities_of_the_definition(void **sta
         struct stac_sampling how;
         double spread;
     } cases[] = {
-        {7, {1, 0, 1, 0}, 1},       {7, {0.5, 0, 1, 0}, 1},       {7, {2, 0, 1, 0}, 1},     {7, {100, 0, 1, 0}, 1},
-        {7, {1, 3, 1, 0}, 1},       {7, {1, 7, 1, 0}, 1},         {7, {1, 99, 1, 0}, 1},    {7, {1, 2, 1, 0}, 0}, /* equals */
-        {7, {1, 0, 0.6, 0}, 1},     {7, {1, 0, 0.999, 0}, 1},     {7, {1, 0, 0.5, 0}, 0},   {7, {0.7, 5, 0.8, 0}, 1},
-        {7, {1, 0, 1e-9, 0}, 1},    {400, {1, 20, 1, 0}, 2},      {400, {1, 256, 1, 0}, 2}, {400, {1, 257, 1, 0}, 2},
-        {400, {1, 399, 0.9, 0}, 2}, {400, {0.8, 40, 0.95, 0}, 2}, {400, {1, 0, 0.3, 0}, 0}, {1, {1, 0, 1, 0}, 1},
+        {7, {1, 0, 1}, 1},       {7, {0.5, 0, 1}, 1},       {7, {2, 0, 1}, 1},     {7, {100, 0, 1}, 1},
+        {7, {1, 3, 1}, 1},       {7, {1, 7, 1}, 1},         {7, {1, 99, 1}, 1},    {7, {1, 2, 1}, 0}, /* equals */
+        {7, {1, 0, 0.6}, 1},     {7, {1, 0, 0.999}, 1},     {7, {1, 0, 0.5}, 0},   {7, {0.7, 5, 0.8}, 1},
+        {7, {1, 0, 1e-9}, 1},    {400, {1, 20, 1}, 2},      {400, {1, 256, 1}, 2}, {400, {1, 257, 1}, 2},
+        {400, {1, 399, 0.9}, 2}, {400, {0.8, 40, 0.95}, 2}, {400, {1, 0, 0.3}, 0}, {1, {1, 0, 1}, 1},
     };
     struct stac_random r = stac_random_seeded(77, 0);
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
@@ -110,8 +110,7 @@ static void tokens_are_drawn_with_the_probabilities_of_the_definition(void **sta
 
 static void the_choice_is_greedy_where_it_should_be(void **state) {
     (void)state;
-    static const struct stac_sampling greedy[] = {{0, 0, 1, 0}, {0, 5, 0.5, 0},  {1, 1, 1, 0},
-                                                  {1, 0, 0, 0}, {1e-9, 0, 1, 0}, {1e-9, 3, 0.5, 0}};
+    static const struct stac_sampling greedy[] = {{0, 0, 1}, {0, 5, 0.5}, {1, 1, 1}, {1, 0, 0}, {1e-9, 0, 1}, {1e-9, 3, 0.5}};
     const float logits[] = {0.5f, 4, 3.9f, 4, -1}, masked[] = {-INFINITY, -3, -INFINITY, -INFINITY, -INFINITY};
     int32_t scratch[5];
     struct stac_random r = stac_random_seeded(1, 1);
@@ -123,7 +122,7 @@ static void the_choice_is_greedy_where_it_should_be(void **state) {
             int32_t token = stac_sample(&greedy[g], &r, 5, logits, scratch);
             assert_true(token == 1 || token == 3);
         }
-    static const struct stac_sampling plain = {1, 0, 1, 0}, few = {1, 3, 1, 0}, nucleus = {1, 0, 0.9, 0};
+    static const struct stac_sampling plain = {1, 0, 1}, few = {1, 3, 1}, nucleus = {1, 0, 0.9};
     for (int i = 0; i < 200; i++) {
         assert_int_equal(stac_sample(&plain, &r, 5, masked, scratch), 1); /* what is impossible is never drawn */
         assert_int_equal(stac_sample(&few, &r, 5, masked, scratch), 1);
@@ -133,7 +132,7 @@ static void the_choice_is_greedy_where_it_should_be(void **state) {
 
 static void draws_repeat_with_their_seed(void **state) {
     (void)state;
-    static const struct stac_sampling how = {1, 20, 0.95, 0};
+    static const struct stac_sampling how = {1, 20, 0.95};
     float logits[100];
     int32_t scratch[100], same = 0;
     struct stac_random fill = stac_random_seeded(9, 9), a = stac_random_seeded(1, 4), b = a, c = stac_random_seeded(2, 4);
@@ -146,93 +145,6 @@ static void draws_repeat_with_their_seed(void **state) {
     assert_in_range(same, 1, 250); /* another seed gives other tokens, from the same distribution */
 }
 
-/* ---- sequences -------------------------------------------------------------------------------------------------- */
-
-enum { CAPACITY = 40, ROWS = 7 };
-
-/* A network behind a pipeline of one stage. */
-struct bench {
-    struct stac_model *model;
-    struct stac_network net;
-    struct stac_cache cache;
-    struct stac_run run;
-    struct stac_pipeline pipeline;
-};
-
-static void bench_begin(struct bench *b, int n_slots) {
-    struct stac_error err = {0};
-    struct stac_run *run = &b->run;
-    fx_open("gpt2-2heads", &b->model);
-    fx_load(b->model, &b->net);
-    OK(stac_cache_init(&b->cache, &b->net, n_slots, CAPACITY, &err));
-    OK(stac_run_init(&b->run, &b->net, &b->cache, STAC_MODE_DENSE, ROWS, &err));
-    OK(stac_pipeline_init(&b->pipeline, &fx_grid, 1, &run, &err));
-}
-
-static void bench_end(struct bench *b) {
-    stac_pipeline_clean(&b->pipeline);
-    stac_run_clean(&b->run);
-    stac_cache_clean(&b->cache);
-    stac_network_clean(&b->net);
-    stac_model_close(b->model);
-}
-
-static void a_sequence_predicts_what_its_text_does(void **state) {
-    (void)state;
-    enum { N = 23 }; /* three pieces and a rest */
-    struct stac_error err = {0};
-    struct bench b;
-    struct stac_sequence one, two;
-    int32_t text[N], other[N];
-    bench_begin(&b, 2);
-    size_t vocab = (size_t)b.net.hp.n_vocab;
-    fx_tokens(text, N, b.net.hp.n_vocab, 1);
-    fx_tokens(other, N, b.net.hp.n_vocab, 2);
-    float *wanted = fx_logits(&b.net, STAC_MODE_DENSE, NULL, text, N, NULL), *all = calloc(N * vocab, sizeof *all);
-    OK(stac_sequence_init(&one, &b.pipeline, 0, 1, &err));
-    OK(stac_sequence_init(&two, &b.pipeline, 1, 1, &err));
-    OK(stac_sequence_read(&one, text, 10, all, &err));
-    OK(stac_sequence_read(&two, other, N, NULL, &err));
-    OK(stac_sequence_read(&one, text + 10, N - 10, all + 10 * vocab, &err));
-    assert_int_equal(one.position, N);
-    assert_same_bits(wanted, all, N * vocab, "all logits");
-    assert_same_bits(wanted + (N - 1) * vocab, one.logits, vocab, "the last logits");
-    stac_sequence_reset(&two); /* what slot 1 had read is forgotten, slot 0 is not */
-    assert_int_equal(b.cache.length[0], N);
-    OK(stac_sequence_read(&two, text, N, NULL, &err));
-    assert_same_bits(one.logits, two.logits, vocab, "the other slot");
-    stac_sequence_clean(&one);
-    stac_sequence_clean(&two);
-    free(wanted), free(all);
-    bench_end(&b);
-}
-
-static void generation_repeats_and_ends_at_the_capacity(void **state) {
-    (void)state;
-    static const struct stac_sampling greedy = {0, 0, 1, 0}, drawn = {1, 10, 1, 0};
-    struct stac_error err = {0};
-    struct bench b;
-    int32_t written[3][CAPACITY], token;
-    for (int turn = 0; turn < 3; turn++) { /* the same seed twice, then another */
-        struct stac_sequence s;
-        bench_begin(&b, 1);
-        OK(stac_sequence_init(&s, &b.pipeline, 0, turn < 2 ? 5 : 6, &err));
-        token = 3;
-        for (int i = 0; i < CAPACITY; i++) {
-            OK(stac_sequence_read(&s, &token, 1, NULL, &err));
-            OK(stac_sequence_next(&s, &drawn, &token, &err));
-            written[turn][i] = token;
-        }
-        OK(stac_sequence_next(&s, &greedy, &token, &err));
-        assert_int_equal(token, stac_most_likely(b.net.hp.n_vocab, s.logits));
-        FAILS(stac_sequence_read(&s, &token, 1, NULL, &err), STAC_ERR_USAGE, "position 40 is outside");
-        stac_sequence_clean(&s);
-        bench_end(&b);
-    }
-    assert_memory_equal(written[0], written[1], sizeof written[0]);
-    assert_memory_not_equal(written[0], written[2], sizeof written[0]);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(partitions_and_divergences_equal_sums_in_double),
@@ -240,8 +152,6 @@ int main(void) {
         cmocka_unit_test(tokens_are_drawn_with_the_probabilities_of_the_definition),
         cmocka_unit_test(the_choice_is_greedy_where_it_should_be),
         cmocka_unit_test(draws_repeat_with_their_seed),
-        cmocka_unit_test(a_sequence_predicts_what_its_text_does),
-        cmocka_unit_test(generation_repeats_and_ends_at_the_capacity),
     };
-    return cmocka_run_group_tests(tests, fx_one_rank_begin, fx_one_rank_end);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
