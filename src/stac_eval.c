@@ -264,10 +264,16 @@ done:
 
 /* ---- checks ------------------------------------------------------------------------------------------------------- */
 
+/* Whether a check is asked for that needs no text of the job. */
+static bool checks_itself(const struct stac_job *job) {
+    return job->test_multi_turn || job->test_attention_mask || job->test_position_boundaries || job->test_temporal ||
+           job->test_tsp_state || job->test_parity_multi_turn;
+}
+
 /* Whether a text is to be predicted: for its checks, or because there is a text and no other check. */
 static bool scores(const struct stac_job *job) {
     if (job->test_all || job->test_perplexity || job->test_fidelity) return true;
-    return job->text[0] && !job->test_multi_turn && !job->test_attention_mask && !job->test_position_boundaries;
+    return job->text[0] && !checks_itself(job);
 }
 
 /* Whether some side can be compared with itself, read in pieces and at once. */
@@ -303,23 +309,45 @@ static int check_request(const struct program *p, struct stac_error *err) {
     STAC_TRY(check_sweep_keys(job, err));
     const bool *side = p->subject.side;
     size_t context = context_of(p), most = (size_t)p->subject.hp.n_ctx;
-    if (!scores(job) && !job->test_multi_turn && !job->test_attention_mask && !job->test_position_boundaries &&
-        !job->test_temporal)
+    if (!scores(job) && !checks_itself(job))
         return stac_fail(err, STAC_ERR_USAGE, "nothing to do: give --text FILE, --test_all or another check; see --help");
     if (job->test_fidelity && !(side[STAC_BASELINE] && side[STAC_SNN]))
         return stac_fail(err, STAC_ERR_USAGE, "--test_fidelity compares both sides: use --mode both");
     if (job->test_temporal && !side[STAC_SNN])
         return stac_fail(err, STAC_ERR_USAGE, "--test_temporal needs the SNN: use --mode snn or both");
-    if ((job->test_multi_turn || job->test_position_boundaries) && !has_pieces(&p->subject))
-        return stac_fail(
-            err, STAC_ERR_USAGE,
-            "--test_multi_turn and --test_position_boundaries compare a text read in pieces and at once, which ST-BIF+ "
-            "neurons tell apart: use --mode both");
+    if (job->test_parity_multi_turn && !(side[STAC_BASELINE] && side[STAC_SNN]))
+        return stac_fail(err, STAC_ERR_USAGE, "--test_parity_multi_turn compares both sides: use --mode both");
+    if ((job->test_multi_turn || job->test_position_boundaries || job->test_tsp_state) && !has_pieces(&p->subject))
+        return stac_fail(err, STAC_ERR_USAGE,
+                         "--test_multi_turn, --test_position_boundaries and --test_tsp_state compare a text read in pieces and "
+                         "at once, which "
+                         "ST-BIF+ neurons tell apart: use --mode both");
     if (scores(job) && !job->text[0] && !side[STAC_BASELINE])
         return stac_fail(err, STAC_ERR_USAGE, "perplexity without the original needs a text: --text FILE");
     if (scores(job) && context > most)
         return stac_fail(err, STAC_ERR_USAGE, "--context is %zu, but the model reads at most %zu tokens", context, most);
     return STAC_OK;
+}
+
+/* The kept set: the file of the job, or the one that is built in. The same on every rank. */
+static int talk(struct program *p, struct stac_error *err) {
+    const struct stac_job *job = &p->start.job;
+    struct stac_result *r = &p->result;
+    struct stac_dialogues set = {0};
+    struct stac_mapping map = {0};
+    int status = job->conversations[0] ? stac_file_map(job->conversations, &map, err) : STAC_OK;
+    const char *text = map.data ? (const char *)map.data : stac_kept_conversations;
+    if (status == STAC_OK)
+        status = stac_dialogues_parse(map.data ? job->conversations : "the kept conversations", text,
+                                      map.data ? map.size : strlen(text), &set, err);
+    status = stac_agree(&p->start.ranks, p->start.ranks.comm, status, err);
+    stac_dialogues_thin(&set, (size_t)job->parity_steps);
+    if (status == STAC_OK) status = stac_parity_run(&p->subject, &set, &r->parity, err);
+    if (status == STAC_OK) stac_check_parity(&p->subject, &r->parity, &r->check[r->n_checks++]);
+    r->talked = status == STAC_OK;
+    stac_dialogues_clean(&set);
+    stac_file_unmap(&map);
+    return status;
 }
 
 static int run_checks(struct program *p, struct stac_error *err) {
@@ -337,7 +365,9 @@ static int run_checks(struct program *p, struct stac_error *err) {
     if (job->test_all || job->test_attention_mask) STAC_TRY(stac_check_mask(s, &r->check[r->n_checks++], err));
     if (job->test_temporal || (job->test_all && s->side[STAC_SNN]))
         STAC_TRY(stac_check_temporal(s, &r->check[r->n_checks++], err));
-    return STAC_OK;
+    if ((job->test_all && has_pieces(s)) || job->test_tsp_state)
+        STAC_TRY(stac_check_tsp_state(s, &r->check[r->n_checks++], err));
+    return job->test_parity_multi_turn || (job->test_all && both) ? talk(p, err) : STAC_OK;
 }
 
 static void print_score(const struct stac_result *r) {
@@ -361,9 +391,25 @@ static void print_score(const struct stac_result *r) {
                stac_energy_ratio(&s->total, 4.6, 0.9));
 }
 
+static void print_parity(const struct stac_parity *p) {
+    printf("%-12s %14s %8s %10s %8s %16s %8s\n", "turn", "conversations", "tokens", "KL", "top-1", "spikes per token",
+           "AC/MAC");
+    for (int t = 0; t < p->n_turns; t++) {
+        const struct stac_parity_turn *one = &p->turn[t];
+        printf("%-12d %14.0f %8.0f %10.5f %8.4f %16.0f %8.4f\n", t + 1, one->conversations, one->tokens, one->kl / one->tokens,
+               one->agree / one->tokens, one->spikes / one->read, one->acs / one->macs);
+    }
+    if (p->left_out > 0)
+        printf("%-28s %.0f of %zu: a turn is longer than the context\n", "left out", p->left_out, p->conversations);
+    for (int k = 0; k < p->n_kinds; k++)
+        printf("%-28s %.0f of %.0f right, original %.0f\n", p->kind_name[k], p->kind[k].right[STAC_SNN], p->kind[k].asked,
+               p->kind[k].right[STAC_BASELINE]);
+}
+
 static void print_result(const struct stac_result *r) {
     char took[32];
     if (r->scored) print_score(r);
+    if (r->talked) print_parity(&r->parity);
     for (int i = 0; i < r->n_checks; i++)
         printf("%s  %-20s %.6g  (%s)\n", r->check[i].passed ? "passed" : "FAILED", r->check[i].name, r->check[i].figure,
                r->check[i].text);

@@ -2,6 +2,7 @@
 #ifndef STAC_EVAL_CHECK_H
 #define STAC_EVAL_CHECK_H
 
+#include "eval/parity.h"
 #include "eval/score.h"
 
 struct stac_check {
@@ -17,6 +18,9 @@ struct stac_check {
 /* Whether a side gives the same bits for a text read in pieces and at once. ST-BIF+ neurons do not (net/gradual.h): checks that
  * compare the two leave this side out and say so. */
 bool stac_check_holds_in_pieces(const struct stac_subject *s, enum stac_side side);
+
+/* What such a check says where it left a side out, behind its text. */
+void stac_check_tell_left_out(const struct stac_subject *s, struct stac_check *out);
 
 /* Perplexity is a finite number below the size of the vocabulary. Fidelity holds the limits of the job. From a score. */
 void stac_check_perplexity(const struct stac_subject *s, const struct stac_score *score, struct stac_check *out);
@@ -38,5 +42,14 @@ int stac_check_mask(struct stac_subject *s, struct stac_check *out, struct stac_
 /* The SNN played over T time steps, event by event, gives the logits and the spike counts of the collapsed computation, bit
  * for bit. The subject has an SNN side. */
 int stac_check_temporal(struct stac_subject *s, struct stac_check *out, struct stac_error *err);
+
+/* The state of conversations (eval/processor.h): each goes on beside others as it would alone; one that is forgotten, put away
+ * and taken up again, or grown too long is as if it had always been what is left of it; input that is not to be kept leaves no
+ * trace; positions count on. */
+int stac_check_tsp_state(struct stac_subject *s, struct stac_check *out, struct stac_error *err);
+
+/* A kept set of conversations (eval/parity.h), of which the limits of the job hold: top-1 agreement of at least
+ * fidelity_top1_min, recall at most parity_tolerance below the original's, and the same bits when each is read again alone. */
+void stac_check_parity(const struct stac_subject *s, const struct stac_parity *parity, struct stac_check *out);
 
 #endif

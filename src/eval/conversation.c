@@ -42,6 +42,18 @@ static int encode_turn(const struct stac_conversation *c, const char *text, stru
     return status;
 }
 
+int stac_conversation_measure(const struct stac_conversation *c, const char *text, const char *answer, size_t *n,
+                              struct stac_error *err) {
+    struct stac_tokens tokens = {0};
+    size_t own;
+    int status = encode_turn(c, text, &tokens, &own, err);
+    if (status == STAC_OK) status = stac_tokenizer_encode(c->tokenizer, answer, strlen(answer), false, &tokens, err);
+    if (status == STAC_OK) status = stac_chat_close(c->tokenizer, c->format, &tokens, err);
+    *n = tokens.n;
+    stac_tokens_clean(&tokens);
+    return status;
+}
+
 int stac_conversation_ask(struct stac_conversation *c, const char *text, struct stac_error *err) {
     struct stac_sessions *s = c->sessions;
     struct stac_tokens tokens = {0};

@@ -20,6 +20,10 @@ int stac_conversation_init(struct stac_conversation *c, struct stac_subject *s, 
                            const char *system, struct stac_error *err);
 void stac_conversation_clean(struct stac_conversation *c);
 
+/* Tokens of a turn of this conversation, which has not begun: what a user says and the answer. */
+int stac_conversation_measure(const struct stac_conversation *c, const char *text, const char *answer, size_t *n,
+                              struct stac_error *err);
+
 /* A turn begins: what the user says, to be read. STAC_ERR_USAGE when it is too long for the session even alone. */
 int stac_conversation_ask(struct stac_conversation *c, const char *text, struct stac_error *err);
 

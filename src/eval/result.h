@@ -14,6 +14,8 @@ struct stac_result {
     struct stac_score score; /* owned */
     int n_checks;
     struct stac_check check[STAC_MAX_CHECKS];
+    bool talked;
+    struct stac_parity parity;    /* if talked */
     char *transcript[STAC_SIDES]; /* owned; NULL: no conversation */
     double seconds;
     size_t peak_memory; /* of rank 0, bytes */

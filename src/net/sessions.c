@@ -49,8 +49,7 @@ void stac_sessions_clean(struct stac_sessions *s) {
 
 /* ---- tokens ------------------------------------------------------------------------------------------------------- */
 
-/* The cache holds no more than the first n tokens. */
-static void unread(struct stac_sessions *s, int id, size_t n) {
+void stac_sessions_unread(struct stac_sessions *s, int id, size_t n) {
     struct stac_session *q = &s->at[id];
     if (q->read <= n) return;
     q->read = n;
@@ -61,7 +60,7 @@ void stac_sessions_reset(struct stac_sessions *s, int id) {
     for (int i = 0; i < s->n; i++) {
         struct stac_session *q = &s->at[i];
         if (id >= 0 && i != id) continue;
-        unread(s, i, 0);
+        stac_sessions_unread(s, i, 0);
         q->n = q->kept = q->n_turns = q->forgotten = 0;
     }
 }
@@ -108,17 +107,23 @@ static void forget(struct stac_sessions *s, int id, size_t from) {
     q->n -= gone;
     q->n_turns = turns;
     q->forgotten += gone;
-    unread(s, id, q->kept);
+    stac_sessions_unread(s, id, q->kept);
 }
 
-int stac_sessions_add(struct stac_sessions *s, int id, const int32_t *tokens, size_t n, struct stac_error *err) {
-    struct stac_session *q = &s->at[id];
+int stac_sessions_reserve(struct stac_sessions *s, int id, size_t n, struct stac_error *err) {
+    const struct stac_session *q = &s->at[id];
     size_t from = first_to_stay(s, id, n);
     if (from > q->n)
         return stac_fail(err, STAC_ERR_USAGE,
                          "a turn of %zu tokens behind %zu that are kept; max_context_length leaves room for %zu in all",
                          n + q->n - (q->n_turns ? q->turn[q->n_turns - 1] : q->n), q->kept, stac_sessions_room(s));
     if (from > q->kept) forget(s, id, from);
+    return STAC_OK;
+}
+
+int stac_sessions_add(struct stac_sessions *s, int id, const int32_t *tokens, size_t n, struct stac_error *err) {
+    struct stac_session *q = &s->at[id];
+    STAC_TRY(stac_sessions_reserve(s, id, n, err));
     STAC_TRY(stac_grow(&q->token, &q->cap, q->n + n, sizeof *q->token, "tokens", err));
     memcpy(q->token + q->n, tokens, n * sizeof *tokens);
     q->n += n;
@@ -130,7 +135,7 @@ void stac_sessions_take_back(struct stac_sessions *s, int id, size_t n) {
     if (n >= q->n) return;
     q->n = n;
     while (q->n_turns > 0 && q->turn[q->n_turns - 1] >= n) q->n_turns--;
-    unread(s, id, n);
+    stac_sessions_unread(s, id, n);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------------------ */
@@ -200,4 +205,16 @@ int stac_sessions_next(struct stac_sessions *s, const struct stac_sampling *how,
         for (int i = 0; i < n; i++)
             token[i] = stac_sample(how, &s->at[id[i]].random, vocab, s->logits + (size_t)id[i] * vocab, s->scratch);
     return stac_broadcast(grid->group_comm, token, (size_t)n * sizeof *token, grid->n_stages - 1, err);
+}
+
+int stac_sessions_replace(struct stac_sessions *s, int id, struct stac_session *other, struct stac_error *err) {
+    struct stac_session old = s->at[id];
+    if (other->n > stac_sessions_room(s))
+        return stac_fail(err, STAC_ERR_USAGE, "a conversation of %zu tokens; max_context_length leaves room for %zu", other->n,
+                         stac_sessions_room(s));
+    stac_sessions_unread(s, id, 0);
+    s->at[id] = *other;
+    s->at[id].read = 0;
+    *other = old;
+    return stac_sessions_read(s, NULL, NULL, err);
 }

@@ -56,11 +56,21 @@ int stac_sessions_turn(struct stac_sessions *s, int id, struct stac_error *err);
 /* Whether n more tokens fit, if need be once old turns are forgotten. */
 bool stac_sessions_fit(const struct stac_sessions *s, int id, size_t n);
 
+/* Forget old turns now, if it takes that, so that the next n tokens need not. STAC_ERR_USAGE when so many never fit. */
+int stac_sessions_reserve(struct stac_sessions *s, int id, size_t n, struct stac_error *err);
+
 /* Add n tokens, to be read. STAC_ERR_USAGE when they do not fit. */
 int stac_sessions_add(struct stac_sessions *s, int id, const int32_t *tokens, size_t n, struct stac_error *err);
 
 /* Back to the first n tokens and the turns that begin among them. */
 void stac_sessions_take_back(struct stac_sessions *s, int id, size_t n);
+
+/* All tokens stay, and those behind the first n are to be read again. */
+void stac_sessions_unread(struct stac_sessions *s, int id, size_t n);
+
+/* *other, which no cache holds anything of, takes the place of a session, whose arrays it gets in exchange; then everything is
+ * read. STAC_ERR_USAGE when it is too long. Collective over the group. */
+int stac_sessions_replace(struct stac_sessions *s, int id, struct stac_session *other, struct stac_error *err);
 
 /* Called on the last stage with the logits[n_vocab] after token `index` of a session. */
 typedef void (*stac_sessions_see)(void *ctx, int id, size_t index, const float *logits);

@@ -433,7 +433,7 @@ int stac_h5_read_weights(struct stac_h5 *h, const char *path, size_t rows, size_
 
 int stac_h5_read_tokens(struct stac_h5 *h, const char *path, size_t rows, size_t columns, int n_vocab, int32_t **out,
                         struct stac_error *err) {
-    size_t n = rows * columns;
+    size_t n = values(rows, columns);
     hid_t set;
     STAC_TRY(open_expected(h, path, STAC_H5_I32, rows, columns, &set, err));
     H5Dclose(set);

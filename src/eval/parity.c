@@ -1,0 +1,283 @@
+#include "eval/parity.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "eval/check.h"
+#include "eval/conversation.h"
+#include "net/logits.h"
+
+enum { TOGETHER = 8, ANSWER = 16, CLOSING = 8 }; /* conversations at once; tokens of an answer, and of what closes it at most */
+
+/* A turn of one conversation: what all ranks add up. Each is written by one rank only, so the sum is exact. */
+struct spoken {
+    double tokens, kl, agree, read, right[STAC_SIDES], compared, different, left_out;
+};
+
+struct parity {
+    struct stac_subject *s;
+    const struct stac_dialogues *set;
+    struct stac_stand stand[STAC_SIDES];
+    struct stac_sessions sessions[STAC_SIDES]; /* the last one is for reading again */
+    struct stac_conversation talk[STAC_SIDES][TOGETHER];
+    int n; /* at work */
+    size_t dialogue[TOGETHER];
+    bool left_out[TOGETHER];             /* a turn of it does not fit the context */
+    size_t from[TOGETHER], to[TOGETHER]; /* indices of the logits that predict the answer of this turn: [from, to) */
+    float *original[TOGETHER];           /* [to - from][n_vocab] of the baseline; last stage */
+    size_t cap[TOGETHER];
+    float *scratch;
+    struct spoken *spoken;                /* [set->n][STAC_MOST_TURNS] */
+    int64_t (*events)[STAC_COUNT_FIELDS]; /* [STAC_MOST_TURNS] of the SNN */
+    int turn;
+    struct stac_progress progress;
+};
+
+static bool is_last(const struct parity *p) {
+    return stac_pipeline_is_last(&p->stand[0].pipeline);
+}
+
+static const struct stac_dialogue *dialogue(const struct parity *p, int i) {
+    return &p->set->at[p->dialogue[i]];
+}
+
+static bool speaks(const struct parity *p, int i) {
+    return !p->left_out[i] && p->turn < dialogue(p, i)->n_turns;
+}
+
+static struct spoken *spoken_of(const struct parity *p, int i) {
+    return &p->spoken[p->dialogue[i] * STAC_MOST_TURNS + (size_t)p->turn];
+}
+
+static size_t vocabulary(const struct parity *p) {
+    return (size_t)p->s->hp.n_vocab;
+}
+
+/* ---- answers of their own ----------------------------------------------------------------------------------------- */
+
+/* One side answers what it is asked; then it is as if it had not, and what all have said is yet to be read. */
+static int answer_alone(struct parity *p, int side, struct stac_error *err) {
+    static const struct stac_sampling greedy = {.temperature = 0, .top_p = 1};
+    struct stac_sessions *s = &p->sessions[side];
+    struct stac_conversation asked[TOGETHER];
+    size_t length[TOGETHER], read[TOGETHER];
+    int which[TOGETHER], n = 0, status = STAC_OK;
+    for (int i = 0; i < p->n; i++) {
+        bool asks = speaks(p, i) && dialogue(p, i)->turn[p->turn].n_expected > 0;
+        if (asks) STAC_TRY(stac_sessions_reserve(s, i, ANSWER + CLOSING, err));
+        length[i] = s->at[i].n;
+        read[i] = s->at[i].read;
+        if (!asks) continue;
+        asked[n] = p->talk[side][i];
+        which[n++] = i;
+    }
+    if (n) status = stac_conversations_answer(asked, n, &greedy, ANSWER, NULL, NULL, err);
+    for (int k = 0; k < n; k++) {
+        int i = which[k];
+        p->talk[side][i].said = asked[k].said;
+        spoken_of(p, i)->right[side] = stac_turn_is_right(&dialogue(p, i)->turn[p->turn], stac_conversation_last(&asked[k]));
+    }
+    for (int i = 0; i < p->n; i++) {
+        stac_sessions_take_back(s, i, length[i]);
+        stac_sessions_unread(s, i, read[i]);
+    }
+    return status;
+}
+
+/* ---- the same answers --------------------------------------------------------------------------------------------- */
+
+static void keep_original(void *ctx, int id, size_t index, const float *logits) {
+    struct parity *p = ctx;
+    if (id >= p->n || index < p->from[id] || index >= p->to[id]) return;
+    memcpy(p->original[id] + (index - p->from[id]) * vocabulary(p), logits, vocabulary(p) * sizeof *logits);
+}
+
+static void hold_against(void *ctx, int id, size_t index, const float *logits) {
+    struct parity *p = ctx;
+    const struct stac_kernels *k = p->stand[STAC_SNN].run[0].kernels;
+    int n = p->s->hp.n_vocab;
+    if (id >= p->n || index < p->from[id] || index >= p->to[id]) return;
+    const float *a = p->original[id] + (index - p->from[id]) * vocabulary(p);
+    double za = stac_log_partition(k, n, a, p->scratch), zb = stac_log_partition(k, n, logits, p->scratch);
+    struct spoken *out = spoken_of(p, id);
+    out->kl += stac_divergence(k, n, a, za, logits, zb, p->scratch);
+    out->agree += stac_most_likely(n, a) == stac_most_likely(n, logits);
+    out->tokens++;
+}
+
+/* The answer of the set is added on one side, and where its tokens are is noted; the same on both sides. */
+static int tell(struct parity *p, int side, int i, struct stac_error *err) {
+    const struct stac_session *q = &p->sessions[side].at[i];
+    size_t before = q->n + q->forgotten;
+    STAC_TRY(stac_conversation_tell(&p->talk[side][i], dialogue(p, i)->turn[p->turn].assistant, err));
+    size_t added = q->n + q->forgotten - before, rows = added;
+    p->from[i] = q->n - added - 1;
+    p->to[i] = q->n - 1;
+    if (!is_last(p) || rows <= p->cap[i]) return STAC_OK;
+    free(p->original[i]);
+    p->original[i] = NULL;
+    STAC_TRY(STAC_NEW(p->original[i], rows * vocabulary(p), "logits of an answer", err));
+    p->cap[i] = rows;
+    return STAC_OK;
+}
+
+static void add_events(struct parity *p, struct stac_run *run) {
+    struct stac_counts sum = {0};
+    for (int i = 0; i < run->n_sites; i++) stac_counts_add(&sum, &run->counts[i]);
+    for (int f = 0; f < STAC_COUNT_FIELDS; f++) p->events[p->turn][f] += ((const int64_t *)&sum)[f];
+}
+
+/* One turn of all conversations that have it. */
+static int run_turn(struct parity *p, struct stac_error *err) {
+    for (int side = 0; side < STAC_SIDES; side++)
+        for (int i = 0; i < p->n; i++)
+            if (speaks(p, i)) STAC_TRY(stac_conversation_ask(&p->talk[side][i], dialogue(p, i)->turn[p->turn].user, err));
+    for (int side = 0; side < STAC_SIDES; side++) STAC_TRY(answer_alone(p, side, err));
+    for (int side = 0; side < STAC_SIDES; side++) {
+        for (int i = 0; i < p->n; i++)
+            if (speaks(p, i)) STAC_TRY(tell(p, side, i, err));
+        for (int i = 0; i < p->n && side == STAC_SNN; i++)
+            if (speaks(p, i)) spoken_of(p, i)->read = (double)(p->sessions[side].at[i].n - p->sessions[side].at[i].read);
+        stac_run_clear_counts(&p->stand[side].run[0]);
+        STAC_TRY(stac_sessions_read(&p->sessions[side], side == STAC_SNN ? hold_against : keep_original, p, err));
+    }
+    add_events(p, &p->stand[STAC_SNN].run[0]);
+    return STAC_OK;
+}
+
+/* A conversation that is over is read again by itself. */
+static int read_again(struct parity *p, int side, int i, struct stac_error *err) {
+    struct stac_sessions *s = &p->sessions[side];
+    struct spoken *out = spoken_of(p, i);
+    size_t n = vocabulary(p);
+    if (!stac_check_holds_in_pieces(p->s, (enum stac_side)side)) return STAC_OK;
+    stac_sessions_reset(s, TOGETHER);
+    STAC_TRY(stac_sessions_add(s, TOGETHER, s->at[i].token, s->at[i].n, err));
+    STAC_TRY(stac_sessions_read(s, NULL, NULL, err));
+    out->compared += (double)n;
+    for (size_t v = 0; v < n && is_last(p); v++)
+        out->different += memcmp(&s->logits[(size_t)i * n + v], &s->logits[TOGETHER * n + v], sizeof *s->logits) != 0;
+    return STAC_OK;
+}
+
+/* ---- all of them -------------------------------------------------------------------------------------------------- */
+
+/* Whether every turn of a conversation fits the context, by itself and with the answer that a side may give. */
+static int begin_talk(struct parity *p, int side, int i, struct stac_error *err) {
+    struct stac_conversation *c = &p->talk[side][i];
+    STAC_TRY(stac_conversation_init(c, p->s, &p->sessions[side], i, NULL, err));
+    p->left_out[i] = false;
+    for (int t = 0; t < dialogue(p, i)->n_turns; t++) {
+        const struct stac_turn *turn = &dialogue(p, i)->turn[t];
+        size_t n;
+        STAC_TRY(stac_conversation_measure(c, turn->user, turn->assistant, &n, err));
+        p->left_out[i] = p->left_out[i] || n + ANSWER + CLOSING > stac_sessions_room(&p->sessions[side]);
+    }
+    p->turn = 0;
+    spoken_of(p, i)->left_out = p->left_out[i];
+    return STAC_OK;
+}
+
+/* Some conversations from their beginning to their end. */
+static int run_together(struct parity *p, struct stac_error *err) {
+    int status = STAC_OK;
+    for (int side = 0; side < STAC_SIDES; side++)
+        for (int i = 0; i < p->n && status == STAC_OK; i++) status = begin_talk(p, side, i, err);
+    for (p->turn = 0; status == STAC_OK && p->turn < p->set->longest; p->turn++) {
+        status = run_turn(p, err);
+        for (int side = 0; side < STAC_SIDES; side++)
+            for (int i = 0; i < p->n && status == STAC_OK; i++)
+                if (speaks(p, i) && p->turn + 1 == dialogue(p, i)->n_turns) status = read_again(p, side, i, err);
+    }
+    for (int side = 0; side < STAC_SIDES; side++)
+        for (int i = 0; i < p->n; i++) stac_conversation_clean(&p->talk[side][i]);
+    return status;
+}
+
+static int run_share(struct parity *p, struct stac_error *err) {
+    const struct stac_grid *g = &p->s->grid;
+    for (int side = 0; side < STAC_SIDES; side++)
+        STAC_TRY(stac_sessions_init(&p->sessions[side], &p->stand[side].pipeline, 0, err));
+    for (size_t next = (size_t)g->group; next < p->set->n;) {
+        for (p->n = 0; p->n < TOGETHER && next < p->set->n; next += (size_t)g->n_groups) p->dialogue[p->n++] = next;
+        STAC_TRY(run_together(p, err));
+        stac_progress_step(&p->progress, (double)p->n * g->n_groups);
+    }
+    for (int side = 0; side < STAC_SIDES; side++) STAC_TRY(stac_pipeline_settle(&p->stand[side].pipeline, err));
+    return STAC_OK;
+}
+
+/* What all ranks found; only the last stage has the predictions, and right and read are the same on all stages of a group. */
+static int merge(struct parity *p, struct stac_parity *out, struct stac_error *err) {
+    MPI_Comm comm = p->s->ranks->comm;
+    size_t cells = p->set->n * STAC_MOST_TURNS;
+    if (p->s->grid.stage < 0 || !is_last(p)) memset(p->spoken, 0, cells * sizeof *p->spoken);
+    STAC_TRY(stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, p->spoken, (int)(cells * sizeof *p->spoken / sizeof(double)),
+                                          MPI_DOUBLE, MPI_SUM, comm),
+                            "cannot add up", err));
+    STAC_TRY(stac_sum_i64(comm, p->events[0], (size_t)STAC_MOST_TURNS * STAC_COUNT_FIELDS, err));
+    for (size_t d = 0; d < p->set->n; d++) {
+        bool left_out = p->spoken[d * STAC_MOST_TURNS].left_out > 0;
+        out->left_out += left_out;
+        for (int t = 0; !left_out && t < p->set->at[d].n_turns; t++) {
+            const struct spoken *one = &p->spoken[d * STAC_MOST_TURNS + (size_t)t];
+            struct stac_parity_turn *turn = &out->turn[t];
+            struct stac_parity_kind *kind = &out->kind[p->set->at[d].kind];
+            turn->conversations++;
+            turn->tokens += one->tokens, turn->kl += one->kl, turn->agree += one->agree, turn->read += one->read;
+            out->compared += one->compared, out->different += one->different;
+            kind->asked += p->set->at[d].turn[t].n_expected > 0;
+            for (int side = 0; side < STAC_SIDES; side++) kind->right[side] += one->right[side];
+        }
+    }
+    for (int t = 0; t < p->set->longest; t++) {
+        const struct stac_counts *c = (const struct stac_counts *)p->events[t];
+        out->turn[t].spikes = (double)c->spikes, out->turn[t].values = (double)c->values;
+        out->turn[t].acs = (double)c->acs, out->turn[t].macs = (double)c->macs;
+    }
+    return STAC_OK;
+}
+
+static void parity_clean(struct parity *p) {
+    for (int side = 0; side < STAC_SIDES; side++) {
+        stac_sessions_clean(&p->sessions[side]);
+        stac_stand_clean(&p->stand[side]);
+    }
+    for (int i = 0; i < TOGETHER; i++) free(p->original[i]);
+    free(p->scratch);
+    free(p->spoken);
+    free(p->events);
+}
+
+int stac_parity_run(struct stac_subject *s, const struct stac_dialogues *set, struct stac_parity *out, struct stac_error *err) {
+    struct parity p = {.s = s, .set = set};
+    int capacity = stac_subject_context(s), status = STAC_OK;
+    *out = (struct stac_parity){.conversations = set->n, .n_turns = set->longest, .n_kinds = set->n_kinds};
+    for (int k = 0; k < set->n_kinds; k++) snprintf(out->kind_name[k], sizeof out->kind_name[k], "%s", set->kind[k]);
+    for (int side = 0; side < STAC_SIDES; side++)
+        STAC_TRY_DONE(stac_stand_init(&p.stand[side], s, (enum stac_side)side, TOGETHER + 1, capacity, 256, err));
+    status = STAC_NEW(p.spoken, set->n * STAC_MOST_TURNS, "conversations", err);
+    if (status == STAC_OK) status = STAC_NEW(p.events, STAC_MOST_TURNS, "conversations", err);
+    if (status == STAC_OK) status = STAC_NEW(p.scratch, s->hp.n_vocab, "logits", err);
+    STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, status, err));
+    stac_progress_begin(&p.progress, s->log, "conversations", (double)set->n);
+    if (s->grid.stage >= 0) status = run_share(&p, err);
+    STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, status, err));
+    stac_progress_end(&p.progress);
+    STAC_TRY_DONE(merge(&p, out, err));
+done:
+    parity_clean(&p);
+    return status;
+}
+
+struct stac_parity_turn stac_parity_total(const struct stac_parity *p) {
+    struct stac_parity_turn sum = {0};
+    for (int t = 0; t < p->n_turns; t++) {
+        const struct stac_parity_turn *one = &p->turn[t];
+        sum.conversations += one->conversations, sum.tokens += one->tokens, sum.kl += one->kl, sum.agree += one->agree;
+        sum.read += one->read, sum.spikes += one->spikes, sum.values += one->values;
+        sum.acs += one->acs, sum.macs += one->macs;
+    }
+    return sum;
+}
