@@ -3,7 +3,7 @@
 # by hand (see the list below) and the scripts find them.
 
 packages="gcc libc6-dev cmake make pkg-config libopenmpi-dev openmpi-bin libhdf5-dev hdf5-tools libopenblas-dev liblapacke-dev
-          libyaml-dev libjansson-dev libpcre2-dev libutf8proc-dev libxxhash-dev libssl-dev zlib1g-dev gnuplot-nox
+          libyaml-dev libjansson-dev libpcre2-dev libutf8proc-dev libxxhash-dev libssl-dev libedit-dev zlib1g-dev gnuplot-nox
           python3 python3-pip"
 
 say() { printf '\n== %s\n' "$*"; }

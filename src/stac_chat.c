@@ -1,39 +1,71 @@
-/* stac-chat: a conversation with a converted network, its original, or both, one turn per line of standard input. */
+/* stac-chat: a conversation with a converted network, its original, or both: one turn per line, at a terminal or from a script
+ * on standard input. Lines that begin with a slash are commands; two slashes stand for one that the model shall read. */
+#include <editline/readline.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
-#include "dist/start.h"
-#include "eval/conversation.h"
+#include "stac.h"
 
 enum { LONGEST_LINE = 1 << 20 };
+
+/* One side of the conversation. */
+struct speaker {
+    enum stac_side side;
+    bool speaks; /* the others listen: they are told what was said */
+    struct stac_processor processor;
+    struct stac_conversation talk;
+    struct stac_counts *counts; /* [n_sites] of the last turn */
+    size_t read, written;       /* tokens of the last turn */
+    double seconds;
+};
 
 struct program {
     struct stac_start start;
     struct stac_subject subject;
-    struct stac_stand stand[STAC_SIDES];
-    struct stac_sessions sessions[STAC_SIDES];
-    struct stac_conversation talk[STAC_SIDES];
-    int n_talks;
+    struct speaker speaker[STAC_SIDES];
+    int n_speakers;
+    bool ends, failed; /* /quit; a command of a script went wrong */
 };
 
-/* The next line without its end, from rank 0 to all; *line is NULL at the end of the input. Owned by the caller. */
-static int next_line(struct program *p, char **line, struct stac_error *err) {
-    struct stac_ranks *ranks = &p->start.ranks;
-    int64_t size = -1;
-    *line = NULL;
-    if (ranks->rank == 0) {
-        size_t cap = 0;
-        if (isatty(STDIN_FILENO)) fputs("> ", stdout), fflush(stdout);
-        ssize_t got = getline(line, &cap, stdin);
-        while (got > 0 && ((*line)[got - 1] == '\n' || (*line)[got - 1] == '\r')) (*line)[--got] = 0;
-        size = got > LONGEST_LINE ? LONGEST_LINE : got;
+static const char *name_of(const struct speaker *k) {
+    return k->side == STAC_SNN ? "SNN" : "original";
+}
+
+static bool is_root(const struct program *p) {
+    return p->start.ranks.rank == 0;
+}
+
+/* ---- lines -------------------------------------------------------------------------------------------------------- */
+
+/* The next line of rank 0 without its end, or NULL at the end of the input. */
+static char *ask_line(void) {
+    char *line = NULL;
+    size_t cap = 0;
+    if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
+        line = readline("> ");
+        if (line && *line) add_history(line);
+        return line;
     }
-    int status = stac_broadcast(ranks->comm, &size, sizeof size, 0, err);
-    if (status == STAC_OK && size >= 0 && ranks->rank != 0) status = STAC_NEW(*line, (size_t)size + 1, "a line", err);
-    if (status == STAC_OK && size >= 0) status = stac_broadcast(ranks->comm, *line, (size_t)size, 0, err);
+    ssize_t got = getline(&line, &cap, stdin);
+    while (got > 0 && (line[got - 1] == '\n' || line[got - 1] == '\r')) line[--got] = 0;
+    if (got >= 0) return line;
+    free(line);
+    return NULL;
+}
+
+/* The same from rank 0 to all. Owned by the caller. */
+static int next_line(struct program *p, char **line, struct stac_error *err) {
+    MPI_Comm comm = p->start.ranks.comm;
+    int64_t size = -1;
+    *line = is_root(p) ? ask_line() : NULL;
+    if (*line) size = strlen(*line) > LONGEST_LINE ? LONGEST_LINE : (int64_t)strlen(*line);
+    int status = stac_broadcast(comm, &size, sizeof size, 0, err);
+    if (status == STAC_OK && size >= 0 && !is_root(p)) status = STAC_NEW(*line, (size_t)size + 1, "a line", err);
+    if (status == STAC_OK && size >= 0) status = stac_broadcast(comm, *line, (size_t)size, 0, err);
     if (status == STAC_OK && size >= 0) (*line)[size] = 0;
     if (status == STAC_OK && size >= 0) return STAC_OK;
     free(*line);
@@ -41,39 +73,205 @@ static int next_line(struct program *p, char **line, struct stac_error *err) {
     return status;
 }
 
+/* ---- turns -------------------------------------------------------------------------------------------------------- */
+
 static void show_piece(void *ctx, int conversation, const char *text, size_t size) {
     (void)conversation;
-    if (((struct program *)ctx)->start.ranks.rank != 0) return;
+    if (!is_root(ctx)) return;
     fwrite(text, 1, size, stdout);
     fflush(stdout);
 }
 
-/* One turn with one side, on the ranks of the first group. */
-static int turn(struct program *p, int i, const char *line, struct stac_error *err) {
+/* One speaker answers. The ranks of the first group do. */
+static int answer(struct program *p, struct speaker *k, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
-    struct stac_sampling how = {job->temperature, (int)job->top_k, job->top_p};
-    if (p->subject.grid.group != 0) return STAC_OK;
-    STAC_TRY(stac_conversation_ask(&p->talk[i], line, err));
-    if (p->start.ranks.rank == 0) printf("%s: ", p->stand[i].side[0] == STAC_SNN ? "SNN" : "original");
-    STAC_TRY(stac_conversations_answer(&p->talk[i], 1, &how, (int)job->max_new_tokens, show_piece, p, err));
-    if (p->start.ranks.rank == 0) printf("\n");
+    const struct stac_sampling how = {job->temperature, (int)job->top_k, job->top_p};
+    const struct stac_session *q = &k->processor.sessions.at[0];
+    double began = stac_clock_now();
+    size_t before = q->read + q->forgotten, asked = q->n + q->forgotten;
+    if (is_root(p)) printf("%s: ", name_of(k)), fflush(stdout);
+    STAC_TRY(stac_conversations_answer(&k->talk, 1, &how, (int)job->max_new_tokens, show_piece, p, err));
+    if (is_root(p)) printf("\n");
+    k->read = asked - before;
+    k->written = q->n + q->forgotten - asked;
+    k->seconds = stac_clock_now() - began;
     return STAC_OK;
 }
 
+/* What the user says reaches all; those who are silent are told what the first speaker answers. */
+static int take_turn(struct program *p, const char *line, struct stac_error *err) {
+    const struct speaker *first = NULL;
+    if (p->subject.grid.group != 0 || p->subject.grid.stage < 0) return STAC_OK;
+    for (int i = 0; i < p->n_speakers; i++) {
+        struct speaker *k = &p->speaker[i];
+        stac_run_clear_counts(&k->processor.stand.run[0]);
+        STAC_TRY(stac_conversation_ask(&k->talk, line, err));
+        if (!k->speaks) continue;
+        STAC_TRY(answer(p, k, err));
+        if (!first) first = k;
+    }
+    for (int i = 0; i < p->n_speakers; i++)
+        if (!p->speaker[i].speaks)
+            STAC_TRY(stac_conversation_tell(&p->speaker[i].talk, stac_conversation_last(&first->talk), err));
+    return STAC_OK;
+}
+
+/* ---- commands ----------------------------------------------------------------------------------------------------- */
+
+static int set_mode(struct program *p, const char *mode, struct stac_error *err) {
+    static const char *const modes[] = {"snn", "baseline", "both"};
+    int found = 0, speakers = 0;
+    while (found < 3 && strcmp(mode, modes[found]) != 0) found++;
+    if (found == 3) return stac_fail(err, STAC_ERR_USAGE, "/mode snn, /mode baseline or /mode both");
+    for (int i = 0; i < p->n_speakers; i++)
+        speakers += found == 2 || p->speaker[i].side == (found == 0 ? STAC_SNN : STAC_BASELINE);
+    if (speakers == 0 || (found == 2 && speakers < 2))
+        return stac_fail(err, STAC_ERR_USAGE, "only the %s is here; start stac-chat with --mode both", name_of(p->speaker));
+    for (int i = 0; i < p->n_speakers; i++)
+        p->speaker[i].speaks = found == 2 || p->speaker[i].side == (found == 0 ? STAC_SNN : STAC_BASELINE);
+    return STAC_OK;
+}
+
+static int begin_talk(struct program *p, struct speaker *k, struct stac_error *err) {
+    const char *told = p->start.job.system[0] ? p->start.job.system : NULL;
+    stac_conversation_clean(&k->talk);
+    if (p->subject.grid.stage < 0) return STAC_OK;
+    return stac_conversation_init(&k->talk, &p->subject, &k->processor.sessions, 0, told, err);
+}
+
+static int reset(struct program *p, const char *argument, struct stac_error *err) {
+    (void)argument;
+    for (int i = 0; i < p->n_speakers; i++) STAC_TRY(begin_talk(p, &p->speaker[i], err));
+    return STAC_OK;
+}
+
+/* The file of one side: FILE.snn.h5, FILE.original.h5. */
+static int file_of(const struct speaker *k, const char *name, char **out, struct stac_error *err) {
+    struct stac_strbuf path = {0};
+    if (!*name) return stac_fail(err, STAC_ERR_USAGE, "/save FILE and /load FILE want the name of a file");
+    int status = stac_strbuf_printf(&path, err, "%s.%s.h5", name, k->side == STAC_SNN ? "snn" : "original");
+    *out = path.data;
+    return status;
+}
+
+static int save(struct program *p, const char *name, struct stac_error *err) {
+    for (int i = 0; i < p->n_speakers; i++) {
+        char *path = NULL;
+        int status = file_of(&p->speaker[i], name, &path, err);
+        if (status == STAC_OK) status = stac_processor_save(&p->speaker[i].processor, 0, path, err);
+        if (status == STAC_OK && is_root(p)) printf("written to %s\n", path);
+        free(path);
+        STAC_TRY(status);
+    }
+    return STAC_OK;
+}
+
+static int load(struct program *p, const char *name, struct stac_error *err) {
+    for (int i = 0; i < p->n_speakers; i++) {
+        struct speaker *k = &p->speaker[i];
+        char *path = NULL;
+        int status = file_of(k, name, &path, err);
+        if (status == STAC_OK) status = stac_processor_restore(&k->processor, 0, path, err);
+        free(path);
+        STAC_TRY(status);
+        if (p->subject.grid.stage < 0) continue;
+        k->talk.begun = k->processor.sessions.at[0].n > 0;
+        if (is_root(p))
+            printf("%s: %zu tokens, %zu turns\n", name_of(k), k->processor.sessions.at[0].n,
+                   k->processor.sessions.at[0].n_turns);
+    }
+    return STAC_OK;
+}
+
+static void print_stats(const struct program *p, const struct speaker *k) {
+    struct stac_counts sum = {0};
+    int n = stac_site_count(&p->subject.hp);
+    for (int i = 0; i < n; i++) stac_counts_add(&sum, &k->counts[i]);
+    size_t tokens = k->read + k->written;
+    printf("%s: %zu tokens read, %zu written in %.2f s; ", name_of(k), k->read, k->written, k->seconds);
+    if (k->side == STAC_BASELINE) {
+        printf("%.3g MACs, %.3g pJ (operations only, FP32)\n", (double)sum.macs, 4.6 * (double)sum.macs);
+        return;
+    }
+    printf("%.3g spikes, %.0f a token; AC/MAC %.4f; %.3g pJ (operations only, FP32; dense %.3g)\n", (double)sum.spikes,
+           tokens ? (double)sum.spikes / (double)tokens : 0, stac_ac_per_mac(&sum), 0.9 * (double)sum.acs,
+           4.6 * (double)sum.macs);
+}
+
+static int stats(struct program *p, const char *argument, struct stac_error *err) {
+    (void)argument;
+    for (int i = 0; i < p->n_speakers; i++) {
+        struct speaker *k = &p->speaker[i];
+        if (!k->speaks) continue;
+        STAC_TRY(stac_stand_counts(&k->processor.stand, 0, k->counts, err));
+        if (is_root(p)) print_stats(p, k);
+    }
+    return STAC_OK;
+}
+
+static int help(struct program *p, const char *argument, struct stac_error *err);
+
+static int quit(struct program *p, const char *argument, struct stac_error *err) {
+    (void)argument, (void)err;
+    p->ends = true;
+    return STAC_OK;
+}
+
+static const struct command {
+    const char *name;
+    int (*run)(struct program *p, const char *argument, struct stac_error *err);
+    const char *says;
+} commands[] = {
+    {"mode", set_mode, "snn, baseline or both: who answers; who is silent is told what was said"},
+    {"reset", reset, "a new conversation"},
+    {"save", save, "FILE: put the conversation away as FILE.snn.h5 and FILE.original.h5"},
+    {"load", load, "FILE: take it up again"},
+    {"stats", stats, "tokens, spikes, AC/MAC and picojoules of the last turn"},
+    {"help", help, "these lines; a line that begins with // is for the model, without the first slash"},
+    {"quit", quit, "the end; as the end of the input"},
+};
+
+static int help(struct program *p, const char *argument, struct stac_error *err) {
+    (void)argument, (void)err;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands && is_root(p); i++)
+        printf("/%-6s %s\n", commands[i].name, commands[i].says);
+    return STAC_OK;
+}
+
+/* A command that goes wrong is told and the conversation goes on. The same on every rank. */
+static int obey(struct program *p, char *line, struct stac_error *err) {
+    char *argument = line + strcspn(line, " \t");
+    struct stac_error own = {0};
+    int status = STAC_OK;
+    size_t i = 0, n = sizeof commands / sizeof *commands;
+    if (*argument) *argument++ = 0;
+    argument += strspn(argument, " \t");
+    while (i < n && strcmp(commands[i].name, line) != 0) i++;
+    if (i < n)
+        status = commands[i].run(p, argument, &own);
+    else
+        status = stac_fail(&own, STAC_ERR_USAGE, "there is no command /%s; /help lists them", line);
+    if (status == STAC_OK) return STAC_OK;
+    if (status != STAC_ERR_USAGE && status != STAC_ERR_INPUT && status != STAC_ERR_IO) {
+        *err = own;
+        return status;
+    }
+    p->failed = true;
+    stac_log_warn(&p->start.log, "%s", own.text);
+    return STAC_OK;
+}
+
+/* ---- all of it ---------------------------------------------------------------------------------------------------- */
+
 static int prepare(struct program *p, struct stac_error *err) {
     struct stac_subject *s = &p->subject;
-    int capacity = stac_subject_context(s);
-    if (capacity > s->hp.n_ctx)
-        stac_log_warn(s->log, "max_context_length is %d and the model has %d positions: later tokens share the last one",
-                      capacity, s->hp.n_ctx);
     for (int side = 0; side < STAC_SIDES; side++) {
         if (!s->side[side]) continue;
-        int i = p->n_talks++, status = STAC_OK;
-        STAC_TRY(stac_stand_init(&p->stand[i], s, (enum stac_side)side, 1, capacity, capacity < 256 ? capacity : 256, err));
-        if (s->grid.stage >= 0)
-            status = stac_sessions_init(&p->sessions[i], &p->stand[i].pipeline, (uint64_t)s->job->seed, err);
-        if (s->grid.stage >= 0 && status == STAC_OK)
-            status = stac_conversation_init(&p->talk[i], s, &p->sessions[i], 0, NULL, err);
+        struct speaker *k = &p->speaker[p->n_speakers++];
+        *k = (struct speaker){.side = (enum stac_side)side, .speaks = true};
+        STAC_TRY(stac_processor_init(&k->processor, s, (enum stac_side)side, 1, 0, err));
+        int status = STAC_NEW(k->counts, stac_site_count(&s->hp), "counts", err);
+        if (status == STAC_OK) status = begin_talk(p, k, err);
         STAC_TRY(stac_agree(s->ranks, s->ranks->comm, status, err));
     }
     return STAC_OK;
@@ -84,15 +282,19 @@ static int run(struct program *p, struct stac_error *err) {
     p->subject = (struct stac_subject){.job = &s->job, .ranks = &s->ranks, .log = &s->log};
     STAC_TRY(stac_subject_open(&p->subject, err));
     STAC_TRY(prepare(p, err));
-    for (;;) {
+    while (!p->ends) {
         char *line;
+        int status = STAC_OK;
         STAC_TRY(next_line(p, &line, err));
         if (!line) return STAC_OK;
-        int status = STAC_OK;
-        for (int i = 0; *line && status == STAC_OK && i < p->n_talks; i++) status = turn(p, i, line, err);
+        if (line[0] == '/' && line[1] != '/')
+            status = obey(p, line + 1, err);
+        else if (*line)
+            status = take_turn(p, line + (line[0] == '/'), err);
         free(line);
         STAC_TRY(stac_agree(&s->ranks, s->ranks.comm, status, err));
     }
+    return STAC_OK;
 }
 
 int main(int argc, char **argv) {
@@ -103,11 +305,11 @@ int main(int argc, char **argv) {
         fputs(stac_strbuf_text(&p.start.answer), stdout);
     else if (status == STAC_OK)
         run(&p, &err);
-    for (int i = 0; i < p.n_talks; i++) {
-        stac_conversation_clean(&p.talk[i]);
-        stac_sessions_clean(&p.sessions[i]);
-        stac_stand_clean(&p.stand[i]);
+    for (int i = 0; i < p.n_speakers; i++) {
+        stac_conversation_clean(&p.speaker[i].talk);
+        stac_processor_clean(&p.speaker[i].processor);
+        free(p.speaker[i].counts);
     }
     stac_subject_close(&p.subject);
-    return stac_finish(&p.start, 0, &err);
+    return stac_finish(&p.start, p.failed ? 1 : 0, &err);
 }

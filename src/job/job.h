@@ -58,6 +58,7 @@ struct stac_job {
     struct stac_job_list sweep_timesteps, sweep_budget, sweep_code;
     double target_ratio;
 
+    char *system;
     int64_t chat_template, max_new_tokens, top_k;
     double temperature, top_p;
 };

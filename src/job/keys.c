@@ -171,6 +171,8 @@ static const struct stac_key keys[] = {
 
     {"chat_template", E | H, STAC_KEY_CHOICE, AT(chat_template), "auto", 0, 0, "auto|chatml|smollm2|plain", "", NULL,
      chat_group, "How a conversation is written for the model. auto: as the tokenizer says."},
+    {"system", H, STAC_KEY_TEXT, AT(system), "", 0, 0, NULL, "", NULL, chat_group,
+     "What the model is told before the first turn; it is never forgotten. Without it: what its chat template says."},
     {"max_new_tokens", E | H, STAC_KEY_INT, AT(max_new_tokens), "64", 1, 131072, NULL, "tokens", NULL, chat_group,
      "Longest answer."},
     {"temperature", E | H, STAC_KEY_REAL, AT(temperature), "1", 0, 100, NULL, "", NULL, chat_group,

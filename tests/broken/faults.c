@@ -1,0 +1,104 @@
+/* Deliberate faults for stac-eval-broken, which is stac-eval with some functions of the library wrapped by the linker. The
+ * fault is named by the environment variable STAC_FAULT; without it nothing is broken. tests/cli/broken.sh says which check
+ * must see which. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/batch.h"
+#include "net/cache.h"
+#include "net/sessions.h"
+#include "store/snn_file.h"
+
+static bool broken(const char *fault) {
+    const char *named = getenv("STAC_FAULT");
+    return named && strcmp(named, fault) == 0;
+}
+
+/* ---- positions: what is read behind other tokens is one position too far ------------------------------------------ */
+
+int __real_stac_run_begin(struct stac_run *run, const struct stac_batch *batch, struct stac_error *err);
+
+int __wrap_stac_run_begin(struct stac_run *run, const struct stac_batch *batch, struct stac_error *err) {
+    static int32_t shifted[1 << 16];
+    struct stac_batch other = *batch;
+    if (!broken("positions") || batch->n > 1 << 16) return __real_stac_run_begin(run, batch, err);
+    for (int i = 0; i < batch->n; i++) {
+        bool behind = run->cache->length[batch->slot[i]] > 0 && batch->position[i] + 1 < run->net->hp.n_ctx;
+        shifted[i] = batch->position[i] + behind;
+    }
+    other.position = shifted;
+    return __real_stac_run_begin(run, &other, err);
+}
+
+/* ---- mask: tokens that are not there are read -------------------------------------------------------------------- */
+
+int __real_stac_batch_from_padded(int n_seq, int length, const int32_t *ids, const int8_t *mask, const int32_t *position,
+                                  const int32_t *begin, struct stac_batch *out, int32_t **storage, int32_t *row_of,
+                                  struct stac_error *err);
+
+int __wrap_stac_batch_from_padded(int n_seq, int length, const int32_t *ids, const int8_t *mask, const int32_t *position,
+                                  const int32_t *begin, struct stac_batch *out, int32_t **storage, int32_t *row_of,
+                                  struct stac_error *err) {
+    return __real_stac_batch_from_padded(n_seq, length, ids, broken("mask") ? NULL : mask, position, begin, out, storage,
+                                         row_of, err);
+}
+
+/* ---- cache: all conversations look into that of the first ---------------------------------------------------------- */
+
+size_t __real_stac_cache_offset(const struct stac_cache *c, int layer, int slot, int head);
+
+size_t __wrap_stac_cache_offset(const struct stac_cache *c, int layer, int slot, int head) {
+    return __real_stac_cache_offset(c, layer, broken("cache") ? 0 : slot, head);
+}
+
+/* ---- reset: what is forgotten stays in the cache ------------------------------------------------------------------- */
+
+void __real_stac_sessions_reset(struct stac_sessions *s, int id);
+
+void __wrap_stac_sessions_reset(struct stac_sessions *s, int id) {
+    size_t n = id >= 0 ? s->at[id].n : 0;
+    __real_stac_sessions_reset(s, id);
+    if (broken("reset") && n > 0) s->at[id].n = s->at[id].read = 1, s->pipeline->run[0]->cache->length[id] = 1;
+}
+
+/* ---- networks ------------------------------------------------------------------------------------------------------ */
+
+/* A product on floats: what its site sends is thrown away. */
+static void bypass(struct stac_site *site, struct stac_linear *l) {
+    size_t n = (size_t)l->n_in * (size_t)l->n_out;
+    l->w = malloc(n * sizeof *l->w);
+    for (size_t i = 0; i < n; i++) l->w[i] = (float)l->q[i] * l->scale[i % (size_t)l->n_out];
+    for (int j = 0; j < l->n_out && site->mean; j++) { /* the mean is in the bias already */
+        double sum = 0;
+        for (int i = 0; i < l->n_in; i++) sum += (double)site->mean[i] * l->w[(size_t)i * (size_t)l->n_out + (size_t)j];
+        l->bias[j] -= (float)sum;
+    }
+    free(site->mean);
+    site->mean = NULL;
+    site->spiking = false;
+}
+
+/* No value reaches a threshold. */
+static void silence(struct stac_site *site) {
+    for (int i = 0; i < site->code.levels.n_bins; i++) ((uint16_t *)(uintptr_t)site->code.levels.bin)[i] = 0;
+    for (int i = 0; i < site->code.n_levels; i++) ((float *)(uintptr_t)site->code.levels.threshold)[i] = INFINITY;
+}
+
+int __real_stac_snn_load(struct stac_snn *snn, struct stac_part part, struct stac_network *net, struct stac_error *err);
+
+int __wrap_stac_snn_load(struct stac_snn *snn, struct stac_part part, struct stac_network *net, struct stac_error *err) {
+    int status = __real_stac_snn_load(snn, part, net, err), dead = 1 - part.first;
+    if (status != STAC_OK) return status;
+    for (int l = 0; l < part.last - part.first && broken("bypass"); l++) {
+        struct stac_block *b = &net->block[l];
+        bypass(&b->site[STAC_SITE_ATTN_IN], &b->qkv);
+        bypass(&b->site[STAC_SITE_O_IN], &b->o);
+        bypass(&b->site[STAC_SITE_MLP_IN], &b->up);
+        bypass(&b->site[STAC_SITE_DOWN_IN], &b->down);
+    }
+    if (broken("dead") && dead >= 0 && dead < part.last - part.first)
+        for (int k = 0; k < STAC_SITE_HEAD_IN; k++)
+            if (k != STAC_SITE_P) silence(&net->block[dead].site[k]);
+    return STAC_OK;
+}

@@ -1,0 +1,51 @@
+#!/bin/sh
+# stac-chat from a script: commands, conversations put away and taken up again, and one that talks far past its context.
+. "$(dirname "$0")/../shell.sh"
+
+expect 'conversion' 0 ranks 2 stac-convert --model_name "$tiny" --output_dir "$work/snn" --simplified --quiet
+chat() { # WHAT CODE ARGUMENT...: the lines are in $work/talk
+    what=$1 code=$2
+    shift 2
+    input=$work/talk expect "$what" "$code" "$@" stac-chat "$work/snn" --quiet --seed 5 --max_new_tokens 12
+}
+
+# A conversation in one go, and the same with a pause between its turns.
+printf 'ROMEO:\nWhat is thy name?\n/save %s/kept\nWhere dost thou live?\nAnd who art thou?\n' "$work" > "$work/talk"
+chat 'a conversation' 0
+sed -n '/written to/,$p' "$work/out" | sed '/written to/d' > "$work/at_once"
+printf 'Something else.\n/load %s/kept\nWhere dost thou live?\nAnd who art thou?\n' "$work" > "$work/talk"
+chat 'the same after a pause' 0
+says 'what was taken up' '^SNN: [0-9]+ tokens, 2 turns$' "$work/out"
+sed '1,/^SNN: .* tokens, /d' "$work/out" > "$work/later"
+equal 'a conversation that was put away goes on as if it had not' "$work/at_once" "$work/later"
+chat 'the same on 3 ranks' 0 ranks 3
+sed '1,/^SNN: .* tokens, /d' "$work/out" > "$work/on_three"
+equal 'and on 3 ranks' "$work/at_once" "$work/on_three"
+
+# 60 turns in a context of 256 tokens.
+i=0
+while [ $i -lt 60 ]; do
+    i=$((i + 1))
+    echo "Speak of thing number $i, and of $((i * 7)) others."
+done > "$work/talk"
+echo /stats >> "$work/talk"
+chat 'sixty turns' 0
+holds 'every turn is answered' "$(grep -c '^SNN: ' "$work/out") == 61 && $(grep -c '^original: ' "$work/out") == 61"
+says 'figures of the last turn' '^SNN: [0-9]+ tokens read, [0-9]+ written .*AC/MAC [01]\.[0-9]+; .* pJ' "$work/out"
+
+# Who answers, and what is not a command.
+printf '/mode snn\nROMEO:\n/mode baseline\nJULIET:\n/mode both\n//slash\n/help\n/reset\n/quit\nnot read\n' > "$work/talk"
+chat 'modes' 0
+holds 'one answers, then the other, then both' "$(grep -c '^SNN: ' "$work/out") == 2 && $(grep -c '^original: ' "$work/out") == 2"
+says 'help' '^/mode ' "$work/out"
+printf '/mode nobody\n/dance\n/save\n/load %s/none\n/load %s/talk\nROMEO:\n' "$work" "$work" > "$work/talk"
+chat 'commands that go wrong are told, the rest is done' 1
+for line in '/mode snn, /mode baseline or /mode both' 'no command /dance; /help' 'want the name of a file' 'none\.original\.h5'; do
+    says 'a command that goes wrong' "$line" "$work/err"
+done
+says 'the conversation goes on' '^SNN: ' "$work/out"
+cp "$work/kept.snn.h5" "$work/cut.snn.h5" && cp "$work/kept.original.h5" "$work/cut.original.h5"
+printf 'x' | dd of="$work/cut.original.h5" bs=1 seek=900 conv=notrunc 2> /dev/null
+echo "/load $work/cut" > "$work/talk"
+chat 'a damaged conversation is not taken up' 1
+finish
