@@ -104,8 +104,16 @@ void stac_gradual_step(struct stac_run *run, const struct stac_site *site, const
         }
         spikes += sent;
     }
-    struct stac_counts counts = {.spikes = spikes, .acs = spikes * l->n_out};
-    if (run->step == 0) counts.values = (int64_t)n * l->n_in, counts.macs = counts.covered = macs;
+    int64_t values = (int64_t)n * l->n_in, all = (int64_t)l->n_in * l->n_out;
+    struct stac_counts counts = {.spikes = spikes,
+                                 .acs = spikes * l->n_out,
+                                 .updates = values,
+                                 .active = spikes, /* one of a value at most */
+                                 .touched = spikes * l->n_out,
+                                 .streamed = all,
+                                 .fetched = stac_bytes_fetched(site, spikes * l->n_out, all)};
+    if (site->scaling == STAC_SCALE_TOKEN) counts.scaled = values;
+    if (run->step == 0) counts.values = values, counts.macs = counts.covered = macs;
     stac_count(run, site, counts);
 }
 
@@ -128,6 +136,7 @@ void stac_gradual_product(struct stac_run *run, const struct stac_site *site, co
                                  l->bias, y + (size_t)(from + i) * l->n_out);
         }
     }
+    stac_count(run, site, (struct stac_counts){.decoded = (int64_t)n * l->n_out});
 }
 
 /* ---- attention ---------------------------------------------------------------------------------------------------- */

@@ -24,9 +24,20 @@ float stac_row_scale(const struct stac_run *run, const struct stac_site *site, i
 /* Whether the neurons of a site run over time, one step after the other: temporal mode, and a code that has spikes. */
 bool stac_site_runs_in_time(const struct stac_run *run, const struct stac_site *site);
 
-/* Counts of rows that spiked: `values` inputs of as many spikes, `outputs` of the rows together, fan-out of each spike. */
-struct stac_counts stac_spiking_counts(const struct stac_site *site, int64_t values, int64_t spikes, int64_t outputs,
-                                       int64_t fan_out);
+/* Rows that spiked: `values` inputs, `active` of which sent `spikes` in all; `outputs` of the rows together, fan-out of each
+ * spike. */
+struct stac_spiked {
+    int64_t values, spikes, active, outputs, fan_out;
+};
+
+/* Their counts, but for what a batch reads. */
+struct stac_counts stac_spiking_counts(const struct stac_site *site, struct stac_spiked s);
+
+/* Bytes that rows which touched so many of `all` bytes of weights together read at most, each byte once. */
+int64_t stac_bytes_fetched(const struct stac_site *site, int64_t touched, int64_t all);
+
+/* Codes that are not 0. */
+int64_t stac_active_codes(int n, const int16_t *code);
 
 /* Add to a site's counts from any thread. */
 void stac_count(struct stac_run *run, const struct stac_site *site, struct stac_counts amount);
