@@ -46,7 +46,9 @@ struct stac_job {
 
     char *dir; /* stac-eval, stac-chat: what to look at */
     bool test_all, test_perplexity, test_fidelity, test_multi_turn, test_position_boundaries, test_attention_mask,
-        test_temporal;
+        test_temporal, test_energy, test_spike_rates;
+    char *energy_model;
+    double energy_ratio_min, spike_rate_factor;
     char *text, *ids, *logits_out, *tokenize, *json;
     int64_t context, stride, limit_tokens, execution;
     double fidelity_ratio_max, fidelity_top1_min;

@@ -250,9 +250,9 @@ static void count_rows(struct stac_run *run, int layer, bool spikes) {
     if (spikes) return;
     int64_t macs = pairs * heads * dim, bytes = read * heads * dim * (int64_t)sizeof(float);
     struct stac_counts dense = {.macs = macs, .fetched = bytes, .streamed = bytes};
-    dense.values = run->batch.n * heads * dim;
+    dense.values = run->batch.n * heads * dim, dense.outputs = pairs * heads;
     stac_count(run, &b->site[STAC_SITE_Q], dense);
-    dense.values = pairs * heads;
+    dense.values = pairs * heads, dense.outputs = run->batch.n * heads * dim;
     stac_count(run, &b->site[STAC_SITE_P], dense);
 }
 

@@ -136,7 +136,7 @@ void stac_gradual_product(struct stac_run *run, const struct stac_site *site, co
                                  l->bias, y + (size_t)(from + i) * l->n_out);
         }
     }
-    stac_count(run, site, (struct stac_counts){.decoded = (int64_t)n * l->n_out});
+    stac_count(run, site, (struct stac_counts){.outputs = (int64_t)n * l->n_out});
 }
 
 /* ---- attention ---------------------------------------------------------------------------------------------------- */

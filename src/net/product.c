@@ -36,7 +36,7 @@ struct stac_counts stac_spiking_counts(const struct stac_site *site, struct stac
                             .macs = s.values * s.fan_out,
                             .multiplies = s.outputs * effort.multiplies,
                             .scaled = site->scaling == STAC_SCALE_TOKEN ? s.values : 0,
-                            .decoded = s.outputs,
+                            .outputs = s.outputs,
                             .sums = s.outputs * effort.sums,
                             .shifts = s.outputs * effort.shifts};
     if (!spikes) return c;
@@ -147,7 +147,11 @@ int stac_product(struct stac_run *run, const struct stac_site *site, const struc
         return stac_fail(err, STAC_ERR_USAGE, "a converted network has no float weights: it runs spiking only");
     int64_t values = (int64_t)n * linear->n_in, bytes = (int64_t)sizeof(float) * linear->n_in * linear->n_out;
     stac_count(run, site,
-               (struct stac_counts){.values = values, .macs = values * linear->n_out, .fetched = bytes, .streamed = bytes});
+               (struct stac_counts){.values = values,
+                                    .macs = values * linear->n_out,
+                                    .outputs = (int64_t)n * linear->n_out,
+                                    .fetched = bytes,
+                                    .streamed = bytes});
     stac_dense_product(run, linear, n, x, y);
     return STAC_OK;
 }

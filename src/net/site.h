@@ -69,7 +69,7 @@ struct stac_counts {
     int64_t lookups; /* of words, by table neurons */
     int64_t scaled;  /* values whose root mean square was taken, for the scale of their row */
     int64_t active;  /* values that sent a spike: weight rows touched. With ST-BIF+ neurons anew at every step */
-    int64_t decoded; /* outputs turned back from integers, by their scales */
+    int64_t outputs; /* of products; those of spikes are turned back from integers, by their scales */
     int64_t sums;    /* additions of running sums, and of the accumulators of classes where they meet */
     int64_t shifts;  /* of accumulators */
 

@@ -63,7 +63,8 @@ static void a_dense_run_counts_what_its_shape_demands(void **state) {
             assert_true(c.streamed == 4 * (batches * weights_of(hp) + cache) && c.fetched == c.streamed);
             assert_true(c.stored == (int64_t)LENGTH * hp->n_layer * 2 * kv * 4);
             assert_true(c.rest[STAC_REST_ROOT] == (int64_t)LENGTH * (2 * hp->n_layer + 1 + hp->n_layer * hp->n_head));
-            assert_true(c.updates + c.lookups + c.active + c.decoded + c.sums + c.shifts + c.scaled + c.touched == 0);
+            for (int k = 0; k < stac_site_count(hp); k++) assert_true(counts[k].outputs > 0);
+            assert_true(c.updates + c.lookups + c.active + c.sums + c.shifts + c.scaled + c.touched == 0);
             assert_true(c.rest[STAC_REST_HADAMARD] + c.rest[STAC_REST_CACHE] == 0);
             free(counts);
         }
@@ -78,11 +79,11 @@ static void check_site(const struct stac_site *site, const struct stac_counts *c
                       : c->updates == c->values * site->code.timesteps && c->lookups == 0);
     assert_true(c->active > 0 && c->active <= c->spikes && c->active <= c->values);
     assert_true(c->fetched <= c->touched + (site->kind == STAC_SITE_Q ? 4 * c->macs : 0) && c->fetched <= c->streamed);
-    assert_true(c->scaled == (site->scaling == STAC_SCALE_TOKEN ? c->values : 0) && c->decoded > 0);
+    assert_true(c->scaled == (site->scaling == STAC_SCALE_TOKEN ? c->values : 0) && c->outputs > 0);
     if (site->kind != STAC_SITE_Q && site->kind != STAC_SITE_P) {
         int64_t fan_out = c->macs / c->values;
-        assert_true(c->touched == c->active * fan_out && c->decoded * c->values == c->macs * LENGTH);
-        if (site->code.base.curve > 0) assert_true(c->sums >= 2 * c->decoded && c->shifts == 0);
+        assert_true(c->touched == c->active * fan_out && c->outputs * c->values == c->macs * LENGTH);
+        if (site->code.base.curve > 0) assert_true(c->sums >= 2 * c->outputs && c->shifts == 0);
     }
 }
 
