@@ -57,20 +57,27 @@ static void tell_ratios(const struct stac_energy *e, bool integers, struct stac_
     }
 }
 
-/* Under which accounts the original costs at least `times` as much: "3x holds under 1, 3 in decode". */
-static void tell_where(const struct stac_energy *e, double times, struct stac_check *out) {
-    const char *before = "";
-    add(out, "; %gx holds under ", times);
+/* "account 1, account 3 in decode": the accounts under which the original does, or does not, cost at least `times` as much. */
+static int tell_accounts(const struct stac_energy *e, double times, bool wanted, const char *before, struct stac_check *out) {
+    int told = 0;
     for (int a = 0; a < STAC_ACCOUNTS; a++) {
-        bool holds[STAC_PHASES];
-        for (int p = 0; p < STAC_PHASES; p++)
-            holds[p] = stac_bill_ratio(&e->model, &e->phase[p].total, false, (enum stac_account)a) >= times;
-        if (!holds[STAC_PREFILL] && !holds[STAC_DECODE]) continue;
-        const char *where = holds[STAC_PREFILL] && holds[STAC_DECODE] ? "" : holds[STAC_DECODE] ? " in decode" : " in prefill";
-        add(out, "%saccount %d%s", before, a + 1, where);
-        before = ", ";
+        bool is[STAC_PHASES];
+        for (int p = 0; p < STAC_PHASES; p++) {
+            double ratio = stac_bill_ratio(&e->model, &e->phase[p].total, false, (enum stac_account)a);
+            is[p] = !isnan(ratio) && (ratio >= times) == wanted;
+        }
+        if (!is[STAC_PREFILL] && !is[STAC_DECODE]) continue;
+        const char *where = is[STAC_PREFILL] && is[STAC_DECODE] ? "" : is[STAC_DECODE] ? " in decode" : " in prefill";
+        add(out, "%s%d%s", told++ ? ", " : before, a + 1, where);
     }
-    add(out, *before ? ", no other" : "no account");
+    return told;
+}
+
+/* "; 4x holds under account 1, 3 in decode, not under 2, 3 in prefill" */
+static void tell_where(const struct stac_energy *e, double times, struct stac_check *out) {
+    add(out, "; %gx holds under ", times);
+    if (tell_accounts(e, times, true, "account ", out) == 0) add(out, "no account");
+    tell_accounts(e, times, false, ", not under ", out);
 }
 
 void stac_check_energy(const struct stac_subject *s, const struct stac_energy *e, const struct stac_check *temporal,
