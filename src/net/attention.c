@@ -79,11 +79,6 @@ struct row {
     int64_t sum;   /* of the codes */
 };
 
-/* Counts of a row that spiked. */
-static struct stac_counts counts_of(const struct entering *e, const struct row *r, int64_t spikes, int64_t active) {
-    return stac_spiking_counts(e->site, (struct stac_spiked){r->n_in, spikes, active, r->n_out, r->n_out});
-}
-
 static int64_t sum_of(int n, const int16_t *code, bool magnitudes) {
     int64_t sum = 0;
     for (int i = 0; i < n; i++) sum += magnitudes ? abs(code[i]) : code[i];
@@ -91,39 +86,48 @@ static int64_t sum_of(int n, const int16_t *code, bool magnitudes) {
 }
 
 /* Count mode: codes only, the product of all rows follows. */
-static struct stac_counts encode_row(struct stac_run *run, const struct entering *e, struct row *r) {
+static void encode_row(struct stac_run *run, const struct entering *e, struct row *r, struct stac_spiked *s) {
     int64_t spikes = run->kernels->encode(&e->site->code.levels, r->n_in, r->x, e->site->mean, r->inverse, r->code);
     r->sum = sum_of(r->n_in, r->code, false);
-    return counts_of(e, r, spikes, stac_active_codes(r->n_in, r->code));
+    stac_spiked_add(s, r->n_in, spikes, stac_active_codes(r->n_in, r->code), r->n_out, r->n_out);
 }
 
-/* Temporal mode: T steps, event by event. */
-static struct stac_counts drive_row(struct stac_run *run, const struct entering *e, struct row *r, struct stac_lane *lane) {
+/* Temporal mode: T steps, event by event. What the step weights took is added to *effort. */
+static void drive_row(struct stac_run *run, const struct entering *e, struct row *r, struct stac_lane *lane,
+                      struct stac_spiked *s, struct stac_effort *effort) {
     const struct stac_code *code = &e->site->code;
     int64_t events = stac_train_play(&lane->train, code, r->n_in, r->x, e->site->mean, r->inverse);
-    struct stac_counts counts = counts_of(e, r, events, lane->train.active);
-    struct stac_effort effort =
-        stac_train_drive(&lane->train, code, run->kernels, r->n_out, e->w, e->ldw, lane->scratch, r->acc);
-    counts.multiplies = effort.multiplies, counts.sums = effort.sums, counts.shifts = effort.shifts;
+    stac_spiked_add(s, r->n_in, events, lane->train.active, r->n_out, r->n_out);
+    struct stac_effort took = stac_train_drive(&lane->train, code, run->kernels, r->n_out, e->w, e->ldw, lane->scratch, r->acc);
+    effort->multiplies += took.multiplies, effort->sums += took.sums, effort->shifts += took.shifts;
     r->sum = stac_train_sum(&lane->train, code);
-    return counts;
 }
 
-/* ST-BIF+: one step; the codes are what has been sent so far. */
-static struct stac_counts step_row(struct stac_run *run, const struct piece *p, const struct entering *e, struct row *r,
-                                   struct stac_lane *lane) {
+/* ST-BIF+: one step; the codes are what has been sent so far, and all of it drives the weights again. */
+static void step_row(struct stac_run *run, const struct piece *p, const struct entering *e, struct row *r,
+                     struct stac_lane *lane, struct stac_spiked *s) {
     int16_t *sent = stac_gradual_sums(run, e->site, p->segment->first + p->from + r->index, p->head);
     int8_t *step = run->step_of + (size_t)omp_get_thread_num() * (size_t)run->widest;
     int64_t spikes = stac_st_bif_step(&e->site->code, r->n_in, r->x, e->site->mean, r->inverse, sent, step);
-    struct stac_counts counts = counts_of(e, r, spikes, stac_active_codes(r->n_in, sent));
+    stac_spiked_add(s, r->n_in, spikes, stac_active_codes(r->n_in, sent), r->n_out, r->n_out);
+    s->acs += (sum_of(r->n_in, sent, true) - spikes) * r->n_out;
     memcpy(r->code, sent, (size_t)r->n_in * sizeof *sent);
-    counts.acs = sum_of(r->n_in, sent, true) * r->n_out;
-    counts.updates = r->n_in;
-    if (run->step > 0) counts.values = counts.macs = counts.covered = 0;
     r->sum = sum_of(r->n_in, sent, false);
     if (run->mode == STAC_MODE_TEMPORAL)
         stac_gradual_rebuild(run, r->n_in, sent, r->n_out, e->w, e->ldw, lane->train.index, r->acc);
-    return counts;
+}
+
+/* What the rows of a piece did; `in_time`: what their step weights took, where time ran, or NULL. */
+static void count_piece(struct stac_run *run, const struct piece *p, const struct entering *e, const struct stac_spiked *s,
+                        const struct stac_effort *in_time) {
+    int64_t bytes = (int64_t)p->n_keys * run->cache->head_dim, scales = e->keys_in ? 0 : p->n_keys * (int64_t)sizeof(float);
+    struct stac_spiked spiked = *s;
+    if (run->gradual && run->step > 0) spiked.values = spiked.macs = 0;
+    struct stac_counts counts = stac_spiking_counts(e->site, &spiked);
+    if (in_time) counts.multiplies = in_time->multiplies, counts.sums = in_time->sums, counts.shifts = in_time->shifts;
+    counts.streamed = bytes + scales;
+    counts.fetched = stac_bytes_fetched(e->site, counts.touched, bytes) + scales;
+    stac_count(run, e->site, counts);
 }
 
 /* acc[n][n_out] of the lane = codes[n][n_in] W for the rows of a piece; sum[n] receives the sums of the codes. Adds what
@@ -132,7 +136,8 @@ static void multiply(struct stac_run *run, const struct piece *p, const struct e
                      int64_t *sum) {
     const int ldc = run->widest, dim = run->cache->head_dim;
     bool in_time = stac_site_runs_in_time(run, e->site);
-    struct stac_counts counts = {0};
+    struct stac_spiked spiked = {0};
+    struct stac_effort effort = {0};
     for (int i = 0; i < p->n; i++) {
         int seen = visible(p, i);
         size_t at = (size_t)i * ldc;
@@ -144,20 +149,19 @@ static void multiply(struct stac_run *run, const struct piece *p, const struct e
                         lane->code + at,
                         lane->acc + at,
                         0};
-        struct stac_counts row = run->gradual ? step_row(run, p, e, &r, lane)
-                                 : in_time    ? drive_row(run, e, &r, lane)
-                                              : encode_row(run, e, &r);
+        if (run->gradual)
+            step_row(run, p, e, &r, lane, &spiked);
+        else if (in_time)
+            drive_row(run, e, &r, lane, &spiked, &effort);
+        else
+            encode_row(run, e, &r, &spiked);
         if (e->keys_in) memset(r.code + seen, 0, (size_t)(p->n_keys - seen) * sizeof *r.code);
-        stac_counts_add(&counts, &row);
         sum[i] = r.sum;
     }
     if (!in_time)
         run->kernels->gemm_i16i8(p->n, e->keys_in ? dim : p->n_keys, e->keys_in ? p->n_keys : dim, lane->code, ldc, e->w,
                                  e->ldw, lane->acc, ldc);
-    int64_t bytes = (int64_t)p->n_keys * dim, scales = e->keys_in ? 0 : (int64_t)p->n_keys * (int64_t)sizeof(float);
-    counts.streamed = bytes + scales;
-    counts.fetched = stac_bytes_fetched(e->site, counts.touched, bytes) + scales;
-    stac_count(run, e->site, counts);
+    count_piece(run, p, e, &spiked, in_time && !run->gradual ? &effort : NULL);
 }
 
 /* Queries into spikes, spikes over the keys, scores[n][n_keys]. */

@@ -26,25 +26,27 @@ bool stac_site_runs_in_time(const struct stac_run *run, const struct stac_site *
 }
 
 /* An integer code sends no spikes: its neurons are roundings, its products multiply-accumulates. */
-struct stac_counts stac_spiking_counts(const struct stac_site *site, struct stac_spiked s) {
+struct stac_counts stac_spiking_counts(const struct stac_site *site, const struct stac_spiked *s) {
     const struct stac_code *code = &site->code;
     struct stac_effort effort = stac_step_weights_effort(code);
-    bool spikes = code->kind != STAC_CODE_INTEGER, table = code->neuron.kind == STAC_NEURON_TABLE;
-    struct stac_counts c = {.values = s.values,
-                            .spikes = s.spikes,
-                            .acs = s.spikes * s.fan_out,
-                            .macs = s.values * s.fan_out,
-                            .multiplies = s.outputs * effort.multiplies,
-                            .scaled = site->scaling == STAC_SCALE_TOKEN ? s.values : 0,
-                            .outputs = s.outputs,
-                            .sums = s.outputs * effort.sums,
-                            .shifts = s.outputs * effort.shifts};
-    if (!spikes) return c;
-    c.covered = c.macs;
-    c.updates = table ? 0 : s.values * code->timesteps;
-    c.lookups = table ? s.values : 0;
-    c.active = s.active;
-    c.touched = s.active * s.fan_out;
+    struct stac_counts c = {.values = s->values,
+                            .spikes = s->spikes,
+                            .acs = s->acs,
+                            .macs = s->macs,
+                            .multiplies = s->outputs * effort.multiplies,
+                            .scaled = site->scaling == STAC_SCALE_TOKEN ? s->neurons : 0,
+                            .outputs = s->outputs,
+                            .sums = s->outputs * effort.sums,
+                            .shifts = s->outputs * effort.shifts};
+    if (code->kind == STAC_CODE_INTEGER) return c;
+    c.covered = s->macs;
+    c.active = s->active;
+    c.touched = s->touched;
+    switch (code->neuron.kind) {
+    case STAC_NEURON_TABLE: c.lookups = s->neurons; break;
+    case STAC_NEURON_ST_BIF: c.updates = s->neurons; break; /* one step */
+    default: c.updates = s->neurons * code->timesteps;
+    }
     return c;
 }
 
@@ -58,9 +60,10 @@ int64_t stac_active_codes(int n, const int16_t *code) {
     return active;
 }
 
-/* Count mode: rows into codes and the factor that turns their integers back into values. Adds to spikes and active values. */
-static void encode_rows(struct stac_run *run, const struct stac_site *site, int n, int width, const float *x,
+/* Count mode: rows into codes and the factor that turns their integers back into values. */
+static void encode_rows(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n, const float *x,
                         struct stac_spiked *s) {
+    int width = l->n_in;
     int64_t spikes = 0, active = 0;
 #pragma omp parallel for schedule(static) reduction(+ : spikes, active)
     for (int i = 0; i < n; i++) {
@@ -70,8 +73,7 @@ static void encode_rows(struct stac_run *run, const struct stac_site *site, int 
         spikes += run->kernels->encode(&site->code.levels, width, row, site->mean, 1.0f / scale, code);
         active += stac_active_codes(width, code);
     }
-    s->spikes += spikes;
-    s->active += active;
+    stac_spiked_add(s, (int64_t)n * width, spikes, active, (int64_t)n * l->n_out, l->n_out);
 }
 
 /* Temporal mode of rows [from, to): the neurons of a row run over time and drive the weights, event by event. Adds to spikes
@@ -90,8 +92,8 @@ static void drive_rows(struct stac_run *run, const struct stac_site *site, const
                                                 lane->scratch, run->acc + (size_t)(i - from) * l->n_out);
         multiplies += e.multiplies, sums += e.sums, shifts += e.shifts;
     }
-    s->spikes += events;
-    s->active += active;
+    int64_t rows = to - from;
+    stac_spiked_add(s, rows * l->n_in, events, active, rows * l->n_out, l->n_out);
     effort->multiplies += multiplies;
     effort->sums += sums;
     effort->shifts += shifts;
@@ -100,9 +102,9 @@ static void drive_rows(struct stac_run *run, const struct stac_site *site, const
 static void spiking_product(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n,
                             const float *x, float *y) {
     bool in_time = stac_site_runs_in_time(run, site);
-    struct stac_spiked s = {.values = (int64_t)n * l->n_in, .outputs = (int64_t)n * l->n_out, .fan_out = l->n_out};
+    struct stac_spiked s = {0};
     struct stac_effort effort = {0};
-    if (!in_time) encode_rows(run, site, n, l->n_in, x, &s);
+    if (!in_time) encode_rows(run, site, l, n, x, &s);
     int chunk = (int)(run->acc_size / (size_t)l->n_out);
     for (int from = 0; from < n; from += chunk) {
         int to = n - from < chunk ? n : from + chunk;
@@ -116,7 +118,7 @@ static void spiking_product(struct stac_run *run, const struct stac_site *site, 
             run->kernels->decode(l->n_out, run->acc + (size_t)(i - from) * l->n_out, run->factor[i], l->scale, l->bias,
                                  y + (size_t)i * l->n_out);
     }
-    struct stac_counts counts = stac_spiking_counts(site, s);
+    struct stac_counts counts = stac_spiking_counts(site, &s);
     if (in_time) counts.multiplies = effort.multiplies, counts.sums = effort.sums, counts.shifts = effort.shifts;
     counts.streamed = (int64_t)l->n_in * l->n_out;
     counts.fetched = stac_bytes_fetched(site, counts.touched, counts.streamed);
