@@ -275,16 +275,22 @@ int stac_spike_rates_h5(const struct stac_subject *s, const struct stac_spike_ra
 
 /* ---- text --------------------------------------------------------------------------------------------------------- */
 
+char *stac_energy_figure(double value, char out[24]) {
+    if (isnan(value))
+        snprintf(out, 24, "-");
+    else
+        snprintf(out, 24, "%.*f", value >= 1000 ? 0 : value >= 100 ? 1 : value >= 10 ? 2 : 3, value);
+    return out;
+}
+
 static int tell_row(const struct stac_energy *e, enum stac_phase p, enum stac_account a, struct stac_strbuf *out,
                     struct stac_error *err) {
     static const char *const names[] = {"1 operations", "2 all operations", "3 with memory"};
-    double uj[STAC_MACHINES];
-    if (!isfinite(per_token(e, p, STAC_DENSE, a)))
-        return stac_strbuf_printf(out, err, "  %-8s %-17s not in this set of coefficients\n", stac_phase_name(p), names[a]);
-    for (int m = 0; m < STAC_MACHINES; m++) uj[m] = 1e-6 * per_token(e, p, (enum stac_machine)m, a);
-    return stac_strbuf_printf(out, err, "  %-8s %-17s %10.4g %10.4g %7.2f  %10.4g %10.4g %7.2f\n", stac_phase_name(p), names[a],
-                              uj[STAC_DENSE], uj[STAC_SPIKING], ratio_of(e, p, false, a), uj[STAC_RIVAL],
-                              uj[STAC_SPIKING_INTEGER], ratio_of(e, p, true, a));
+    char uj[STAC_MACHINES][24], ratio[2][24];
+    for (int m = 0; m < STAC_MACHINES; m++) stac_energy_figure(1e-6 * per_token(e, p, (enum stac_machine)m, a), uj[m]);
+    for (int integers = 0; integers < 2; integers++) stac_energy_figure(ratio_of(e, p, integers, a), ratio[integers]);
+    return stac_strbuf_printf(out, err, "  %-8s %-17s %10s %10s %8s  %10s %10s %8s\n", stac_phase_name(p), names[a],
+                              uj[STAC_DENSE], uj[STAC_SPIKING], ratio[0], uj[STAC_RIVAL], uj[STAC_SPIKING_INTEGER], ratio[1]);
 }
 
 static int tell_metered(const struct stac_energy *e, enum stac_metered m, struct stac_strbuf *out, struct stac_error *err) {
@@ -306,7 +312,7 @@ int stac_energy_text(const struct stac_energy *e, struct stac_strbuf *out, struc
     STAC_TRY(
         stac_strbuf_printf(out, err,
                            "energy, microjoules per token (%s; original and SNN in %s; %s: dense integers of the same error)\n"
-                           "  %-26s %10s %10s %7s  %10s %10s %7s\n",
+                           "  %-26s %10s %10s %8s  %10s %10s %8s\n",
                            e->model.name, e->model.format, rival, "", "original", "SNN", "ratio", rival, "SNN, int.", "ratio"));
     for (int p = 0; p < STAC_PHASES; p++)
         for (int a = 0; a < STAC_ACCOUNTS; a++) STAC_TRY(tell_row(e, (enum stac_phase)p, (enum stac_account)a, out, err));

@@ -20,6 +20,9 @@ int stac_energy_h5(const struct stac_subject *s, const struct stac_energy *e, st
 int stac_spike_rates_h5(const struct stac_subject *s, const struct stac_spike_rates *rates, struct stac_h5 *h,
                         struct stac_error *err);
 
+/* A positive figure with about four digits and no exponent; "-" for NaN. Returns out. */
+char *stac_energy_figure(double value, char out[24]);
+
 /* Append the table that a person reads, in microjoules per token, and what was metered. */
 int stac_energy_text(const struct stac_energy *e, struct stac_strbuf *out, struct stac_error *err);
 

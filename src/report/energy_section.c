@@ -1,17 +1,14 @@
 #include "report/energy_section.h"
 
-#include <math.h>
-
+#include "eval/energy_result.h"
 #include "report/picture.h"
 
 /* ---- table -------------------------------------------------------------------------------------------------------- */
 
-static int cell(struct stac_strbuf *s, const char *format, double value, struct stac_error *err)
-    __attribute__((format(printf, 2, 0)));
-static int cell(struct stac_strbuf *s, const char *format, double value, struct stac_error *err) {
-    char text[40] = "&ndash;";
-    if (isfinite(value)) snprintf(text, sizeof text, format, value);
-    return stac_strbuf_printf(s, err, "<td class=\"n\">%s</td>", text);
+static int cell(struct stac_strbuf *s, double value, bool strong, struct stac_error *err) {
+    char text[24];
+    return stac_strbuf_printf(s, err, strong ? "<td class=\"n\"><b>%s</b></td>" : "<td class=\"n\">%s</td>",
+                              stac_energy_figure(value, text));
 }
 
 static int write_row(const struct stac_energy *e, enum stac_phase p, enum stac_account a, struct stac_strbuf *s,
@@ -23,9 +20,9 @@ static int write_row(const struct stac_energy *e, enum stac_phase p, enum stac_a
     STAC_TRY(stac_strbuf_printf(s, err, "<tr><td>%s</td><td>%s</td>", stac_phase_name(p), names[a]));
     for (int integers = 0; integers < 2; integers++) {
         enum stac_machine other = integers ? STAC_RIVAL : STAC_DENSE, own = integers ? STAC_SPIKING_INTEGER : STAC_SPIKING;
-        STAC_TRY(cell(s, "%.4g", to_uj * stac_bill_sum(&e->model, bill, other, a), err));
-        STAC_TRY(cell(s, "%.4g", to_uj * stac_bill_sum(&e->model, bill, own, a), err));
-        STAC_TRY(cell(s, "<b>%.2f</b>", stac_bill_ratio(&e->model, bill, integers, a), err));
+        STAC_TRY(cell(s, to_uj * stac_bill_sum(&e->model, bill, other, a), false, err));
+        STAC_TRY(cell(s, to_uj * stac_bill_sum(&e->model, bill, own, a), false, err));
+        STAC_TRY(cell(s, stac_bill_ratio(&e->model, bill, integers, a), true, err));
     }
     return stac_strbuf_puts(s, "</tr>\n", err);
 }
