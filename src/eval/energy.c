@@ -80,10 +80,11 @@ static void bill_dense(const double *c, const struct stac_counts *n, double *pj)
                 (double)n->values * width, (double)n->outputs, pj);
 }
 
-static void bill_spiking(const double *c, const struct stac_counts *n, double addition, double *pj) {
+/* An addition, and a multiply-accumulate where no spikes drive the product, at these prices. */
+static void bill_spiking(const double *c, const struct stac_counts *n, double addition, double mac, double *pj) {
     const struct rest r = rest_in(n);
     double a = c[STAC_PJ_ADD], m = c[STAC_PJ_MULTIPLY], acs = (double)n->acs, dense = (double)(n->macs - n->covered);
-    pj[STAC_CHARGE_PRODUCTS] += acs * addition + dense * c[STAC_PJ_MAC];
+    pj[STAC_CHARGE_PRODUCTS] += acs * addition + dense * mac;
     pj[STAC_CHARGE_NEURONS] += (double)(n->values + n->scaled) * (a + m) + (double)n->updates * (a + c[STAC_PJ_COMPARE]) +
                                (double)n->lookups * c[STAC_PJ_LOOKUP];
     pj[STAC_CHARGE_DECODING] += (double)n->outputs * (2 * m + a) + (double)n->multiplies * m +
@@ -93,6 +94,10 @@ static void bill_spiking(const double *c, const struct stac_counts *n, double ad
     pj[STAC_CHARGE_BUFFERS] += acs * c[STAC_PJ_ACCUMULATOR];
 }
 
+static double integer_mac(const double *c, double bits) {
+    return c[STAC_PJ_INT_MULTIPLY] * bits / 8 + c[STAC_PJ_INT_ADD];
+}
+
 /* The dense model's work on the weights, cache and Hadamard transform of the converted network. */
 static void bill_rival(const double *c, const struct stac_site_work *w, double *pj) {
     const struct stac_counts *n = w->dense, *snn = w->spiking;
@@ -100,7 +105,7 @@ static void bill_rival(const double *c, const struct stac_site_work *w, double *
     double a = c[STAC_PJ_ADD], m = c[STAC_PJ_MULTIPLY], bytes = w->bits / 8, scaled = snn->scaled > 0 ? (double)n->values : 0;
     r.event[STAC_REST_HADAMARD] = (double)snn->rest[STAC_REST_HADAMARD] / w->passes;
     r.event[STAC_REST_CACHE] = (double)snn->rest[STAC_REST_CACHE] / w->passes;
-    pj[STAC_CHARGE_PRODUCTS] += (double)n->macs * (c[STAC_PJ_INT_MULTIPLY] * bytes + c[STAC_PJ_INT_ADD]);
+    pj[STAC_CHARGE_PRODUCTS] += (double)n->macs * integer_mac(c, w->bits);
     pj[STAC_CHARGE_NEURONS] += (double)n->values * (2 * a + m) + scaled * (a + m);
     pj[STAC_CHARGE_DECODING] += (double)n->outputs * (2 * m + a);
     pj[STAC_CHARGE_REST] += rest_energy(c, &r);
@@ -110,9 +115,9 @@ static void bill_rival(const double *c, const struct stac_site_work *w, double *
 
 void stac_bill_add(const struct stac_energy_model *m, const struct stac_site_work *w, struct stac_bill *bill) {
     bill_dense(m->c, w->dense, bill->pj[STAC_DENSE]);
-    bill_spiking(m->c, w->spiking, m->c[STAC_PJ_AC], bill->pj[STAC_SPIKING]);
+    bill_spiking(m->c, w->spiking, m->c[STAC_PJ_AC], m->c[STAC_PJ_MAC], bill->pj[STAC_SPIKING]);
     bill_rival(m->c, w, bill->pj[STAC_RIVAL]);
-    bill_spiking(m->c, w->spiking, m->c[STAC_PJ_INT_ADD], bill->pj[STAC_SPIKING_INTEGER]);
+    bill_spiking(m->c, w->spiking, m->c[STAC_PJ_INT_ADD], integer_mac(m->c, w->bits), bill->pj[STAC_SPIKING_INTEGER]);
 }
 
 double stac_bill_sum(const struct stac_energy_model *m, const struct stac_bill *bill, enum stac_machine machine,
