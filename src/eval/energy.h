@@ -1,23 +1,34 @@
-/* Energy: three accounts of what a text costs, side by side, out of events that were counted (net/site.h) and coefficients
- * (energy_model.h). Picojoules. A, M, X, ... are coefficients: mac, ac, int_multiply, int_add; add a, multiply m, special x,
- * compare, shift, lookup; sram, dram, accumulator.
+/* Energy: three accounts of what a text costs, side by side, out of events that were counted (net/site.h) and
+ * coefficients (energy_model.h). Picojoules; a, m, x are add, multiply, special, other coefficients go by their names.
  *
- * Four machines: the dense model as it was loaded, and the SNN with its additions in the same number format; the rival, this
- * network with dense integers of k bits (eval/rival.h) in place of spikes, and the SNN with its additions in integers, as the
- * engine makes them. The first two belong together, and the last two.
+ * Four machines: the dense model as it was loaded, and the SNN with its additions in the same number format; the rival,
+ * this network with dense integers of k bits (eval/rival.h) in place of spikes, and the SNN with its additions in
+ * integers, as the engine makes them. The first two belong together, and the last two.
  *
- *     products    dense: macs mac;   SNN: acs ac (integers: acs int_add), (macs - covered) mac;   rival: macs (int_multiply k/8
- * + int_add) neurons     SNN: values (a + m) to centre and scale, scaled (a + m) for the root mean squares, updates (a +
- * compare), lookups lookup;   rival: values (2 a + m), scaled (a + m) decoding    SNN: outputs (2 m + a) + multiplies m + sums
- * int_add + shifts shift;   rival: outputs (2 m + a) rest        norm (2 a + 2 m) + softmax (x + m + 2 a) + activation (x + m +
- * a) + gate m + rope (2 m + a) + residual a + hadamard a + embedding a + cache (m + 2 a) + root x, each times its events main
- * memory dram times the bytes: dense: streamed weights and cache, stored, embeddings;   SNN: fetched instead of streamed;
- *                 rival: streamed, of 8-bit weights and cache
- *     buffers     sram times the bytes: a weight for each operation, inputs written and read (dense numbers, k bits, or 2 bytes
- * for a spike), outputs of 4 bytes written and read;   SNN: acs accumulator
+ * Products:
+ *     dense    macs * mac
+ *     SNN      acs * ac, in integers acs * int_add; macs that no spikes drive cost what they cost the machine beside it
+ *     rival    macs * (int_multiply * k / 8 + int_add)
+ * Neurons:
+ *     SNN      values * (a + m) to centre and scale, scaled * (a + m) for root mean squares, updates * (a + compare),
+ *              lookups * lookup
+ *     rival    values * (2 a + m), scaled * (a + m)
+ * Decoding:
+ *     SNN      outputs * (2 m + a) + multiplies * m + sums * int_add + shifts * shift
+ *     rival    outputs * (2 m + a)
+ * Rest, each times its events:
+ *     norm 2 a + 2 m, softmax x + m + 2 a, activation x + m + a, gate m, rope 2 m + a, residual a, hadamard a,
+ *     embedding a, cache m + 2 a, root x
+ * Main memory, dram times the bytes:
+ *     dense    streamed + stored, in its own format; embeddings
+ *     SNN      fetched + stored; embeddings
+ *     rival    streamed + stored, of 8-bit weights and cache; embeddings
+ * Buffers, sram times the bytes:
+ *     a weight for each operation; inputs written and read (dense numbers, k bits, or 2 bytes for a spike); outputs of
+ *     4 bytes written and read; and for the SNN acs * accumulator
  *
- * Account 1 is products; account 2 adds neurons, decoding and rest; account 3 adds main memory and buffers. What is not
- * counted: control, clocks, leakage, the network between cores, and everything outside of the forward pass. */
+ * Account 1 is products; account 2 adds neurons, decoding and rest; account 3 adds main memory and buffers. Not counted:
+ * control, clocks, leakage, the network between cores, and everything outside of the forward pass. */
 #ifndef STAC_EVAL_ENERGY_H
 #define STAC_EVAL_ENERGY_H
 

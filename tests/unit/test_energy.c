@@ -159,7 +159,7 @@ static void the_rival_has_the_bits_of_its_error(void **state) {
     assert_true(fabs(bits - 5) < 0.05);
     OK(stac_rival_bits(h, true, 0.0070, &bits, &err)); /* half way, in dB */
     assert_true(bits > 4.4 && bits < 4.6);
-    for (double d = 0.2; d > 1e-6; d /= 2) {
+    for (double d = 0.2; d > 1e-11; d /= 2) {
         OK(stac_rival_bits(h, true, d, &bits, &err));
         assert_true(bits >= before && bits >= 2 && bits <= STAC_RIVAL_MOST_BITS);
         before = bits;
