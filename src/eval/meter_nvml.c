@@ -69,11 +69,12 @@ static void take_devices(struct stac_nvml *v) {
 void stac_nvml_open(struct stac_nvml *v, const char *library) {
     *v = (struct stac_nvml){0};
     v->library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-    if (!v->library) {
+    if (v->library)
+        take_devices(v);
+    else
         tell(v, "no NVIDIA driver", library);
-        return;
-    }
-    take_devices(v);
+    dlerror(); /* what a failed search has left: the second call releases what the first one returns */
+    dlerror();
     if (*v->why) v->n = 0; /* some of the GPUs are no figure */
 }
 
