@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "convert/sample.h"
 #include "dist/start.h"
+#include "eval/energy_result.h"
 #include "eval/frontier.h"
 #include "eval/result.h"
 #include "report/frontier_picture.h"
@@ -183,12 +184,37 @@ static int reading_of(struct program *p, int32_t **tokens, struct stac_reading *
     return STAC_OK;
 }
 
+/* Whether the accounts of energy are drawn up: they hold the SNN against its original. */
+static bool accounts(const struct program *p) {
+    const struct stac_job *job = &p->start.job;
+    return job->test_energy || (job->test_all && p->subject.side[STAC_BASELINE] && p->subject.side[STAC_SNN]);
+}
+
+static bool looks_at_rates(const struct program *p) {
+    const struct stac_job *job = &p->start.job;
+    return job->test_spike_rates || (job->test_all && p->subject.side[STAC_SNN]);
+}
+
+/* The text through both sides, and what belongs to it. */
 static int score(struct program *p, struct stac_error *err) {
+    struct stac_result *r = &p->result;
+    struct stac_meter meter = {0};
+    struct stac_usage used = {0};
     struct stac_reading text;
     int32_t *tokens = NULL;
-    int status = reading_of(p, &tokens, &text, err);
-    if (status == STAC_OK) status = stac_score_text(&p->subject, &text, NULL, &p->result.score, err);
-    p->result.scored = status == STAC_OK;
+    int status = STAC_OK;
+    STAC_TRY_DONE(reading_of(p, &tokens, &text, err));
+    if (accounts(p)) STAC_TRY_DONE(stac_meter_open(&meter, &p->start.ranks, STAC_RAPL_ROOT, STAC_NVML_LIBRARY, err));
+    if (accounts(p)) stac_meter_begin(&meter);
+    STAC_TRY_DONE(stac_score_text(&p->subject, &text, NULL, &r->score, err));
+    if (accounts(p)) {
+        STAC_TRY_DONE(stac_meter_end(&meter, &used, err));
+        STAC_TRY_DONE(stac_energy_measure(&p->subject, &text, &r->score, &meter, &used, &r->energy, err));
+    }
+    if (looks_at_rates(p)) STAC_TRY_DONE(stac_spike_rates_measure(&p->subject, &r->score, &r->rates, err));
+    r->scored = true;
+done:
+    stac_meter_close(&meter);
     free(tokens);
     return status;
 }
@@ -198,7 +224,8 @@ static int score(struct program *p, struct stac_error *err) {
 /* Whether any check is asked for by name. */
 static bool asks_for_checks(const struct stac_job *job) {
     return job->test_all || job->test_perplexity || job->test_fidelity || job->test_multi_turn ||
-           job->test_position_boundaries || job->test_attention_mask || job->test_temporal;
+           job->test_position_boundaries || job->test_attention_mask || job->test_temporal || job->test_energy ||
+           job->test_spike_rates;
 }
 
 static int check_frontier(const struct program *p, struct stac_error *err) {
@@ -272,7 +299,7 @@ static bool checks_itself(const struct stac_job *job) {
 
 /* Whether a text is to be predicted: for its checks, or because there is a text and no other check. */
 static bool scores(const struct stac_job *job) {
-    if (job->test_all || job->test_perplexity || job->test_fidelity) return true;
+    if (job->test_all || job->test_perplexity || job->test_fidelity || job->test_energy || job->test_spike_rates) return true;
     return job->text[0] && !checks_itself(job);
 }
 
@@ -313,15 +340,17 @@ static int check_request(const struct program *p, struct stac_error *err) {
         return stac_fail(err, STAC_ERR_USAGE, "nothing to do: give --text FILE, --test_all or another check; see --help");
     if (job->test_fidelity && !(side[STAC_BASELINE] && side[STAC_SNN]))
         return stac_fail(err, STAC_ERR_USAGE, "--test_fidelity compares both sides: use --mode both");
-    if (job->test_temporal && !side[STAC_SNN])
-        return stac_fail(err, STAC_ERR_USAGE, "--test_temporal needs the SNN: use --mode snn or both");
+    if (job->test_energy && !(side[STAC_BASELINE] && side[STAC_SNN]))
+        return stac_fail(err, STAC_ERR_USAGE, "--test_energy compares both sides: use --mode both");
     if (job->test_parity_multi_turn && !(side[STAC_BASELINE] && side[STAC_SNN]))
         return stac_fail(err, STAC_ERR_USAGE, "--test_parity_multi_turn compares both sides: use --mode both");
+    if ((job->test_temporal || job->test_spike_rates) && !side[STAC_SNN])
+        return stac_fail(err, STAC_ERR_USAGE, "--%s needs the SNN: use --mode snn or both",
+                         job->test_temporal ? "test_temporal" : "test_spike_rates");
     if ((job->test_multi_turn || job->test_position_boundaries || job->test_tsp_state) && !has_pieces(&p->subject))
         return stac_fail(err, STAC_ERR_USAGE,
                          "--test_multi_turn, --test_position_boundaries and --test_tsp_state compare a text read in pieces and "
-                         "at once, which "
-                         "ST-BIF+ neurons tell apart: use --mode both");
+                         "at once, which ST-BIF+ neurons tell apart: use --mode both");
     if (scores(job) && !job->text[0] && !side[STAC_BASELINE])
         return stac_fail(err, STAC_ERR_USAGE, "perplexity without the original needs a text: --text FILE");
     if (scores(job) && context > most)
@@ -350,6 +379,19 @@ static int talk(struct program *p, struct stac_error *err) {
     return status;
 }
 
+/* Temporal against count mode, and the energy, whose counters must be those of both. */
+static int check_time(struct program *p, struct stac_error *err) {
+    const struct stac_job *job = &p->start.job;
+    struct stac_result *r = &p->result;
+    struct stac_check temporal;
+    bool asked = job->test_temporal || (job->test_all && p->subject.side[STAC_SNN]);
+    if (!asked && !accounts(p)) return STAC_OK;
+    STAC_TRY(stac_check_temporal(&p->subject, &temporal, err));
+    if (asked) r->check[r->n_checks++] = temporal;
+    if (accounts(p)) stac_check_energy(&p->subject, &r->energy, &temporal, &r->check[r->n_checks++]);
+    return STAC_OK;
+}
+
 static int run_checks(struct program *p, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
     struct stac_subject *s = &p->subject;
@@ -363,8 +405,8 @@ static int run_checks(struct program *p, struct stac_error *err) {
     if ((job->test_all && has_pieces(s)) || job->test_position_boundaries)
         STAC_TRY(stac_check_positions(s, &r->check[r->n_checks++], err));
     if (job->test_all || job->test_attention_mask) STAC_TRY(stac_check_mask(s, &r->check[r->n_checks++], err));
-    if (job->test_temporal || (job->test_all && s->side[STAC_SNN]))
-        STAC_TRY(stac_check_temporal(s, &r->check[r->n_checks++], err));
+    if (looks_at_rates(p)) stac_check_spike_rates(s, &r->rates, &r->check[r->n_checks++]);
+    STAC_TRY(check_time(p, err));
     if ((job->test_all && has_pieces(s)) || job->test_tsp_state)
         STAC_TRY(stac_check_tsp_state(s, &r->check[r->n_checks++], err));
     return job->test_parity_multi_turn || (job->test_all && both) ? talk(p, err) : STAC_OK;
@@ -406,16 +448,26 @@ static void print_parity(const struct stac_parity *p) {
                p->kind[k].right[STAC_BASELINE]);
 }
 
-static void print_result(const struct stac_result *r) {
+static int print_energy(const struct stac_result *r, struct stac_error *err) {
+    struct stac_strbuf text = {0};
+    int status = stac_energy_text(&r->energy, &text, err);
+    if (status == STAC_OK) fputs(stac_strbuf_text(&text), stdout);
+    stac_strbuf_clean(&text);
+    return status;
+}
+
+static int print_result(const struct stac_result *r, struct stac_error *err) {
     char took[32];
     if (r->scored) print_score(r);
     if (r->talked) print_parity(&r->parity);
+    STAC_TRY(print_energy(r, err));
     for (int i = 0; i < r->n_checks; i++)
         printf("%s  %-20s %.6g  (%s)\n", r->check[i].passed ? "passed" : "FAILED", r->check[i].name, r->check[i].figure,
                r->check[i].text);
     printf("%-28s %s, %.0f MiB at most on rank 0\n", "time, memory", stac_clock_duration(r->seconds, took, sizeof took),
            (double)r->peak_memory / 1048576);
     if (r->subject->folder) printf("%-28s %s/report.html, %s/metrics.h5\n", "written", r->subject->folder, r->subject->folder);
+    return STAC_OK;
 }
 
 /* Files of the result: metrics.h5 and report.html in the folder, and the JSON file that was asked for. */
@@ -447,8 +499,7 @@ static int run(struct program *p, struct stac_error *err) {
     p->result.seconds = stac_clock_now() - began;
     p->result.peak_memory = stac_peak_memory();
     STAC_TRY(stac_agree(&s->ranks, s->ranks.comm, write_result(p, err), err));
-    if (s->ranks.rank == 0) print_result(&p->result);
-    return STAC_OK;
+    return stac_agree(&s->ranks, s->ranks.comm, s->ranks.rank == 0 ? print_result(&p->result, err) : STAC_OK, err);
 }
 
 int main(int argc, char **argv) {

@@ -9,7 +9,7 @@ struct stac_check {
     const char *name; /* "fidelity" */
     bool passed;
     double figure, limit; /* what was measured and what was allowed */
-    char text[240];       /* one line: what the figure means, and when it failed, why */
+    char text[720];       /* one line: what the figure means, and when it failed, why */
 };
 
 /* The checks below run on every side of the subject and are collective over all ranks; every rank gets the result. A

@@ -28,8 +28,8 @@ struct parity {
     float *original[TOGETHER];           /* [to - from][n_vocab] of the baseline; last stage */
     size_t cap[TOGETHER];
     float *scratch;
-    struct spoken *spoken;                /* [set->n][STAC_MOST_TURNS] */
-    int64_t (*events)[STAC_COUNT_FIELDS]; /* [STAC_MOST_TURNS] of the SNN */
+    struct spoken *spoken;      /* [set->n][STAC_MOST_TURNS] */
+    struct stac_counts *events; /* [STAC_MOST_TURNS] of the SNN */
     int turn;
     struct stac_progress progress;
 };
@@ -123,9 +123,7 @@ static int tell(struct parity *p, int side, int i, struct stac_error *err) {
 }
 
 static void add_events(struct parity *p, struct stac_run *run) {
-    struct stac_counts sum = {0};
-    for (int i = 0; i < run->n_sites; i++) stac_counts_add(&sum, &run->counts[i]);
-    for (int f = 0; f < STAC_COUNT_FIELDS; f++) p->events[p->turn][f] += ((const int64_t *)&sum)[f];
+    for (int i = 0; i < run->n_sites; i++) stac_counts_add(&p->events[p->turn], &run->counts[i]);
 }
 
 /* One turn of all conversations that have it. */
@@ -216,7 +214,7 @@ static int merge(struct parity *p, struct stac_parity *out, struct stac_error *e
     STAC_TRY(stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, p->spoken, (int)(cells * sizeof *p->spoken / sizeof(double)),
                                           MPI_DOUBLE, MPI_SUM, comm),
                             "cannot add up", err));
-    STAC_TRY(stac_sum_i64(comm, p->events[0], (size_t)STAC_MOST_TURNS * STAC_COUNT_FIELDS, err));
+    STAC_TRY(stac_sum_i64(comm, (int64_t *)p->events, STAC_MOST_TURNS * STAC_COUNT_FIELDS, err));
     for (size_t d = 0; d < p->set->n; d++) {
         bool left_out = p->spoken[d * STAC_MOST_TURNS].left_out > 0;
         out->left_out += left_out;
@@ -232,7 +230,7 @@ static int merge(struct parity *p, struct stac_parity *out, struct stac_error *e
         }
     }
     for (int t = 0; t < p->set->longest; t++) {
-        const struct stac_counts *c = (const struct stac_counts *)p->events[t];
+        const struct stac_counts *c = &p->events[t];
         out->turn[t].spikes = (double)c->spikes, out->turn[t].values = (double)c->values;
         out->turn[t].acs = (double)c->acs, out->turn[t].macs = (double)c->macs;
     }

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "eval/energy_result.h"
 #include "store/h5.h"
 
 void stac_result_clean(struct stac_result *r) {
@@ -13,6 +14,8 @@ void stac_result_clean(struct stac_result *r) {
     free(r->text_sha256);
     for (int i = 0; i < STAC_SIDES; i++) free(r->transcript[i]);
     stac_score_clean(&r->score);
+    stac_energy_clean(&r->energy);
+    stac_spike_rates_clean(&r->rates);
     *r = (struct stac_result){0};
 }
 
@@ -94,6 +97,7 @@ int stac_result_json(const struct stac_result *r, const char *path, struct stac_
         snprintf(name, sizeof name, "passed_%s", r->check[i].name);
         bad |= json_object_set_new(o, name, json_boolean(r->check[i].passed));
     }
+    if (stac_energy_json(&r->energy, o, err) != STAC_OK) bad = 1;
     char *text = bad ? NULL : json_dumps(o, JSON_INDENT(4) | JSON_REAL_PRECISION(12));
     json_decref(o);
     if (!text) return stac_fail(err, STAC_ERR_MEMORY, "cannot describe the results as JSON");
@@ -171,6 +175,8 @@ int stac_result_h5(const struct stac_result *r, const char *path, struct stac_er
     }
     STAC_TRY_DONE(write_figures(r, &h, err));
     STAC_TRY_DONE(write_sites(r, &h, err));
+    STAC_TRY_DONE(stac_energy_h5(r->subject, &r->energy, &h, err));
+    STAC_TRY_DONE(stac_spike_rates_h5(r->subject, &r->rates, &h, err));
     STAC_TRY_DONE(write_checks(r, &h, err));
     return stac_h5_commit(&h, err);
 done:

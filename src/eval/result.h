@@ -2,7 +2,8 @@
 #ifndef STAC_EVAL_RESULT_H
 #define STAC_EVAL_RESULT_H
 
-#include "eval/check.h"
+#include "eval/energy.h"
+#include "eval/spike_rates.h"
 
 enum { STAC_MAX_CHECKS = 16 };
 
@@ -11,7 +12,9 @@ struct stac_result {
     char *text_path, *text_sha256;      /* owned; NULL: no text was read; without a sum: it is described */
     size_t text_bytes, text_words;
     bool scored;
-    struct stac_score score; /* owned */
+    struct stac_score score;   /* owned */
+    struct stac_energy energy; /* owned, as are the rates */
+    struct stac_spike_rates rates;
     int n_checks;
     struct stac_check check[STAC_MAX_CHECKS];
     bool talked;

@@ -95,7 +95,8 @@ static int merge_side(struct scoring *g, enum stac_side side, double nll, struct
                             "cannot merge", err));
     for (int v = 0; v < s->hp.n_vocab; v++) out->distinct[side] += g->seen[side][v];
     for (int p = 0; p < g->stand->n_sides; p++)
-        if (side == STAC_SNN && g->stand->side[p] == side) STAC_TRY(stac_stand_counts(g->stand, p, out->counts, err));
+        if (g->stand->side[p] == side)
+            STAC_TRY(stac_stand_counts(g->stand, p, side == STAC_SNN ? out->counts : out->dense, err));
     return STAC_OK;
 }
 
@@ -140,6 +141,7 @@ static int prepare(struct scoring *g, struct stac_score *out, struct stac_error 
     struct stac_subject *s = g->stand->subject;
     size_t vocab = (size_t)s->hp.n_vocab;
     STAC_TRY(STAC_NEW(out->counts, stac_site_count(&s->hp), "counts", err));
+    STAC_TRY(STAC_NEW(out->dense, stac_site_count(&s->hp), "counts", err));
     STAC_TRY(STAC_NEW(g->tally, g->n_windows, "results", err));
     STAC_TRY(STAC_NEW(g->scratch, vocab, "logits", err));
     for (int p = 0; p < STAC_SIDES; p++) {
@@ -244,7 +246,8 @@ void stac_kept_clean(struct stac_kept *kept) {
 
 void stac_score_clean(struct stac_score *score) {
     free(score->counts);
-    score->counts = NULL;
+    free(score->dense);
+    score->counts = score->dense = NULL;
 }
 
 double stac_ac_per_mac(const struct stac_counts *total) {

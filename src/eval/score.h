@@ -15,9 +15,9 @@ struct stac_score {
     double ratio; /* perplexity of the SNN over that of the baseline */
     double kl;    /* mean divergence of the SNN's prediction from the baseline's, nats per token */
     double top1;  /* share of tokens where both have the same most likely prediction */
-    /* of the SNN side, by site; owned */
-    struct stac_counts *counts;
-    struct stac_counts total;
+    /* by site, of the SNN side and of the baseline (zeros where it was kept, or is not run); owned */
+    struct stac_counts *counts, *dense;
+    struct stac_counts total; /* of the SNN side */
 };
 
 /* A text, in windows of `context` tokens every `stride` tokens. */

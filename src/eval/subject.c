@@ -167,6 +167,5 @@ int stac_stand_counts(struct stac_stand *t, int position, struct stac_counts *co
             }
         if (s->part.head) counts[n - 1] = *stac_run_counts(run, &run->net->head_in);
     }
-    _Static_assert(sizeof *counts == STAC_COUNT_FIELDS * sizeof(int64_t), "counts are integers");
     return stac_sum_i64(s->ranks->comm, (int64_t *)counts, STAC_COUNT_FIELDS * (size_t)n, err);
 }

@@ -46,10 +46,10 @@ struct stac_job {
 
     char *dir; /* stac-eval, stac-chat: what to look at */
     bool test_all, test_perplexity, test_fidelity, test_multi_turn, test_position_boundaries, test_attention_mask,
-        test_temporal, test_tsp_state, test_parity_multi_turn;
-    char *conversations;
+        test_temporal, test_energy, test_spike_rates, test_tsp_state, test_parity_multi_turn;
+    char *energy_model, *conversations;
+    double energy_ratio_min, spike_rate_factor, parity_tolerance;
     int64_t parity_steps;
-    double parity_tolerance;
     char *text, *ids, *logits_out, *tokenize, *json;
     int64_t context, stride, limit_tokens, execution;
     double fidelity_ratio_max, fidelity_top1_min;

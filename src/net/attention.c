@@ -86,36 +86,48 @@ static int64_t sum_of(int n, const int16_t *code, bool magnitudes) {
 }
 
 /* Count mode: codes only, the product of all rows follows. */
-static struct stac_counts encode_row(struct stac_run *run, const struct entering *e, struct row *r) {
+static void encode_row(struct stac_run *run, const struct entering *e, struct row *r, struct stac_spiked *s) {
     int64_t spikes = run->kernels->encode(&e->site->code.levels, r->n_in, r->x, e->site->mean, r->inverse, r->code);
     r->sum = sum_of(r->n_in, r->code, false);
-    return stac_spiking_counts(e->site, r->n_in, spikes, r->n_out, r->n_out);
+    stac_spiked_add(s, r->n_in, spikes, stac_active_codes(r->n_in, r->code), r->n_out, r->n_out);
 }
 
-/* Temporal mode: T steps, event by event. */
-static struct stac_counts drive_row(struct stac_run *run, const struct entering *e, struct row *r, struct stac_lane *lane) {
+/* Temporal mode: T steps, event by event. What the step weights took is added to *effort. */
+static void drive_row(struct stac_run *run, const struct entering *e, struct row *r, struct stac_lane *lane,
+                      struct stac_spiked *s, struct stac_effort *effort) {
     const struct stac_code *code = &e->site->code;
     int64_t events = stac_train_play(&lane->train, code, r->n_in, r->x, e->site->mean, r->inverse);
-    struct stac_counts counts = stac_spiking_counts(e->site, r->n_in, events, r->n_out, r->n_out);
-    counts.multiplies = stac_train_drive(&lane->train, code, run->kernels, r->n_out, e->w, e->ldw, lane->scratch, r->acc);
+    stac_spiked_add(s, r->n_in, events, lane->train.active, r->n_out, r->n_out);
+    struct stac_effort took = stac_train_drive(&lane->train, code, run->kernels, r->n_out, e->w, e->ldw, lane->scratch, r->acc);
+    effort->multiplies += took.multiplies, effort->sums += took.sums, effort->shifts += took.shifts;
     r->sum = stac_train_sum(&lane->train, code);
-    return counts;
 }
 
-/* ST-BIF+: one step; the codes are what has been sent so far. */
-static struct stac_counts step_row(struct stac_run *run, const struct piece *p, const struct entering *e, struct row *r,
-                                   struct stac_lane *lane) {
+/* ST-BIF+: one step; the codes are what has been sent so far, and all of it drives the weights again. */
+static void step_row(struct stac_run *run, const struct piece *p, const struct entering *e, struct row *r,
+                     struct stac_lane *lane, struct stac_spiked *s) {
     int16_t *sent = stac_gradual_sums(run, e->site, p->segment->first + p->from + r->index, p->head);
     int8_t *step = run->step_of + (size_t)omp_get_thread_num() * (size_t)run->widest;
     int64_t spikes = stac_st_bif_step(&e->site->code, r->n_in, r->x, e->site->mean, r->inverse, sent, step);
-    struct stac_counts counts = stac_spiking_counts(e->site, r->n_in, spikes, r->n_out, r->n_out);
+    stac_spiked_add(s, r->n_in, spikes, stac_active_codes(r->n_in, sent), r->n_out, r->n_out);
+    s->acs += (sum_of(r->n_in, sent, true) - spikes) * r->n_out;
     memcpy(r->code, sent, (size_t)r->n_in * sizeof *sent);
-    counts.acs = sum_of(r->n_in, sent, true) * r->n_out;
-    if (run->step > 0) counts.values = counts.macs = counts.covered = 0;
     r->sum = sum_of(r->n_in, sent, false);
     if (run->mode == STAC_MODE_TEMPORAL)
         stac_gradual_rebuild(run, r->n_in, sent, r->n_out, e->w, e->ldw, lane->train.index, r->acc);
-    return counts;
+}
+
+/* What the rows of a piece did; `in_time`: what their step weights took, where time ran, or NULL. */
+static void count_piece(struct stac_run *run, const struct piece *p, const struct entering *e, const struct stac_spiked *s,
+                        const struct stac_effort *in_time) {
+    int64_t bytes = (int64_t)p->n_keys * run->cache->head_dim, scales = e->keys_in ? 0 : p->n_keys * (int64_t)sizeof(float);
+    struct stac_spiked spiked = *s;
+    if (run->gradual && run->step > 0) spiked.values = spiked.macs = 0;
+    struct stac_counts counts = stac_spiking_counts(e->site, &spiked);
+    if (in_time) counts.multiplies = in_time->multiplies, counts.sums = in_time->sums, counts.shifts = in_time->shifts;
+    counts.streamed = bytes + scales;
+    counts.fetched = stac_bytes_fetched(e->site, counts.touched, bytes) + scales;
+    stac_count(run, e->site, counts);
 }
 
 /* acc[n][n_out] of the lane = codes[n][n_in] W for the rows of a piece; sum[n] receives the sums of the codes. Adds what
@@ -124,7 +136,8 @@ static void multiply(struct stac_run *run, const struct piece *p, const struct e
                      int64_t *sum) {
     const int ldc = run->widest, dim = run->cache->head_dim;
     bool in_time = stac_site_runs_in_time(run, e->site);
-    struct stac_counts counts = {0};
+    struct stac_spiked spiked = {0};
+    struct stac_effort effort = {0};
     for (int i = 0; i < p->n; i++) {
         int seen = visible(p, i);
         size_t at = (size_t)i * ldc;
@@ -136,17 +149,19 @@ static void multiply(struct stac_run *run, const struct piece *p, const struct e
                         lane->code + at,
                         lane->acc + at,
                         0};
-        struct stac_counts row = run->gradual ? step_row(run, p, e, &r, lane)
-                                 : in_time    ? drive_row(run, e, &r, lane)
-                                              : encode_row(run, e, &r);
+        if (run->gradual)
+            step_row(run, p, e, &r, lane, &spiked);
+        else if (in_time)
+            drive_row(run, e, &r, lane, &spiked, &effort);
+        else
+            encode_row(run, e, &r, &spiked);
         if (e->keys_in) memset(r.code + seen, 0, (size_t)(p->n_keys - seen) * sizeof *r.code);
-        stac_counts_add(&counts, &row);
         sum[i] = r.sum;
     }
     if (!in_time)
         run->kernels->gemm_i16i8(p->n, e->keys_in ? dim : p->n_keys, e->keys_in ? p->n_keys : dim, lane->code, ldc, e->w,
                                  e->ldw, lane->acc, ldc);
-    stac_count(run, e->site, counts);
+    count_piece(run, p, e, &spiked, in_time && !run->gradual ? &effort : NULL);
 }
 
 /* Queries into spikes, spikes over the keys, scores[n][n_keys]. */
@@ -207,6 +222,11 @@ static void attend(struct stac_run *run, const struct piece *p, float *qkv, int 
 static void store_keys(struct stac_run *run, int layer, const float *qkv, int ldq) {
     const struct stac_block *b = &run->net->block[layer];
     int q = stac_q_width(&run->net->hp), kv = stac_kv_width(&run->net->hp);
+    bool int8 = run->cache->int8;
+    int64_t values = (int64_t)run->batch.n * 2 * kv, scales = (int64_t)run->batch.n * run->cache->n_head_kv;
+    struct stac_counts counts = {.stored = int8 ? values + scales * (int64_t)sizeof(float) : values * (int64_t)sizeof(float)};
+    if (int8) counts.rest[STAC_REST_CACHE] = values, counts.rest[STAC_REST_ROOT] = scales;
+    stac_count(run, &b->site[STAC_SITE_Q], counts);
 #pragma omp parallel for schedule(static)
     for (int s = 0; s < run->n_segments; s++) {
         const struct stac_segment *seg = &run->segment[s];
@@ -217,14 +237,27 @@ static void store_keys(struct stac_run *run, int layer, const float *qkv, int ld
     }
 }
 
-static void count_dense(struct stac_run *run, int layer) {
+/* What every run does at q and p; and a dense one instead of spikes. */
+static void count_rows(struct stac_run *run, int layer, bool spikes) {
     const struct stac_block *b = &run->net->block[layer];
-    int64_t pairs = 0, heads = run->net->hp.n_head, dim = run->cache->head_dim;
-    for (int s = 0; s < run->n_segments; s++)
-        for (int i = 0; i < run->segment[s].n; i++) pairs += run->segment[s].cached + i + 1;
-    stac_count(run, &b->site[STAC_SITE_Q],
-               (struct stac_counts){.values = run->batch.n * heads * dim, .macs = pairs * heads * dim});
-    stac_count(run, &b->site[STAC_SITE_P], (struct stac_counts){.values = pairs * heads, .macs = pairs * heads * dim});
+    int64_t pairs = 0, read = 0, heads = run->net->hp.n_head, dim = run->cache->head_dim;
+    for (int s = 0; s < run->n_segments; s++) {
+        const struct stac_segment *seg = &run->segment[s];
+        for (int i = 0; i < seg->n; i++) pairs += seg->cached + i + 1;
+        for (int from = 0; from < seg->n; from += STAC_ATTENTION_ROWS) {
+            int to = from + STAC_ATTENTION_ROWS;
+            read += seg->cached + (to < seg->n ? to : seg->n);
+        }
+    }
+    struct stac_counts softmax = {.rest[STAC_REST_SOFTMAX] = pairs * heads, .rest[STAC_REST_ROOT] = run->batch.n * heads};
+    stac_count(run, &b->site[STAC_SITE_P], softmax);
+    if (spikes) return;
+    int64_t macs = pairs * heads * dim, bytes = read * heads * dim * (int64_t)sizeof(float);
+    struct stac_counts dense = {.macs = macs, .fetched = bytes, .streamed = bytes};
+    dense.values = run->batch.n * heads * dim, dense.outputs = pairs * heads;
+    stac_count(run, &b->site[STAC_SITE_Q], dense);
+    dense.values = pairs * heads, dense.outputs = run->batch.n * heads * dim;
+    stac_count(run, &b->site[STAC_SITE_P], dense);
 }
 
 int stac_attention(struct stac_run *run, int layer, float *qkv, float *out, struct stac_error *err) {
@@ -235,7 +268,7 @@ int stac_attention(struct stac_run *run, int layer, float *qkv, float *out, stru
     if (spikes != stac_site_spikes(run, &b->site[STAC_SITE_P]) || spikes != run->cache->int8)
         return stac_fail(err, STAC_ERR_INTERNAL, "layer %d: q, p and the cache must spike together", net->first + layer);
     store_keys(run, layer, qkv, ldq);
-    if (!spikes) count_dense(run, layer);
+    count_rows(run, layer, spikes);
     for (int s = 0; s < run->n_segments; s++) {
         const struct stac_segment *seg = &run->segment[s];
         int row_blocks = (seg->n + STAC_ATTENTION_ROWS - 1) / STAC_ATTENTION_ROWS;

@@ -89,7 +89,7 @@ static struct stac_events events_of(int n, const int8_t *step, uint16_t *index) 
 
 void stac_gradual_step(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n, const float *x) {
     struct stac_gradual *g = state_of(run, site);
-    int64_t spikes = 0, macs = (int64_t)n * l->n_in * l->n_out;
+    int64_t spikes = 0;
 #pragma omp parallel for schedule(static) reduction(+ : spikes)
     for (int i = 0; i < n; i++) {
         struct stac_lane *lane = &run->lane[omp_get_thread_num()];
@@ -104,8 +104,13 @@ void stac_gradual_step(struct stac_run *run, const struct stac_site *site, const
         }
         spikes += sent;
     }
-    struct stac_counts counts = {.spikes = spikes, .acs = spikes * l->n_out};
-    if (run->step == 0) counts.values = (int64_t)n * l->n_in, counts.macs = counts.covered = macs;
+    int64_t all = (int64_t)l->n_in * l->n_out;
+    struct stac_spiked s = {0};
+    stac_spiked_add(&s, (int64_t)n * l->n_in, spikes, spikes, 0, l->n_out); /* a neuron sends one at most */
+    if (run->step > 0) s.values = s.macs = 0;
+    struct stac_counts counts = stac_spiking_counts(site, &s);
+    counts.streamed = all;
+    counts.fetched = stac_bytes_fetched(site, counts.touched, all);
     stac_count(run, site, counts);
 }
 
@@ -128,6 +133,7 @@ void stac_gradual_product(struct stac_run *run, const struct stac_site *site, co
                                  l->bias, y + (size_t)(from + i) * l->n_out);
         }
     }
+    stac_count(run, site, (struct stac_counts){.outputs = (int64_t)n * l->n_out});
 }
 
 /* ---- attention ---------------------------------------------------------------------------------------------------- */

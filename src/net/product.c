@@ -4,7 +4,6 @@
 #include <omp.h>
 
 #include "net/gradual.h"
-#include "spike/step_weights.h"
 
 bool stac_site_spikes(const struct stac_run *run, const struct stac_site *site) {
     return run->mode != STAC_MODE_DENSE && site->spiking;
@@ -26,56 +25,91 @@ bool stac_site_runs_in_time(const struct stac_run *run, const struct stac_site *
     return run->mode == STAC_MODE_TEMPORAL && site->code.kind != STAC_CODE_INTEGER;
 }
 
-struct stac_counts stac_spiking_counts(const struct stac_site *site, int64_t values, int64_t spikes, int64_t outputs,
-                                       int64_t fan_out) {
-    int64_t macs = values * fan_out;
-    return (struct stac_counts){values,
-                                spikes,
-                                spikes * fan_out,
-                                macs,
-                                site->code.kind == STAC_CODE_INTEGER ? 0 : macs,
-                                outputs * stac_step_weights_multiplies(&site->code)};
+/* An integer code sends no spikes: its neurons are roundings, its products multiply-accumulates. */
+struct stac_counts stac_spiking_counts(const struct stac_site *site, const struct stac_spiked *s) {
+    const struct stac_code *code = &site->code;
+    struct stac_effort effort = stac_step_weights_effort(code);
+    struct stac_counts c = {.values = s->values,
+                            .spikes = s->spikes,
+                            .acs = s->acs,
+                            .macs = s->macs,
+                            .multiplies = s->outputs * effort.multiplies,
+                            .scaled = site->scaling == STAC_SCALE_TOKEN ? s->neurons : 0,
+                            .outputs = s->outputs,
+                            .sums = s->outputs * effort.sums,
+                            .shifts = s->outputs * effort.shifts};
+    if (code->kind == STAC_CODE_INTEGER) return c;
+    c.covered = s->macs;
+    c.active = s->active;
+    c.touched = s->touched;
+    switch (code->neuron.kind) {
+    case STAC_NEURON_TABLE: c.lookups = s->neurons; break;
+    case STAC_NEURON_ST_BIF: c.updates = s->neurons; break; /* one step */
+    default: c.updates = s->neurons * code->timesteps;
+    }
+    return c;
 }
 
-/* Count mode: rows into codes and the factor that turns their integers back into values. Returns the spikes of the codes. */
-static int64_t encode_rows(struct stac_run *run, const struct stac_site *site, int n, int width, const float *x) {
-    int64_t spikes = 0;
-#pragma omp parallel for schedule(static) reduction(+ : spikes)
+int64_t stac_bytes_fetched(const struct stac_site *site, int64_t touched, int64_t all) {
+    return site->code.kind != STAC_CODE_INTEGER && touched < all ? touched : all;
+}
+
+int64_t stac_active_codes(int n, const int16_t *code) {
+    int active = 0;
+    for (int i = 0; i < n; i++) active += code[i] != 0;
+    return active;
+}
+
+/* Count mode: rows into codes and the factor that turns their integers back into values. */
+static void encode_rows(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n, const float *x,
+                        struct stac_spiked *s) {
+    int width = l->n_in;
+    int64_t spikes = 0, active = 0;
+#pragma omp parallel for schedule(static) reduction(+ : spikes, active)
     for (int i = 0; i < n; i++) {
         const float *row = x + (size_t)i * width;
+        int16_t *code = run->code + (size_t)i * width;
         float scale = run->factor[i] = stac_row_scale(run, site, width, row);
-        spikes += run->kernels->encode(&site->code.levels, width, row, site->mean, 1.0f / scale, run->code + (size_t)i * width);
+        spikes += run->kernels->encode(&site->code.levels, width, row, site->mean, 1.0f / scale, code);
+        active += stac_active_codes(width, code);
     }
-    return spikes;
+    stac_spiked_add(s, (int64_t)n * width, spikes, active, (int64_t)n * l->n_out, l->n_out);
 }
 
-/* Temporal mode of rows [from, to): the neurons of a row run over time and drive the weights, event by event. Returns the
- * number of events; *multiplies grows by the multiplications of outputs. */
-static int64_t drive_rows(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int from, int to,
-                          const float *x, int64_t *multiplies) {
-    int64_t events = 0, multiplied = 0;
-#pragma omp parallel for schedule(dynamic, 1) reduction(+ : events, multiplied)
+/* Temporal mode of rows [from, to): the neurons of a row run over time and drive the weights, event by event. Adds to spikes
+ * and active values, and what the step weights took to *effort. */
+static void drive_rows(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int from, int to,
+                       const float *x, struct stac_spiked *s, struct stac_effort *effort) {
+    int64_t events = 0, active = 0, multiplies = 0, sums = 0, shifts = 0;
+#pragma omp parallel for schedule(dynamic, 1) reduction(+ : events, active, multiplies, sums, shifts)
     for (int i = from; i < to; i++) {
         struct stac_lane *lane = &run->lane[omp_get_thread_num()];
         const float *row = x + (size_t)i * l->n_in;
         float scale = run->factor[i] = stac_row_scale(run, site, l->n_in, row);
         events += stac_train_play(&lane->train, &site->code, l->n_in, row, site->mean, 1.0f / scale);
-        multiplied += stac_train_drive(&lane->train, &site->code, run->kernels, l->n_out, l->q, l->n_out, lane->scratch,
-                                       run->acc + (size_t)(i - from) * l->n_out);
+        active += lane->train.active;
+        struct stac_effort e = stac_train_drive(&lane->train, &site->code, run->kernels, l->n_out, l->q, l->n_out,
+                                                lane->scratch, run->acc + (size_t)(i - from) * l->n_out);
+        multiplies += e.multiplies, sums += e.sums, shifts += e.shifts;
     }
-    *multiplies += multiplied;
-    return events;
+    int64_t rows = to - from;
+    stac_spiked_add(s, rows * l->n_in, events, active, rows * l->n_out, l->n_out);
+    effort->multiplies += multiplies;
+    effort->sums += sums;
+    effort->shifts += shifts;
 }
 
 static void spiking_product(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n,
                             const float *x, float *y) {
     bool in_time = stac_site_runs_in_time(run, site);
-    int64_t spikes = in_time ? 0 : encode_rows(run, site, n, l->n_in, x), multiplies = 0;
+    struct stac_spiked s = {0};
+    struct stac_effort effort = {0};
+    if (!in_time) encode_rows(run, site, l, n, x, &s);
     int chunk = (int)(run->acc_size / (size_t)l->n_out);
     for (int from = 0; from < n; from += chunk) {
         int to = n - from < chunk ? n : from + chunk;
         if (in_time)
-            spikes += drive_rows(run, site, l, from, to, x, &multiplies);
+            drive_rows(run, site, l, from, to, x, &s, &effort);
         else
             run->kernels->gemm_i16i8(to - from, l->n_out, l->n_in, run->code + (size_t)from * l->n_in, l->n_in, l->q, l->n_out,
                                      run->acc, l->n_out);
@@ -84,8 +118,10 @@ static void spiking_product(struct stac_run *run, const struct stac_site *site, 
             run->kernels->decode(l->n_out, run->acc + (size_t)(i - from) * l->n_out, run->factor[i], l->scale, l->bias,
                                  y + (size_t)i * l->n_out);
     }
-    struct stac_counts counts = stac_spiking_counts(site, (int64_t)n * l->n_in, spikes, (int64_t)n * l->n_out, l->n_out);
-    if (in_time) counts.multiplies = multiplies;
+    struct stac_counts counts = stac_spiking_counts(site, &s);
+    if (in_time) counts.multiplies = effort.multiplies, counts.sums = effort.sums, counts.shifts = effort.shifts;
+    counts.streamed = (int64_t)l->n_in * l->n_out;
+    counts.fetched = stac_bytes_fetched(site, counts.touched, counts.streamed);
     stac_count(run, site, counts);
 }
 
@@ -111,8 +147,13 @@ int stac_product(struct stac_run *run, const struct stac_site *site, const struc
     }
     if (!linear->w || site->mean)
         return stac_fail(err, STAC_ERR_USAGE, "a converted network has no float weights: it runs spiking only");
+    int64_t values = (int64_t)n * linear->n_in, bytes = (int64_t)sizeof(float) * linear->n_in * linear->n_out;
     stac_count(run, site,
-               (struct stac_counts){.values = (int64_t)n * linear->n_in, .macs = (int64_t)n * linear->n_in * linear->n_out});
+               (struct stac_counts){.values = values,
+                                    .macs = values * linear->n_out,
+                                    .outputs = (int64_t)n * linear->n_out,
+                                    .fetched = bytes,
+                                    .streamed = bytes});
     stac_dense_product(run, linear, n, x, y);
     return STAC_OK;
 }

@@ -24,9 +24,36 @@ float stac_row_scale(const struct stac_run *run, const struct stac_site *site, i
 /* Whether the neurons of a site run over time, one step after the other: temporal mode, and a code that has spikes. */
 bool stac_site_runs_in_time(const struct stac_run *run, const struct stac_site *site);
 
-/* Counts of rows that spiked: `values` inputs of as many spikes, `outputs` of the rows together, fan-out of each spike. */
-struct stac_counts stac_spiking_counts(const struct stac_site *site, int64_t values, int64_t spikes, int64_t outputs,
-                                       int64_t fan_out);
+/* What rows of neurons sent and drove. */
+struct stac_spiked {
+    int64_t neurons;             /* looked at: those of a row, with ST-BIF+ neurons anew at every step */
+    int64_t values, macs;        /* of these, the values that were not looked at before; products that they enter */
+    int64_t spikes, active, acs; /* spikes; neurons that sent them; elements of weight rows added */
+    int64_t touched;             /* elements of the active neurons' weight rows */
+    int64_t outputs;
+};
+
+/* Add `neurons` inputs, `active` of which sent `spikes`, each with that fan-out; their rows have so many outputs. */
+static inline void stac_spiked_add(struct stac_spiked *s, int64_t neurons, int64_t spikes, int64_t active, int64_t outputs,
+                                   int64_t fan_out) {
+    s->neurons += neurons;
+    s->values += neurons;
+    s->macs += neurons * fan_out;
+    s->spikes += spikes;
+    s->active += active;
+    s->acs += spikes * fan_out;
+    s->touched += active * fan_out;
+    s->outputs += outputs;
+}
+
+/* Their counts, but for what a batch reads. */
+struct stac_counts stac_spiking_counts(const struct stac_site *site, const struct stac_spiked *s);
+
+/* Bytes that rows which touched so many of `all` bytes of weights together read at most, each byte once. */
+int64_t stac_bytes_fetched(const struct stac_site *site, int64_t touched, int64_t all);
+
+/* Codes that are not 0. */
+int64_t stac_active_codes(int n, const int16_t *code);
 
 /* Add to a site's counts from any thread. */
 void stac_count(struct stac_run *run, const struct stac_site *site, struct stac_counts amount);

@@ -175,9 +175,16 @@ void stac_run_end(struct stac_run *run) {
     run->n_segments = 0;
 }
 
+/* Count work that is no product, at the site it belongs to. */
+static void count_rest(struct stac_run *run, const struct stac_site *site, enum stac_rest_kind kind, int64_t amount) {
+    stac_run_counts(run, site)->rest[kind] += amount;
+}
+
 void stac_run_embed(struct stac_run *run, float *x) {
     const struct stac_network *net = run->net;
     size_t d = (size_t)net->hp.n_embd;
+    count_rest(run, net->last > net->first ? &net->block[0].site[STAC_SITE_ATTN_IN] : &net->head_in, STAC_REST_EMBEDDING,
+               (int64_t)d * run->batch.n * (net->position_embd ? 2 : 1));
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < run->batch.n; i++) {
         memcpy(x + i * d, net->token_embd + (size_t)run->batch.token[i] * d, d * sizeof *x);
@@ -187,15 +194,20 @@ void stac_run_embed(struct stac_run *run, float *x) {
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------- */
 
-static void normalise(struct stac_run *run, int n, const float *x, const float *gain, const float *bias, float *y) {
+/* What enters a site. */
+static void normalise(struct stac_run *run, const struct stac_site *site, int n, const float *x, const float *gain,
+                      const float *bias, float *y) {
     const struct stac_hparams *hp = &run->net->hp;
+    count_rest(run, site, STAC_REST_NORM, (int64_t)n * hp->n_embd);
+    count_rest(run, site, STAC_REST_ROOT, n);
     run->kernels->norm(n, hp->n_embd, x, gain, bias, (float)hp->norm_eps, hp->norm == STAC_NORM_LAYER, y);
 }
 
-static void turn(struct stac_run *run, float *qkv, int ld) {
+static void turn(struct stac_run *run, const struct stac_site *site, float *qkv, int ld) {
     const struct stac_hparams *hp = &run->net->hp;
     int half = hp->head_dim / 2;
     if (!run->cosine) return;
+    count_rest(run, site, STAC_REST_ROPE, (int64_t)run->batch.n * (hp->n_head + hp->n_head_kv) * hp->head_dim);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < run->batch.n; i++) {
         size_t at = (size_t)run->batch.position[i] * half; /* q and k lie side by side */
@@ -203,8 +215,9 @@ static void turn(struct stac_run *run, float *qkv, int ld) {
     }
 }
 
-static void add_residual(struct stac_run *run, const float *delta, float *x) {
+static void add_residual(struct stac_run *run, const struct stac_site *site, const float *delta, float *x) {
     size_t d = (size_t)run->net->hp.n_embd;
+    count_rest(run, site, STAC_REST_RESIDUAL, (int64_t)d * run->batch.n);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < run->batch.n; i++) run->kernels->add((int)d, delta + i * d, x + i * d);
 }
@@ -212,13 +225,22 @@ static void add_residual(struct stac_run *run, const float *delta, float *x) {
 static int attention_half(struct stac_run *run, int layer, float *x, struct stac_error *err) {
     const struct stac_block *b = &run->net->block[layer];
     int n = run->batch.n;
-    normalise(run, n, x, b->attn_norm, b->attn_norm_bias, run->normed);
+    normalise(run, &b->site[STAC_SITE_ATTN_IN], n, x, b->attn_norm, b->attn_norm_bias, run->normed);
     STAC_TRY(stac_product(run, &b->site[STAC_SITE_ATTN_IN], &b->qkv, n, run->normed, run->wide, err));
-    turn(run, run->wide, b->qkv.n_out);
+    turn(run, &b->site[STAC_SITE_Q], run->wide, b->qkv.n_out);
     STAC_TRY(stac_attention(run, layer, run->wide, run->normed, err));
     STAC_TRY(stac_product(run, &b->site[STAC_SITE_O_IN], &b->o, n, run->normed, run->hidden, err));
-    add_residual(run, run->hidden, x);
+    add_residual(run, &b->site[STAC_SITE_O_IN], run->hidden, x);
     return STAC_OK;
+}
+
+/* What becomes of the hidden activation before its product. */
+static void count_hidden(struct stac_run *run, const struct stac_site *site) {
+    const struct stac_hparams *hp = &run->net->hp;
+    int64_t values = (int64_t)run->batch.n * hp->n_ff;
+    count_rest(run, site, STAC_REST_ACTIVATION, values);
+    if (hp->gated) count_rest(run, site, STAC_REST_GATE, values);
+    for (int order = run->net->hadamard; order > 1; order /= 2) count_rest(run, site, STAC_REST_HADAMARD, values);
 }
 
 static int feed_forward_half(struct stac_run *run, int layer, float *x, struct stac_error *err) {
@@ -226,7 +248,7 @@ static int feed_forward_half(struct stac_run *run, int layer, float *x, struct s
     const struct stac_hparams *hp = &run->net->hp;
     int n = run->batch.n;
     float *hidden = run->wide;
-    normalise(run, n, x, b->mlp_norm, b->mlp_norm_bias, run->normed);
+    normalise(run, &b->site[STAC_SITE_MLP_IN], n, x, b->mlp_norm, b->mlp_norm_bias, run->normed);
     STAC_TRY(stac_product(run, &b->site[STAC_SITE_MLP_IN], &b->up, n, run->normed, run->wide, err));
     if (hp->gated) {
         run->kernels->gate(n, hp->n_ff, (int)hp->activation, run->wide, b->up.n_out, run->hidden);
@@ -235,8 +257,9 @@ static int feed_forward_half(struct stac_run *run, int layer, float *x, struct s
         run->kernels->activate(n, hp->n_ff, (int)hp->activation, run->wide, hp->n_ff);
     }
     if (run->net->hadamard) run->kernels->hadamard(n, hp->n_ff, run->net->hadamard, hidden);
+    count_hidden(run, &b->site[STAC_SITE_DOWN_IN]);
     STAC_TRY(stac_product(run, &b->site[STAC_SITE_DOWN_IN], &b->down, n, hidden, run->normed, err));
-    add_residual(run, run->normed, x);
+    add_residual(run, &b->site[STAC_SITE_DOWN_IN], run->normed, x);
     return STAC_OK;
 }
 
@@ -249,7 +272,7 @@ int stac_run_blocks(struct stac_run *run, float *x, struct stac_error *err) {
     const struct stac_network *net = run->net;
     for (int l = 0; l < net->last - net->first; l++) STAC_TRY(stac_run_block(run, l, x, err));
     if (run->gradual && net->has_head) {
-        normalise(run, run->batch.n, x, net->final_norm, net->final_norm_bias, run->normed);
+        normalise(run, &net->head_in, run->batch.n, x, net->final_norm, net->final_norm_bias, run->normed);
         stac_gradual_step(run, &net->head_in, &net->head, run->batch.n, run->normed);
     }
     run->step++;
@@ -258,7 +281,7 @@ int stac_run_blocks(struct stac_run *run, float *x, struct stac_error *err) {
 
 int stac_run_head(struct stac_run *run, int first, int n, const float *x, float *logits, struct stac_error *err) {
     const struct stac_network *net = run->net;
-    normalise(run, n, x, net->final_norm, net->final_norm_bias, run->normed);
+    normalise(run, &net->head_in, n, x, net->final_norm, net->final_norm_bias, run->normed);
     if (!run->gradual) return stac_product(run, &net->head_in, &net->head, n, run->normed, logits, err);
     stac_gradual_product(run, &net->head_in, &net->head, first, n, run->normed, logits);
     return STAC_OK;

@@ -11,13 +11,20 @@ const char *stac_site_name(enum stac_site_kind kind) {
     return names[kind];
 }
 
+const char *stac_rest_name(enum stac_rest_kind kind) {
+    static const char *const names[] = {
+        [STAC_REST_NORM] = "norm",         [STAC_REST_SOFTMAX] = "softmax",     [STAC_REST_ACTIVATION] = "activation",
+        [STAC_REST_GATE] = "gate",         [STAC_REST_ROPE] = "rope",           [STAC_REST_RESIDUAL] = "residual",
+        [STAC_REST_HADAMARD] = "hadamard", [STAC_REST_EMBEDDING] = "embedding", [STAC_REST_CACHE] = "cache",
+        [STAC_REST_ROOT] = "root",
+    };
+    return names[kind];
+}
+
 void stac_counts_add(struct stac_counts *to, const struct stac_counts *from) {
-    to->values += from->values;
-    to->spikes += from->spikes;
-    to->acs += from->acs;
-    to->macs += from->macs;
-    to->covered += from->covered;
-    to->multiplies += from->multiplies;
+    int64_t *sum = (int64_t *)to;
+    const int64_t *more = (const int64_t *)from;
+    for (size_t i = 0; i < STAC_COUNT_FIELDS; i++) sum[i] += more[i];
 }
 
 void stac_site_clean(struct stac_site *site) {

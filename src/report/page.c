@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "report/energy_section.h"
 #include "report/picture.h"
 
 static const char head[] =
@@ -97,9 +98,7 @@ static int write_figures(const struct stac_result *r, struct stac_strbuf *s, str
                         err));
     STAC_TRY(number_row(
         s, "energy ratio", "%.2f", stac_energy_ratio(&c->total, 4.6, 0.9),
-        "operations only: 4.6 pJ a float32 multiply-accumulate, 0.9 pJ an addition (Horowitz 2014, 45 nm). Outside the "
-        "spikes, and not counted here: norms, soft-max, activation functions, rotary positions, residual additions, "
-        "the Hadamard transform.",
+        "operations of the products only: 4.6 pJ a float32 multiply-accumulate, 0.9 pJ an addition (Horowitz 2014, 45 nm)",
         err));
     return stac_strbuf_puts(s, "</table>\n", err);
 }
@@ -199,6 +198,9 @@ int stac_page_write(const struct stac_result *r, const char *folder, struct stac
         status = write_picture(r, folder, "spikes.png", "Spikes per activation, layer by layer", stac_picture_spikes, &s, err);
     if (status == STAC_OK && spikes)
         status = write_picture(r, folder, "work.png", "Where the additions are spent", stac_picture_work, &s, err);
+    if (status == STAC_OK) status = stac_page_energy(r, &s, err);
+    if (status == STAC_OK && r->energy.measured)
+        status = write_picture(r, folder, "energy.png", "Energy from the original to the SNN", stac_picture_energy, &s, err);
     if (status == STAC_OK && trained(r))
         status = write_picture(r, folder, "training.png", "Training the thresholds", stac_picture_training, &s, err);
     if (status == STAC_OK) status = write_talks(r, &s, err);

@@ -144,10 +144,15 @@ const struct stac_base *stac_bases(int *n) {
     return bases;
 }
 
-int stac_step_weights_multiplies(const struct stac_code *code) {
-    int factors = stac_base_factors(code->base), n = factors ? factors : code->timesteps, count = 0;
+struct stac_effort stac_step_weights_effort(const struct stac_code *code) {
+    int factors = stac_base_factors(code->base), n = factors ? factors : code->timesteps, steps = code->timesteps;
+    const struct stac_base base = code->base;
     const int32_t *factor = factors ? code->mantissa : code->weight;
-    if (code->kind == STAC_CODE_INTEGER) return 0; /* its multiplications are the product itself */
-    for (int i = 0; i < n; i++) count += (factor[i] & (factor[i] - 1)) != 0;
-    return count;
+    if (base.n_classes > steps) n = steps;
+    struct stac_effort e = {0, n - 1, 0};
+    if (code->kind == STAC_CODE_INTEGER) return (struct stac_effort){0}; /* its multiplications are the product itself */
+    for (int i = 0; i < n; i++) e.multiplies += (factor[i] & (factor[i] - 1)) != 0;
+    if (base.curve > 0) e.sums += 2 * (steps - base.heavy);
+    if (base.shift > 0 && steps > base.n_classes) e.shifts = steps - base.n_classes;
+    return e;
 }

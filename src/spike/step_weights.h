@@ -35,8 +35,14 @@ bool stac_step_weights_of_ratio(struct stac_code *code, double ratio, int max_in
 /* Step weights from mantissas, all checked (STAC_ERR_INPUT). */
 int stac_step_weights_of_mantissas(struct stac_code *code, struct stac_error *err);
 
-/* Multiplications that an output of this code's products costs: by step weights, or mantissas where there are classes; those
- * by a power of two are shifts and not counted. */
-int stac_step_weights_multiplies(const struct stac_code *code);
+/* What the step weights cost the outputs of products, beside the additions of weight rows. */
+struct stac_effort {
+    int64_t multiplies; /* by step weights, or mantissas where there are classes; those by a power of two are not counted */
+    int64_t sums;       /* additions of the running sums of a ramp, and of the accumulators where they meet */
+    int64_t shifts;     /* of the accumulators of classes, between rounds */
+};
+
+/* The same for one output over T steps. */
+struct stac_effort stac_step_weights_effort(const struct stac_code *code);
 
 #endif

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "spike/step_weights.h"
 
 int stac_train_init(struct stac_train *train, int cap, struct stac_error *err) {
     *train = (struct stac_train){.cap = cap};
@@ -31,10 +30,12 @@ int64_t stac_train_play(struct stac_train *train, const struct stac_code *code, 
     int fill_plus[STAC_MAX_TIMESTEPS], fill_minus[STAC_MAX_TIMESTEPS], at = 0, t;
     train->timesteps = code->timesteps;
     stac_neuron_run(code, n, x, mean, inv_scale, train->word);
+    train->active = 0;
     memset(train->n_plus, 0, sizeof train->n_plus);
     memset(train->n_minus, 0, sizeof train->n_minus);
     for (int i = 0; i < n; i++) { /* count the events of each step */
         struct stac_word word = train->word[i];
+        train->active += (word.plus | word.minus) != 0;
         FOR_EACH_STEP(t, word.plus) train->n_plus[t]++;
         FOR_EACH_STEP(t, word.minus) train->n_minus[t]++;
     }
@@ -61,16 +62,17 @@ static struct stac_events events_at(const struct stac_train *train, int t) {
     return (struct stac_events){train->index + train->begin[t], train->n_plus[t], train->n_minus[t]};
 }
 
-static int64_t drive_tile(const struct stac_train *train, const struct stac_code *code, const struct stac_kernels *k, int n,
-                          const int8_t *w, int ldw, int32_t *acc, int32_t *y) {
+static struct stac_effort drive_tile(const struct stac_train *train, const struct stac_code *code, const struct stac_kernels *k,
+                                     int n, const int8_t *w, int ldw, int32_t *acc, int32_t *y) {
     int classes = code->base.n_classes, shift = code->base.shift, last_round = (code->timesteps - 1) / classes;
-    int64_t multiplies = 0;
+    struct stac_effort effort = {0};
     memset(acc, 0, (size_t)classes * n * sizeof *acc);
     memset(y, 0, (size_t)n * sizeof *y);
     for (int t = 0; t < code->timesteps; t++) {
         int32_t *a = acc + (size_t)(t % classes) * n;
-        if (t >= classes && shift)
-            for (int j = 0; j < n; j++) a[j] = (int32_t)((uint32_t)a[j] << shift);
+        bool shifts = t >= classes && shift;
+        for (int j = 0; j < n && shifts; j++) a[j] = (int32_t)((uint32_t)a[j] << shift);
+        effort.shifts += shifts ? n : 0;
         k->add_rows(n, a, w, ldw, events_at(train, t));
     }
     for (int c = 0; c < classes && c < code->timesteps; c++) {
@@ -78,17 +80,19 @@ static int64_t drive_tile(const struct stac_train *train, const struct stac_code
         int32_t factor = code->mantissa[c] << (shift * (last_round - rounds));
         const int32_t *a = acc + (size_t)c * n;
         for (int j = 0; j < n; j++) y[j] += factor * a[j];
-        multiplies += (code->mantissa[c] & (code->mantissa[c] - 1)) != 0 ? n : 0;
+        effort.multiplies += (code->mantissa[c] & (code->mantissa[c] - 1)) != 0 ? n : 0;
+        effort.sums += c > 0 ? n : 0;
     }
-    return multiplies;
+    return effort;
 }
 
 /* Step weights of a ramp: acc[0] counts the spikes so far; acc[1] its sums, acc[2] the sums of those; then the heavy steps. */
-static int64_t drive_ramp(const struct stac_train *train, const struct stac_code *code, const struct stac_kernels *k, int n,
-                          const int8_t *w, int ldw, int32_t *acc, int32_t *y) {
+static struct stac_effort drive_ramp(const struct stac_train *train, const struct stac_code *code, const struct stac_kernels *k,
+                                     int n, const int8_t *w, int ldw, int32_t *acc, int32_t *y) {
     int heavy = code->base.heavy;
     int32_t *once = acc, *twice = acc + n, *thrice = acc + 2 * (size_t)n, slope = code->mantissa[heavy];
     int32_t bend = code->mantissa[heavy + 1];
+    struct stac_effort effort = {0};
     memset(acc, 0, (size_t)(3 + heavy) * n * sizeof *acc);
     for (int t = 0; t < code->timesteps; t++) {
         k->add_rows(n, t < heavy ? acc + (size_t)(3 + t) * n : once, w, ldw, events_at(train, t));
@@ -96,38 +100,46 @@ static int64_t drive_ramp(const struct stac_train *train, const struct stac_code
             twice[j] += once[j];
             thrice[j] += twice[j];
         }
+        effort.sums += t >= heavy ? 2 * n : 0;
     }
     for (int j = 0; j < n; j++) {
         uint32_t sum = (uint32_t)slope * (uint32_t)twice[j] + (uint32_t)bend * (uint32_t)thrice[j]; /* what overflows cancels */
         for (int t = 0; t < heavy; t++) sum += (uint32_t)code->mantissa[t] * (uint32_t)acc[(size_t)(3 + t) * n + j];
         y[j] = (int32_t)sum;
     }
-    return (int64_t)n * stac_step_weights_multiplies(code);
+    for (int i = 0; i < heavy + 2; i++) effort.multiplies += (code->mantissa[i] & (code->mantissa[i] - 1)) != 0 ? n : 0;
+    effort.sums += (int64_t)(heavy + 1) * n;
+    return effort;
 }
 
 /* Step weights one by one. */
-static int64_t drive_weighed(const struct stac_train *train, const struct stac_code *code, const struct stac_kernels *k, int n,
-                             const int8_t *w, int ldw, int32_t *acc, int32_t *y) {
-    int64_t multiplies = 0;
+static struct stac_effort drive_weighed(const struct stac_train *train, const struct stac_code *code,
+                                        const struct stac_kernels *k, int n, const int8_t *w, int ldw, int32_t *acc,
+                                        int32_t *y) {
+    struct stac_effort effort = {0};
     memset(y, 0, (size_t)n * sizeof *y);
     for (int t = 0; t < code->timesteps; t++) {
         int32_t weight = code->weight[t];
         memset(acc, 0, (size_t)n * sizeof *acc);
         k->add_rows(n, acc, w, ldw, events_at(train, t));
         for (int j = 0; j < n; j++) y[j] += weight * acc[j];
-        multiplies += (weight & (weight - 1)) != 0 ? n : 0;
+        effort.multiplies += (weight & (weight - 1)) != 0 ? n : 0;
+        effort.sums += t > 0 ? n : 0;
     }
-    return multiplies;
+    return effort;
 }
 
-int64_t stac_train_drive(const struct stac_train *train, const struct stac_code *code, const struct stac_kernels *k, int n_out,
-                         const int8_t *w, int ldw, int32_t *acc, int32_t *y) {
-    int64_t multiplies = 0;
+struct stac_effort stac_train_drive(const struct stac_train *train, const struct stac_code *code, const struct stac_kernels *k,
+                                    int n_out, const int8_t *w, int ldw, int32_t *acc, int32_t *y) {
+    struct stac_effort effort = {0};
     for (int j = 0; j < n_out; j += STAC_TRAIN_TILE) {
         int n = n_out - j < STAC_TRAIN_TILE ? n_out - j : STAC_TRAIN_TILE;
-        multiplies += code->base.curve > 0   ? drive_ramp(train, code, k, n, w + j, ldw, acc, y + j)
-                      : code->base.n_classes ? drive_tile(train, code, k, n, w + j, ldw, acc, y + j)
-                                             : drive_weighed(train, code, k, n, w + j, ldw, acc, y + j);
+        struct stac_effort tile = code->base.curve > 0   ? drive_ramp(train, code, k, n, w + j, ldw, acc, y + j)
+                                  : code->base.n_classes ? drive_tile(train, code, k, n, w + j, ldw, acc, y + j)
+                                                         : drive_weighed(train, code, k, n, w + j, ldw, acc, y + j);
+        effort.multiplies += tile.multiplies;
+        effort.sums += tile.sums;
+        effort.shifts += tile.shifts;
     }
-    return multiplies;
+    return effort;
 }

@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 #include "kernels/kernels.h"
-#include "spike/code.h"
+#include "spike/step_weights.h"
 
 /* The events of one row of at most `cap` values: at step t the inputs index[begin[t] ..) fire, first those with sign
  * plus, then those with sign minus. */
@@ -16,6 +16,7 @@ struct stac_train {
     int cap;
     uint16_t *index;        /* [cap * STAC_MAX_TIMESTEPS], owned */
     struct stac_word *word; /* [cap] of the row, owned */
+    int active;             /* values of the row that sent a spike */
     int begin[STAC_MAX_TIMESTEPS];
     int n_plus[STAC_MAX_TIMESTEPS], n_minus[STAC_MAX_TIMESTEPS];
 };
@@ -37,8 +38,8 @@ int64_t stac_train_sum(const struct stac_train *train, const struct stac_code *c
 /* y[n_out] = sum over the spikes of w_t * weight row: for each step in time order every spike adds one row of w
  * [inputs][ldw] to the accumulators of its class; classes are shifted between rounds and meet at the end. Where the step
  * weights follow no law, the sum of each step is multiplied by its weight. `acc` is scratch of STAC_TRAIN_SCRATCH integers.
- * Returns the multiplications: those of stac_step_weights_multiplies, for each output. */
-int64_t stac_train_drive(const struct stac_train *train, const struct stac_code *code, const struct stac_kernels *k, int n_out,
-                         const int8_t *w, int ldw, int32_t *acc, int32_t *y);
+ * Returns what that took besides the rows: stac_step_weights_effort, for each output. */
+struct stac_effort stac_train_drive(const struct stac_train *train, const struct stac_code *code, const struct stac_kernels *k,
+                                    int n_out, const int8_t *w, int ldw, int32_t *acc, int32_t *y);
 
 #endif

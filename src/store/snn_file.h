@@ -48,8 +48,8 @@ void stac_snn_close(struct stac_snn *snn);
 int stac_snn_load(struct stac_snn *snn, struct stac_part part, struct stac_network *net, struct stac_error *err);
 
 /* Read what the codes were designed from: histograms and window of calibration into *stats, which is initialised here and
- * the caller's to clean; powers and sensitivities into plan[stac_site_count(&snn->hp)]. STAC_ERR_INPUT also when the file is
- * of a version that kept no sensitivities. */
+ * the caller's to clean; powers, sensitivities and expected costs into plan[stac_site_count(&snn->hp)]. STAC_ERR_INPUT also
+ * when the file is of a version that kept no sensitivities. */
 int stac_snn_read_design(struct stac_snn *snn, struct stac_statistics *stats, struct stac_plan *plan, struct stac_error *err);
 
 /* Losses of training the codes of a layer, *loss[*n], owned by the caller; NULL and 0 where they were not trained. */

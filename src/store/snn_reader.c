@@ -131,6 +131,12 @@ static int positive(struct stac_snn *s, const char *path, const char *name, doub
     return stac_fail(err, STAC_ERR_INPUT, "%s: the attribute %s of %s is %g", s->h5.path, name, path, *out);
 }
 
+static int not_negative(struct stac_snn *s, const char *path, const char *name, double *out, struct stac_error *err) {
+    STAC_TRY(stac_h5_get_real(&s->h5, path, name, out, err));
+    if (*out >= 0 && *out < 1e30) return STAC_OK;
+    return stac_fail(err, STAC_ERR_INPUT, "%s: the attribute %s of %s is %g", s->h5.path, name, path, *out);
+}
+
 static int read_site_design(struct stac_snn *s, const struct stac_site *site, struct stac_histogram *h, struct stac_plan *plan,
                             struct stac_error *err) {
     char path[96];
@@ -147,6 +153,8 @@ static int read_site_design(struct stac_snn *s, const struct stac_site *site, st
     h->logarithmic = logarithmic != 0;
     STAC_TRY(positive(s, path, "range", &h->range, err));
     STAC_TRY(positive(s, path, "power", &plan->power, err));
+    STAC_TRY(not_negative(s, path, "spikes", &plan->expected.spikes, err));
+    STAC_TRY(not_negative(s, path, "distortion", &plan->expected.distortion, err));
     if (positive(s, path, "sensitivity", &plan->sensitivity, &quiet) == STAC_OK) return STAC_OK;
     return stac_fail(err, STAC_ERR_INPUT, "%s holds no sensitivity for %s: an older version wrote it; convert the model again",
                      s->h5.path, path);

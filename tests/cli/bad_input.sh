@@ -144,7 +144,13 @@ evaluate() { # CODE PATTERN ARGUMENT...
 evaluate 2 'nothing to do' "$work/snn"
 evaluate 2 'not a converted folder' "$tiny" --text "$heldout"
 evaluate 2 'perplexity without the original needs a text' "$work/snn" --mode snn --test_all
-evaluate 2 'test_energy.*not part of' "$work/snn" --test_energy
+evaluate 2 'test_tsp_state.*not part of' "$work/snn" --test_tsp_state
+evaluate 2 'test_energy compares both sides' "$work/snn" --test_energy --mode snn --text "$heldout"
+evaluate 2 'test_spike_rates needs the SNN' "$work/snn" --test_spike_rates --mode baseline
+evaluate 3 'none.yaml' "$work/snn" --test_energy --limit_tokens 64 --text "$heldout" --energy_model "$work/none.yaml"
+printf 'name: mine\nmac: {value: 4.6, unit: nJ, source: me}\n' > "$work/in/energy.yaml"
+evaluate 2 'energy.yaml:2:1: the unit of mac is pJ, not nJ' "$work/snn" --test_energy --limit_tokens 64 --text "$heldout" \
+    --energy_model "$work/in/energy.yaml"
 evaluate 2 'context' "$work/snn" --text "$heldout" --context 100000
 evaluate 3 'none.txt' "$work/snn" --text "$work/none.txt"
 evaluate 2 'logits_out' "$work/snn" --ids 1,2,3

@@ -20,6 +20,6 @@ breaks positions position_boundaries multi_turn tsp_state parity_multi_turn
 breaks mask attention_mask
 breaks cache attention_mask tsp_state
 breaks reset tsp_state
-breaks bypass fidelity
-breaks dead fidelity
+breaks bypass energy spike_rates
+breaks dead fidelity spike_rates
 finish

@@ -14,7 +14,7 @@ evaluate() { # JSON ARGUMENT...
 }
 for mode in count temporal; do
     evaluate $mode.json --limit_tokens 1024 --execution $mode
-    grep -v -E '"(seconds|peak_memory_bytes)"' "$json" > "$work/$mode.same"
+    grep -v -E '"(seconds|peak_memory_bytes|measured_.*)"' "$json" > "$work/$mode.same"
 done
 equal 'temporal and count mode have the same digits' "$work/count.same" "$work/temporal.same"
 evaluate all.json --limit_tokens 8192
@@ -24,7 +24,18 @@ holds 'additions per multiply-accumulate' "$(value "$json" ac_per_mac) <= 0.9 &&
 holds 'coverage' "$(value "$json" coverage) == 1"
 holds 'divergence' "$(value "$json" kl) > 0.0001 && $(value "$json" kl) < 0.01"
 holds 'energy ratio' "$(value "$json" energy_ratio_fp32) > 5"
-for check in perplexity fidelity multi_turn position_boundaries attention_mask temporal; do
+holds 'account 1 is that ratio' "$(value "$json" energy_ratio_prefill_operations) / $(value "$json" energy_ratio_fp32) - 1 < 1e-9"
+for account in operations everything memory; do
+    for phase in prefill decode; do
+        holds "account $account of $phase" "$(value "$json" energy_ratio_${phase}_$account) > 3"
+        holds "$account of $phase against the rival" "$(value "$json" energy_ratio_rival_${phase}_$account) > 0.5 &&
+            $(value "$json" energy_ratio_rival_${phase}_$account) < 4"
+    done
+done
+holds 'bits of the rival' "$(value "$json" energy_rival_bits) > 4 && $(value "$json" energy_rival_bits) < 8"
+says 'what was metered' '"measured_text_cpu_source": "(measured-rapl|not measured: )' "$json"
+says 'joules that were not measured' '"measured_decode_snn_gpu_joules": (null|[1-9]|0[.]0*[1-9])' "$json"
+for check in perplexity fidelity multi_turn position_boundaries attention_mask temporal energy spike_rates; do
     says "check $check" "\"passed_$check\": true" "$json"
 done
 
@@ -35,6 +46,23 @@ looked=$((looked + 1))
 [ -s "$work/snn/report.html" ] && [ -s "$work/snn/metrics.h5" ] || fail 'report.html or metrics.h5 is missing'
 looked=$((looked + 1))
 ! grep -q -E 'https?://' "$work/snn/report.html" || fail 'the report needs a network'
+says 'the report' '<h2>Energy</h2>' "$work/snn/report.html"
+for table in counts sites layers charges; do
+    expect "table of energy: $table" 0 h5dump -H -d /energy/$table "$work/snn/metrics.h5"
+done
+expect 'spike rates' 0 h5dump -d /spike_rates "$work/snn/metrics.h5"
+says 'spike rates' '"fine"' "$work/out"
+
+# Another machine, and what it must not reach.
+expect 'a stricter limit' 1 stac-eval "$work/snn" --test_energy --energy_ratio_min 50 --text "$text" --limit_tokens 512 --quiet
+says 'a stricter limit' '^FAILED  energy .*account 1 must reach 50 and does not' "$work/out"
+expect 'a set without memory' 0 stac-eval "$work/snn" --test_energy --text "$text" --limit_tokens 512 --quiet \
+    --energy_model "$tests/../configs/energy/horowitz_45nm_int8.yaml" --json "$work/int8.json"
+says 'a set without memory' '"energy_decode_memory_snn": null' "$work/int8.json"
+says 'a set without memory' '"energy_model": "horowitz_45nm_int8"' "$work/int8.json"
+expect 'rates held to a tenth of a percent' 1 stac-eval "$work/snn" --test_spike_rates --spike_rate_factor 1.001 --text "$text" \
+    --limit_tokens 512 --quiet
+says 'rates held to a tenth of a percent' '^FAILED  spike_rates .* is off its plan' "$work/out"
 
 # Far too few spikes: the check must see it.
 expect 'a starved conversion' 0 stac-convert --model_name "$tiny" --output_dir "$work/starved" --simplified --spike_budget 0.1 --quiet

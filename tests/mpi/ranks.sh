@@ -15,7 +15,7 @@ evaluate() { # RANKS JSON ARGUMENT...
     shift 2
     expect "evaluation on $n ranks" 0 ranks "$n" stac-eval "$work/one" --quiet --text "$tiny/heldout.txt" \
         --limit_tokens 2100 --test_all --json "$work/$json" "$@"
-    grep -v -E '"(seconds|peak_memory_bytes|ranks)"' "$work/$json" > "$work/$json.same"
+    grep -v -E '"(seconds|peak_memory_bytes|ranks|measured_.*)"' "$work/$json" > "$work/$json.same"
 }
 
 counts='2 3 4'
@@ -54,7 +54,7 @@ for pair in rate:st_bif ternary:causal; do
         expect "evaluation of $pair, $layout" 0 ranks $((${layout%x*} * ${layout#*x})) stac-eval "$work/$pair-1x1" --quiet \
             --text "$tiny/heldout.txt" --limit_tokens 600 --stages ${layout#*x} --test_perplexity --test_attention_mask \
             --test_temporal --json "$work/$pair.json"
-        grep -v -E '"(seconds|peak_memory_bytes|ranks)"' "$work/$pair.json" > "$work/$pair-$layout.same"
+        grep -v -E '"(seconds|peak_memory_bytes|ranks|measured_.*)"' "$work/$pair.json" > "$work/$pair-$layout.same"
         equal "results of $pair, $layout" "$work/$pair-1x1.same" "$work/$pair-$layout.same"
     done
 done

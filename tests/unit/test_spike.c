@@ -134,8 +134,10 @@ static void trains_equal_the_collapsed_product(void **state) {
                 if (!k) continue;
                 int64_t spikes = k->encode(&code.levels, n_in, x, NULL, 1.0f / code.unit, integer);
                 assert_true(stac_train_play(&train, &code, n_in, x, NULL, 1.0f / code.unit) == spikes);
-                int64_t multiplies = stac_train_drive(&train, &code, k, n_out, w, n_out, scratch, y);
-                assert_true(multiplies == (int64_t)n_out * stac_step_weights_multiplies(&code));
+                struct stac_effort e = stac_train_drive(&train, &code, k, n_out, w, n_out, scratch, y);
+                struct stac_effort one = stac_step_weights_effort(&code);
+                assert_true(e.multiplies == n_out * one.multiplies && e.sums == n_out * one.sums &&
+                            e.shifts == n_out * one.shifts);
                 k->gemm_i16i8(1, n_out, n_in, integer, n_in, w, n_out, want, n_out);
                 assert_memory_equal(y, want, (size_t)n_out * sizeof *y);
             }
