@@ -2,8 +2,15 @@
 #ifndef STAC_EVAL_SCORE_H
 #define STAC_EVAL_SCORE_H
 
+#include "eval/neurobench.h"
 #include "eval/subject.h"
 #include "text/corpus.h"
+
+/* What one window adds; a side that does not run adds 0. */
+struct stac_window_score {
+    double nll[STAC_SIDES], kl; /* sums over its predicted tokens, nats */
+    double agree, tokens;       /* whole numbers: tokens where both sides agree, and all that are predicted */
+};
 
 struct stac_score {
     size_t tokens; /* predicted and counted */
@@ -15,9 +22,11 @@ struct stac_score {
     double ratio; /* perplexity of the SNN over that of the baseline */
     double kl;    /* mean divergence of the SNN's prediction from the baseline's, nats per token */
     double top1;  /* share of tokens where both have the same most likely prediction */
+    struct stac_window_score *window; /* [windows], owned */
     /* of the SNN side, by site; owned */
     struct stac_counts *counts;
     struct stac_counts total;
+    struct stac_neurobench neurobench; /* with the key neurobench */
 };
 
 /* A text, in windows of `context` tokens every `stride` tokens. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/channels.h"
 #include "net/gradual.h"
 #include "net/product.h"
 #include "spike/st_bif.h"
@@ -97,6 +98,7 @@ static struct stac_counts drive_row(struct stac_run *run, const struct entering 
     const struct stac_code *code = &e->site->code;
     int64_t events = stac_train_play(&lane->train, code, r->n_in, r->x, e->site->mean, r->inverse);
     struct stac_counts counts = stac_spiking_counts(e->site, r->n_in, events, r->n_out, r->n_out);
+    if (run->channels) stac_channels_words(run, e->site, r->n_in, r->x, r->inverse, lane->train.word);
     counts.multiplies = stac_train_drive(&lane->train, code, run->kernels, r->n_out, e->w, e->ldw, lane->scratch, r->acc);
     r->sum = stac_train_sum(&lane->train, code);
     return counts;

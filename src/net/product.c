@@ -3,6 +3,7 @@
 #include <math.h>
 #include <omp.h>
 
+#include "net/channels.h"
 #include "net/gradual.h"
 #include "spike/step_weights.h"
 
@@ -44,7 +45,10 @@ static int64_t encode_rows(struct stac_run *run, const struct stac_site *site, i
     for (int i = 0; i < n; i++) {
         const float *row = x + (size_t)i * width;
         float scale = run->factor[i] = stac_row_scale(run, site, width, row);
-        spikes += run->kernels->encode(&site->code.levels, width, row, site->mean, 1.0f / scale, run->code + (size_t)i * width);
+        int16_t *code = run->code + (size_t)i * width;
+        spikes += run->channels
+                      ? stac_channels_encode(run, site, width, row, 1.0f / scale, code)
+                      : run->kernels->encode(&site->code.levels, width, row, site->mean, 1.0f / scale, code);
     }
     return spikes;
 }
@@ -60,6 +64,7 @@ static int64_t drive_rows(struct stac_run *run, const struct stac_site *site, co
         const float *row = x + (size_t)i * l->n_in;
         float scale = run->factor[i] = stac_row_scale(run, site, l->n_in, row);
         events += stac_train_play(&lane->train, &site->code, l->n_in, row, site->mean, 1.0f / scale);
+        if (run->channels) stac_channels_words(run, site, l->n_in, row, 1.0f / scale, lane->train.word);
         multiplied += stac_train_drive(&lane->train, &site->code, run->kernels, l->n_out, l->q, l->n_out, lane->scratch,
                                        run->acc + (size_t)(i - from) * l->n_out);
     }

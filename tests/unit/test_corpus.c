@@ -126,8 +126,8 @@ static void words_and_bytes_are_those_of_the_text(void **state) {
     struct stac_tokenizer *t = open_at(GOLDEN "gpt2");
     for (size_t i = 0; i < LENGTH(cases); i++) {
         struct stac_corpus c = read_text(*state, t, cases[i].text, 0);
-        assert_int_equal(c.bytes, cases[i].bytes);
-        assert_int_equal(c.words, cases[i].words);
+        assert_int_equal(c.spelling.bytes, cases[i].bytes);
+        assert_int_equal(c.spelling.words, cases[i].words);
         stac_corpus_clean(&c);
     }
     stac_tokenizer_close(t);
@@ -139,15 +139,15 @@ static void a_limit_counts_what_it_keeps(void **state) {
     struct stac_strbuf text = {0};
     const char *all = "one two three\nfour, five 6 sieben \xE5\x85\xAB";
     struct stac_corpus whole = read_text(*state, t, all, 0);
-    assert_int_equal(whole.bytes, strlen(all));
-    assert_int_equal(whole.words, 8);
+    assert_int_equal(whole.spelling.bytes, strlen(all));
+    assert_int_equal(whole.spelling.words, 8);
     for (size_t limit = 1; limit <= whole.tokens.n; limit++) {
         struct stac_corpus c = read_text(*state, t, all, limit);
         char hex[STAC_SHA256_HEX];
         stac_strbuf_clean(&text);
         OK(stac_tokenizer_decode(t, c.tokens.id, c.tokens.n, false, &text, &err));
         assert_int_equal(c.tokens.n, limit);
-        assert_int_equal(c.bytes, text.size);
+        assert_int_equal(c.spelling.bytes, text.size);
         OK(stac_sha256_bytes(all, strlen(all), hex, &err));
         assert_string_equal(c.sha256, hex);
         stac_corpus_clean(&c);
