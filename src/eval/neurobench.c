@@ -36,8 +36,7 @@ static void add_site(struct stac_neurobench *b, const struct stac_site *s) {
     add_floats(b, s->mean, s->width, false);
     b->footprint += (int64_t)sizeof c->unit + c->timesteps * (int64_t)sizeof *c->weight;
     if (c->word) b->footprint += c->n_levels * (int64_t)(sizeof *c->word + sizeof *c->levels.threshold);
-    if (c->neuron.kind == STAC_NEURON_CAUSAL)
-        b->footprint += c->timesteps * (int64_t)(STAC_MAX_SPIKES * sizeof(float));
+    if (c->neuron.kind == STAC_NEURON_CAUSAL) b->footprint += c->timesteps * (int64_t)(STAC_MAX_SPIKES * sizeof(float));
 }
 
 static void add_network(struct stac_neurobench *b, const struct stac_network *net) {
@@ -135,11 +134,11 @@ int stac_neurobench_write(const struct stac_neurobench *b, const char *path, str
     json_t *attention =
         json_pack("{s:o, s:o}", "ACs", per_sample(b->attention_acs, b), "Dense", per_sample(b->attention_dense, b));
     json_t *own = json_pack("{s:s, s:I, s:I, s:o, s:o}", "Sample", "a token that is read", "Samples", (json_int_t)b->samples,
-                            "TimeSteps", (json_int_t)b->timesteps, "AttentionOperations", attention, "StepWeightMultiplications",
-                            per_sample(b->multiplies, b));
+                            "TimeSteps", (json_int_t)b->timesteps, "AttentionOperations", attention,
+                            "StepWeightMultiplications", per_sample(b->multiplies, b));
     json_t *o = json_pack("{s:I, s:f, s:I, s:f, s:o}", "Footprint", (json_int_t)b->footprint, "ConnectionSparsity",
-                          round(sparsity * 1e4) / 1e4, "ParameterCount", (json_int_t)b->parameters, "ActivationSparsity", silent,
-                          "SynapticOperations", operations);
+                          round(sparsity * 1e4) / 1e4, "ParameterCount", (json_int_t)b->parameters, "ActivationSparsity",
+                          silent, "SynapticOperations", operations);
     int bad = !o;
     if (o && b->updates > 0) bad |= json_object_set_new(o, "MembraneUpdates", per_sample(b->updates, b));
     bad |= o ? json_object_set_new(o, "STAC", own) : -1;

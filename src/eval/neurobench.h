@@ -5,12 +5,13 @@
  *   ParameterCount       parameters: weights, biases, embeddings, gains
  *   ConnectionSparsity   zeros / weights of all linear layers, to 4 decimals
  *   ActivationSparsity   1 - spikes / (neurons * time steps), over all neurons of all samples
- *   SynapticOperations   of linear layers, a sample: Dense = inputs * outputs at every time step; effective are those of a non-zero
- *                        input and a non-zero weight, and they are ACs, since every input of every step is -1, 0 or +1
- *   MembraneUpdates      membranes that a step changes, a sample; the first step counts every neuron
+ *   SynapticOperations   of linear layers, a sample: Dense = inputs * outputs at every time step; effective are those of a
+ * non-zero input and a non-zero weight, and they are ACs, since every input of every step is -1, 0 or +1 MembraneUpdates
+ * membranes that a step changes, a sample; the first step counts every neuron
  *
- * A sample is a token that is read. Each time step is a call of a layer, with the spikes of that step as its input. Biases, norms
- * and the two products of attention count for nothing in NeuroBench; those of attention are told beside it, as our own figure. */
+ * A sample is a token that is read. Each time step is a call of a layer, with the spikes of that step as its input. Biases,
+ * norms and the two products of attention count for nothing in NeuroBench; those of attention are told beside it, as our own
+ * figure. */
 #ifndef STAC_EVAL_NEUROBENCH_H
 #define STAC_EVAL_NEUROBENCH_H
 

@@ -3,9 +3,9 @@
  *     nll = mean of -ln p(token) over the predicted tokens;   perplexity = exp(nll)
  *     word perplexity = exp(nll tokens / words);   byte perplexity = exp(nll tokens / bytes);   bits per byte = log2 of it
  *
- * where words and bytes are those that the predicted tokens spell: a token without a prediction (the first of a text, and of each
- * window when windows do not overlap) counts nowhere. With every token predicted (bos: always, stride < context) words and bytes are
- * those of the text, as in the lm-evaluation-harness. */
+ * where words and bytes are those that the predicted tokens spell: a token without a prediction (the first of a text, and of
+ * each window when windows do not overlap) counts nowhere. With every token predicted (bos: always, stride < context) words and
+ * bytes are those of the text, as in the lm-evaluation-harness. */
 #ifndef STAC_EVAL_PERPLEXITY_H
 #define STAC_EVAL_PERPLEXITY_H
 

@@ -3,13 +3,15 @@
 #define STAC_EVAL_RESULT_H
 
 #include "eval/check.h"
+#include "eval/perplexity.h"
 
-enum { STAC_MAX_CHECKS = 16 };
+enum { STAC_MAX_CHECKS = 16, STAC_MOST_FIGURES = 64, STAC_MOST_NOTES = 16, STAC_METRICS_VERSION = 2 };
 
 struct stac_result {
     const struct stac_subject *subject; /* borrowed */
     char *text_path, *text_sha256;      /* owned; NULL: no text was read; without a sum: it is described */
-    size_t text_bytes, text_words;
+    int32_t prefix;                     /* the token before the text; -1: none */
+    struct stac_spelling text, counted; /* what all of its tokens spell, and those that are predicted; zero without a text */
     bool scored;
     struct stac_score score; /* owned */
     int n_checks;
@@ -18,6 +20,28 @@ struct stac_result {
     double seconds;
     size_t peak_memory; /* of rank 0, bytes */
 };
+
+/* One figure: a number with its unit ("": none). */
+struct stac_figure {
+    const char *name, *unit;
+    double value;
+    bool measured, whole;
+};
+
+/* One text about the result. */
+struct stac_note {
+    const char *name, *value; /* borrowed from the result */
+};
+
+/* All figures and notes, in the order in which files tell them; how many. Room for STAC_MOST_FIGURES and STAC_MOST_NOTES. */
+int stac_result_figures(const struct stac_result *r, struct stac_figure *f);
+int stac_result_notes(const struct stac_result *r, struct stac_note *n);
+
+/* Whether a figure depends on the machine and not on the network. */
+bool stac_figure_varies(const struct stac_figure *f);
+
+/* The perplexities of a side that was scored. */
+struct stac_perplexity stac_result_perplexity(const struct stac_result *r, enum stac_side side);
 
 void stac_result_clean(struct stac_result *r);
 bool stac_result_passed(const struct stac_result *r);

@@ -19,9 +19,9 @@ struct stac_score {
     double perplexity[STAC_SIDES]; /* exp(nll) */
     int64_t distinct[STAC_SIDES];  /* different most likely tokens */
     /* with both sides */
-    double ratio; /* perplexity of the SNN over that of the baseline */
-    double kl;    /* mean divergence of the SNN's prediction from the baseline's, nats per token */
-    double top1;  /* share of tokens where both have the same most likely prediction */
+    double ratio;                     /* perplexity of the SNN over that of the baseline */
+    double kl;                        /* mean divergence of the SNN's prediction from the baseline's, nats per token */
+    double top1;                      /* share of tokens where both have the same most likely prediction */
     struct stac_window_score *window; /* [windows], owned */
     /* of the SNN side, by site; owned */
     struct stac_counts *counts;

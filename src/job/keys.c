@@ -161,7 +161,8 @@ static const struct stac_key keys[] = {
     {"csv", E, STAC_KEY_TEXT, AT(csv), "", 0, 0, NULL, "", NULL, eval_group,
      "File that receives one row a site of the SNN as CSV; FILE_summary.csv beside it receives all figures with their units."},
     {"compare", E, STAC_KEY_TEXT, AT(compare), "", 0, 0, NULL, "", NULL, eval_group,
-     "--compare A B: set two results side by side and end; each a metrics.h5 or a folder that holds one. Exit code 1 when a check "
+     "--compare A B: set two results side by side and end; each a metrics.h5 or a folder that holds one. Exit code 1 when a "
+     "check "
      "that passed in A fails in B."},
 
     {"frontier", E, STAC_KEY_TEXT, AT(frontier), "", 0, 0, NULL, "", NULL, frontier_group,

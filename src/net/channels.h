@@ -13,7 +13,8 @@ void stac_channels_clean(struct stac_run *run);
 /* What was counted at a site, or NULL: nothing is. */
 const struct stac_channels *stac_channels_of(const struct stac_run *run, const struct stac_site *site);
 
-/* The codes of a row x[n] in count mode, as the kernel `encode` makes them; each value's spikes are counted. Returns their sum. */
+/* The codes of a row x[n] in count mode, as the kernel `encode` makes them; each value's spikes are counted. Returns their sum.
+ */
 int64_t stac_channels_encode(struct stac_run *run, const struct stac_site *site, int n, const float *x, float inverse,
                              int16_t *code);
 

@@ -46,9 +46,8 @@ static int64_t encode_rows(struct stac_run *run, const struct stac_site *site, i
         const float *row = x + (size_t)i * width;
         float scale = run->factor[i] = stac_row_scale(run, site, width, row);
         int16_t *code = run->code + (size_t)i * width;
-        spikes += run->channels
-                      ? stac_channels_encode(run, site, width, row, 1.0f / scale, code)
-                      : run->kernels->encode(&site->code.levels, width, row, site->mean, 1.0f / scale, code);
+        spikes += run->channels ? stac_channels_encode(run, site, width, row, 1.0f / scale, code)
+                                : run->kernels->encode(&site->code.levels, width, row, site->mean, 1.0f / scale, code);
     }
     return spikes;
 }

@@ -78,10 +78,10 @@ struct stac_run {
     struct stac_batch batch;
     struct stac_segment *segment; /* [n_slots] */
     int n_segments;
-    int n_sites;                  /* in counts and gradual */
-    int steps, step;              /* passes of a batch: 1, with ST-BIF+ neurons T; those done so far */
-    struct stac_gradual *gradual; /* [n_sites], or NULL */
-    int8_t *step_of;              /* [n_lanes][widest] spikes of a row at a step */
+    int n_sites;                    /* in counts and gradual */
+    int steps, step;                /* passes of a batch: 1, with ST-BIF+ neurons T; those done so far */
+    struct stac_gradual *gradual;   /* [n_sites], or NULL */
+    int8_t *step_of;                /* [n_lanes][widest] spikes of a row at a step */
     struct stac_channels *channels; /* [n_sites], or NULL: not counted */
 };
 

@@ -59,9 +59,9 @@ struct stac_word stac_neuron_word(const struct stac_code *code, float magnitude)
 void stac_neuron_run(const struct stac_code *code, int n, const float *x, const float *mean, float inv_scale,
                      struct stac_word *word);
 
-/* Membrane updates of a value as NeuroBench counts them: the first step, and every later one after which the membrane is another
- * than before. Of causal, if and lif neurons; 0 of others: a table plays a word, and the membrane of st_bif is not that of one
- * value. */
+/* Membrane updates of a value as NeuroBench counts them: the first step, and every later one after which the membrane is
+ * another than before. Of causal, if and lif neurons; 0 of others: a table plays a word, and the membrane of st_bif is not that
+ * of one value. */
 int stac_neuron_updates(const struct stac_code *code, float magnitude);
 
 /* Derive the table of a code from the dynamics of its neuron, whose parameters and weights are set. With `keep` the words

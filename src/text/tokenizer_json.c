@@ -206,7 +206,8 @@ static int32_t special_of(const json_t *post, const char *name, const struct sta
 
 /* What it puts before a text: the first piece of the template of one text, or "cls": ["<s>", 0]. */
 static int read_one_processor(const json_t *post, struct stac_tokenizer *t, struct stac_error *err) {
-    static const char supported[] = "ByteLevel, TemplateProcessing, RobertaProcessing, BertProcessing, a Sequence of them or none is";
+    static const char supported[] =
+        "ByteLevel, TemplateProcessing, RobertaProcessing, BertProcessing, a Sequence of them or none is";
     const char *type, *name = NULL;
     STAC_TRY(type_of(post, "post_processor", &type, err));
     if (strcmp(type, "ByteLevel") == 0) return STAC_OK; /* offsets, which we have not */
@@ -221,8 +222,8 @@ static int read_one_processor(const json_t *post, struct stac_tokenizer *t, stru
     return STAC_OK;
 }
 
-/* Post-processors add tokens such as BOS. Nothing here does so by itself; `prefix` says what Hugging Face's would add. It goes by
- * this alone: "add_bos_token" of tokenizer_config.json counts for nothing beside a tokenizer.json (transformers 5.23). */
+/* Post-processors add tokens such as BOS. Nothing here does so by itself; `prefix` says what Hugging Face's would add. It goes
+ * by this alone: "add_bos_token" of tokenizer_config.json counts for nothing beside a tokenizer.json (transformers 5.23). */
 static int read_post_processor(const json_t *post, struct stac_tokenizer *t, struct stac_error *err) {
     const char *type;
     if (!post || json_is_null(post)) return STAC_OK;

@@ -94,10 +94,11 @@ static json_t *make_post_processor(const struct stac_tokenizer *t) {
     if (t->prefix < 0) return json_null();
     json_t *name = token_text(t, t->prefix), *ids = json_pack("[i]", (int)t->prefix), *special = json_object();
     json_t *first = json_pack("{s:{s:O, s:i}}", "SpecialToken", "id", name, "type_id", 0);
-    json_t *pair = json_pack("[O, {s:{s:s, s:i}}, {s:{s:s, s:i}}]", first, "Sequence", "id", "A", "type_id", 0, "Sequence", "id",
-                             "B", "type_id", 1);
+    json_t *pair = json_pack("[O, {s:{s:s, s:i}}, {s:{s:s, s:i}}]", first, "Sequence", "id", "A", "type_id", 0, "Sequence",
+                             "id", "B", "type_id", 1);
     json_t *single = json_pack("[o, {s:{s:s, s:i}}]", first, "Sequence", "id", "A", "type_id", 0);
-    json_object_set_new(special, json_string_value(name), json_pack("{s:O, s:o, s:[O]}", "id", name, "ids", ids, "tokens", name));
+    json_object_set_new(special, json_string_value(name),
+                        json_pack("{s:O, s:o, s:[O]}", "id", name, "ids", ids, "tokens", name));
     json_decref(name);
     return json_pack("{s:s, s:o, s:o, s:o}", "type", "TemplateProcessing", "single", single, "pair", pair, "special_tokens",
                      special);
