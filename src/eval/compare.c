@@ -57,6 +57,15 @@ static int tell_conditions(struct measured *m, struct stac_strbuf *out, struct s
             STAC_TRY(stac_strbuf_printf(out, err, "note: not the same %s: %s in A, %s in B\n", called[i],
                                         *name[0] ? name[0] : "none", *name[1] ? name[1] : "none"));
     }
+    static const char *const sizes[] = {"text_tokens", "tokens", "context", "stride"};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        double value[SIDES] = {0, 0};
+        struct stac_error none = {0};
+        for (int s = 0; s < SIDES; s++) (void)stac_h5_get_real(&m[s].h, "/result", sizes[i], &value[s], &none);
+        if (value[0] != value[1])
+            STAC_TRY(
+                stac_strbuf_printf(out, err, "note: not the same %s: %.0f in A, %.0f in B\n", sizes[i], value[0], value[1]));
+    }
     return STAC_OK;
 }
 
@@ -64,8 +73,8 @@ static int tell_conditions(struct measured *m, struct stac_strbuf *out, struct s
 
 /* Whether more of a figure is better (+1), worse (-1), or just other (0). */
 static int direction_of(const char *name) {
-    static const char *const less[] = {"ppl_",       "word_ppl_", "byte_ppl_", "bits_per_byte_", "kl",
-                                       "ac_per_mac", "acs",       "spikes",    "multiplies"};
+    static const char *const less[] = {
+        "ppl_", "word_ppl_", "byte_ppl_", "bits_per_byte_", "kl", "ac_per_mac", "spikes_per_activation"};
     static const char *const more[] = {"top1_agreement", "coverage", "energy_ratio"};
     for (size_t i = 0; i < sizeof less / sizeof *less; i++)
         if (strncmp(name, less[i], strlen(less[i])) == 0) return -1;

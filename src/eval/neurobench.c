@@ -6,7 +6,6 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "spike/step_weights.h"
 
 /* ---- what the network is made of ---------------------------------------------------------------------------------- */
 
@@ -39,29 +38,8 @@ static void add_site(struct stac_neurobench *b, const struct stac_site *s) {
     if (c->neuron.kind == STAC_NEURON_CAUSAL) b->footprint += c->timesteps * (int64_t)(STAC_MAX_SPIKES * sizeof(float));
 }
 
-static void add_network(struct stac_neurobench *b, const struct stac_network *net) {
-    const struct stac_hparams *hp = &net->hp;
-    add_floats(b, net->token_embd, (int64_t)hp->n_vocab * hp->n_embd, true);
-    add_floats(b, net->position_embd, (int64_t)hp->n_ctx * hp->n_embd, true);
-    for (int l = 0; l < net->last - net->first; l++) {
-        const struct stac_block *k = &net->block[l];
-        const struct stac_linear *linear[] = {&k->qkv, &k->o, &k->up, &k->down};
-        for (int i = 0; i < 4; i++) add_linear(b, linear[i]);
-        for (int i = 0; i < STAC_SITE_HEAD_IN; i++) add_site(b, &k->site[i]);
-        add_norm(b, k->attn_norm, k->attn_norm_bias, hp->n_embd);
-        add_norm(b, k->mlp_norm, k->mlp_norm_bias, hp->n_embd);
-        add_floats(b, k->k_mean, stac_kv_width(hp), false);
-        add_floats(b, k->v_scale, stac_kv_width(hp), false);
-    }
-    if (!net->has_head) return;
-    add_norm(b, net->final_norm, net->final_norm_bias, hp->n_embd);
-    add_linear(b, &net->head);
-    add_site(b, &net->head_in);
-}
-
-/* ---- what happened ------------------------------------------------------------------------------------------------ */
-
-void stac_neurobench_layer(struct stac_neurobench *b, const struct stac_linear *l, const int64_t *spikes) {
+/* Weights of a layer, zeros among them, and what its inputs' spikes add of the others. */
+static void add_synapses(struct stac_neurobench *b, const struct stac_linear *l, const int64_t *spikes) {
     b->weights += (int64_t)l->n_in * l->n_out;
     for (int i = 0; i < l->n_in; i++) {
         const int8_t *row = l->q + (size_t)i * (size_t)l->n_out;
@@ -72,50 +50,66 @@ void stac_neurobench_layer(struct stac_neurobench *b, const struct stac_linear *
     }
 }
 
-/* A site of this stage: its layer and its membranes. */
-static void add_events(struct stac_neurobench *b, struct stac_run *run, const struct stac_site *site) {
+void stac_neurobench_layer(struct stac_neurobench *b, const struct stac_site *site, const struct stac_linear *l,
+                           const struct stac_channels *counted) {
+    add_site(b, site);
+    add_linear(b, l);
+    add_synapses(b, l, counted->spikes);
+    b->updates += counted->updates;
+}
+
+/* A site of this stage; q and p have neurons and no layer. */
+static void add_part(struct stac_neurobench *b, const struct stac_run *run, const struct stac_site *site) {
     const struct stac_channels *c = stac_channels_of(run, site);
     const struct stac_linear *l = stac_site_linear(run->net, site);
-    if (l) stac_neurobench_layer(b, l, c->spikes);
-    b->updates += c->updates;
-}
-
-static void add_run(struct stac_neurobench *b, struct stac_run *run) {
-    const struct stac_network *net = run->net;
-    for (int l = 0; l < net->last - net->first; l++)
-        for (int k = 0; k < STAC_SITE_HEAD_IN; k++) add_events(b, run, &net->block[l].site[k]);
-    if (net->has_head) add_events(b, run, &net->head_in);
-}
-
-/* What follows from the counts of the sites, which all ranks have. */
-static void add_counts(struct stac_neurobench *b, const struct stac_subject *s, const struct stac_counts *counts) {
-    b->timesteps = s->snn.timesteps;
-    b->samples = counts[0].values / s->hp.n_embd;
-    for (int i = 0; i < stac_site_count(&s->hp); i++) {
-        enum stac_site_kind kind = stac_site_kind_at(&s->hp, i);
-        bool attention = kind == STAC_SITE_Q || kind == STAC_SITE_P;
-        *(attention ? &b->attention_dense : &b->dense) += counts[i].macs * b->timesteps;
-        b->attention_acs += attention ? counts[i].acs : 0;
-        b->activations += counts[i].values * b->timesteps;
-        b->spikes += counts[i].spikes;
-        b->multiplies += counts[i].multiplies;
+    if (l) {
+        stac_neurobench_layer(b, site, l, c);
+    } else {
+        add_site(b, site);
+        b->updates += c->updates;
     }
+}
+
+static void add_network(struct stac_neurobench *b, const struct stac_run *run) {
+    const struct stac_network *net = run->net;
+    const struct stac_hparams *hp = &net->hp;
+    add_floats(b, net->token_embd, (int64_t)hp->n_vocab * hp->n_embd, true);
+    add_floats(b, net->position_embd, (int64_t)hp->n_ctx * hp->n_embd, true);
+    for (int l = 0; l < net->last - net->first; l++) {
+        const struct stac_block *k = &net->block[l];
+        for (int i = 0; i < STAC_SITE_HEAD_IN; i++) add_part(b, run, &k->site[i]);
+        add_norm(b, k->attn_norm, k->attn_norm_bias, hp->n_embd);
+        add_norm(b, k->mlp_norm, k->mlp_norm_bias, hp->n_embd);
+        add_floats(b, k->k_mean, stac_kv_width(hp), false);
+        add_floats(b, k->v_scale, stac_kv_width(hp), false);
+    }
+    if (!net->has_head) return;
+    add_norm(b, net->final_norm, net->final_norm_bias, hp->n_embd);
+    add_part(b, run, &net->head_in);
+}
+
+/* ---- what happened ------------------------------------------------------------------------------------------------ */
+
+void stac_neurobench_count(struct stac_neurobench *b, enum stac_site_kind kind, const struct stac_counts *counts) {
+    bool attention = kind == STAC_SITE_Q || kind == STAC_SITE_P;
+    *(attention ? &b->attention_dense : &b->dense) += counts->macs * b->timesteps;
+    b->attention_acs += attention ? counts->acs : 0;
+    b->activations += counts->values * b->timesteps;
+    b->spikes += counts->spikes;
+    b->multiplies += counts->multiplies;
 }
 
 int stac_neurobench_gather(struct stac_stand *t, int position, const struct stac_counts *counts, struct stac_neurobench *out,
                            struct stac_error *err) {
     struct stac_subject *s = t->subject;
     struct stac_neurobench b = {0};
-    if (s->grid.stage >= 0) {
-        add_run(&b, &t->run[position]);
-        if (s->grid.group == 0)
-            add_network(&b, t->run[position].net);
-        else
-            b.weights = b.zeros = 0; /* the same network, held once more */
-    }
+    if (s->grid.stage >= 0) add_network(&b, &t->run[position]);
+    if (s->grid.group > 0) b.weights = b.zeros = b.parameters = b.footprint = 0; /* the same network, held once more */
     _Static_assert(sizeof b % sizeof(int64_t) == 0, "sums are integers");
     STAC_TRY(stac_sum_i64(s->ranks->comm, (int64_t *)&b, sizeof b / sizeof(int64_t), err));
-    add_counts(&b, s, counts);
+    b.timesteps = s->snn.timesteps;
+    b.samples = counts[0].values / s->hp.n_embd;
+    for (int i = 0; i < stac_site_count(&s->hp); i++) stac_neurobench_count(&b, stac_site_kind_at(&s->hp, i), &counts[i]);
     *out = b;
     return STAC_OK;
 }

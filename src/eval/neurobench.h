@@ -30,8 +30,13 @@ struct stac_neurobench {
     int64_t multiplies; /* of outputs by step weights, all products */
 };
 
-/* Add what spikes[n_in] of the inputs of a layer, each at some time step, mean to it: effective operations, weights, zeros. */
-void stac_neurobench_layer(struct stac_neurobench *b, const struct stac_linear *l, const int64_t *spikes);
+/* Add a linear layer: what it and its neurons are made of, and the effective operations and membrane updates that were counted
+ * at them. */
+void stac_neurobench_layer(struct stac_neurobench *b, const struct stac_site *site, const struct stac_linear *l,
+                           const struct stac_channels *counted);
+
+/* Add the counts of a site: activations, spikes, all operations. b->timesteps is set. */
+void stac_neurobench_count(struct stac_neurobench *b, enum stac_site_kind kind, const struct stac_counts *counts);
 
 /* The sums of a run that counted channels from its begin: `position` is that of the SNN in the stand, counts[sites] and their
  * total are those of the whole network, the same on every rank. Collective over all ranks. */
