@@ -311,13 +311,14 @@ static int check_sweep_keys(const struct stac_job *job, struct stac_error *err) 
 /* Files and keys that need a text that is read, or spikes. */
 static int check_files(const struct program *p, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
-    const char *name = result_file(job);
     bool file = scores(job) && job->text[0];
-    if (name && !scores(job)) return stac_fail(err, STAC_ERR_USAGE, "--%s: no text is read: give --text FILE", name);
     if (job->lm_eval[0] && !file) return stac_fail(err, STAC_ERR_USAGE, "--lm_eval is about a text: give --text FILE");
     if (job->bos != STAC_JOB_BOS_MODEL && !file)
         return stac_fail(err, STAC_ERR_USAGE, "--bos is about a text: give --text FILE");
     if (!job->neurobench[0]) return STAC_OK;
+    if (!scores(job))
+        return stac_fail(err, STAC_ERR_USAGE,
+                         "--neurobench counts while a text is read: give --text FILE or --test_perplexity");
     if (!p->subject.side[STAC_SNN])
         return stac_fail(err, STAC_ERR_USAGE, "--neurobench counts the spikes of the SNN: use --mode snn or both");
     if (p->subject.snn.code == STAC_CODE_INTEGER)

@@ -1,6 +1,6 @@
 #include "eval/harness.h"
 
-#include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +46,7 @@ static json_t *figures(const struct stac_result *r, enum stac_side side, const c
     char key[64];
     for (int i = 0; i < METRICS; i++) {
         snprintf(key, sizeof key, "%s,none", metrics[i]);
-        json_object_set_new(o, key, json_real(value[i]));
+        json_object_set_new(o, key, isfinite(value[i]) ? json_real(value[i]) : json_null());
         snprintf(key, sizeof key, "%s_stderr,none", metrics[i]);
         json_object_set_new(o, key, json_string("N/A"));
     }

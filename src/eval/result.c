@@ -1,5 +1,6 @@
 #include "eval/result.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,7 +106,7 @@ int stac_result_notes(const struct stac_result *r, struct stac_note *n) {
 }
 
 static json_t *figure_as_json(const struct stac_figure *f) {
-    if (!f->measured || f->value != f->value) return json_null();
+    if (!f->measured || !isfinite(f->value)) return json_null();
     return f->whole ? json_integer((json_int_t)f->value) : json_real(f->value);
 }
 

@@ -46,7 +46,7 @@ struct stac_perplexity stac_result_perplexity(const struct stac_result *r, enum 
 void stac_result_clean(struct stac_result *r);
 bool stac_result_passed(const struct stac_result *r);
 
-/* Write the flat object; its keys are told in the README. A figure that was not measured is null. Rank 0 only. */
+/* Write the flat object; its keys are told in the README. A figure that was not measured, or is not finite, is null. Rank 0 only. */
 int stac_result_json(const struct stac_result *r, const char *path, struct stac_error *err);
 
 /* Write metrics.h5. Rank 0 only. */

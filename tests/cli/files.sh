@@ -47,6 +47,14 @@ looked=$((looked + 1))
 [ "$(value "$work/lm.json" 'byte_perplexity,none' | cut -c1-8)" = "$(value "$work/x.json" byte_ppl_baseline | cut -c1-8)" ] ||
     fail 'the two JSON files tell two perplexities'
 
+printf '%01500d' 0 | tr 0 z > "$work/word" # one word: its perplexity is no number
+expect 'a text of one word' 0 stac-eval "$tiny" --mode baseline --text "$work/word" --json "$work/x.json" --lm_eval "$work/lm.json" \
+    --csv "$work/x.csv" --quiet
+says 'a text of one word' '"word_ppl_baseline": null' "$work/x.json"
+says 'a text of one word' '"word_perplexity,none": null' "$work/lm.json"
+says 'a text of one word' '^word_ppl_baseline,inf,' "$work/x_summary.csv"
+says 'a text of one word' '"byte_ppl_baseline": [0-9]' "$work/x.json"
+
 # ---- metrics.h5, CSV, NeuroBench
 expect 'a conversion' 0 stac-convert --model_name "$tiny" --output_dir "$work/snn" --quiet --num_samples 2 --spike_budget 0.9 --mode simplified
 measure() { # FOLDER RANKS NAME ARGUMENT...
@@ -141,7 +149,7 @@ refused 3 'cannot open|No such file' --compare "$work/none" "$work/snn"
 refused 3 'not a "stac-metrics"' --compare "$work/snn" "$work/snn/snn_model.h5"
 refused 3 'as HDF5' --compare "$work/snn" "$text"
 refused 2 'give --text FILE' "$work/snn" --test_perplexity --lm_eval "$work/y.json"
-refused 2 'give --text FILE' "$work/snn" --test_multi_turn --csv "$work/y.csv"
+refused 2 'give --text FILE' "$work/snn" --test_multi_turn --neurobench "$work/y.json"
 refused 2 'give --text FILE' "$work/snn" --test_all --bos always
 refused 2 'use --mode snn or both' "$tiny" --mode baseline --text "$text" --neurobench "$work/y.json"
 refused 2 'leave neurobench out' "$work/snn" --frontier "$work/y.h5" --text "$text" --neurobench "$work/y.json"
