@@ -9,8 +9,11 @@
 #include "base/memory.h"
 #include "convert/sample.h"
 #include "dist/start.h"
+#include "eval/compare.h"
+#include "eval/csv.h"
 #include "eval/energy_result.h"
 #include "eval/frontier.h"
+#include "eval/harness.h"
 #include "eval/result.h"
 #include "report/frontier_picture.h"
 #include "report/page.h"
@@ -20,6 +23,7 @@ struct program {
     struct stac_subject subject;
     struct stac_result result;
     struct stac_frontier frontier;
+    bool worse; /* --compare: a check that passed fails; rank 0 */
 };
 
 /* ---- tokens and logits -------------------------------------------------------------------------------------------- */
@@ -113,35 +117,42 @@ done:
 
 /* ---- the text ----------------------------------------------------------------------------------------------------- */
 
-/* The text of the job as tokens, from rank 0 to all. */
+/* The text of the job as tokens on rank 0, after the token that its policy puts before it. */
+static int load_text(struct program *p, struct stac_tokens *out, struct stac_error *err) {
+    const struct stac_job *job = &p->start.job;
+    struct stac_result *r = &p->result;
+    struct stac_corpus corpus = {0};
+    int status = STAC_OK;
+    STAC_TRY_DONE(stac_perplexity_prefix(p->subject.tokenizer, job, &r->prefix, err));
+    STAC_TRY_DONE(stac_corpus_read(p->subject.tokenizer, job->text, (size_t)job->limit_tokens, &corpus, err));
+    if (r->prefix >= 0) STAC_TRY_DONE(stac_tokens_add(out, r->prefix, err));
+    for (size_t i = 0; i < corpus.tokens.n; i++) STAC_TRY_DONE(stac_tokens_add(out, corpus.tokens.id[i], err));
+    if (out->n < 2)
+        status = stac_fail(err, STAC_ERR_INPUT, "%s has %zu tokens: nothing to predict", job->text, corpus.tokens.n);
+    r->text = corpus.spelling;
+    if (!(r->text_path = stac_strdup(job->text, err)) || !(r->text_sha256 = stac_strdup(corpus.sha256, err)))
+        status = err->status;
+done:
+    stac_corpus_clean(&corpus);
+    return status;
+}
+
+/* The same on all ranks. */
 static int read_text(struct program *p, int32_t **tokens, size_t *n, struct stac_error *err) {
     struct stac_ranks *ranks = &p->start.ranks;
-    struct stac_corpus corpus = {0};
-    uint64_t count = 0;
+    struct stac_tokens text = {0};
+    uint64_t count;
     int status = STAC_OK;
     *tokens = NULL;
-    if (ranks->rank == 0) {
-        status = stac_corpus_read(p->subject.tokenizer, p->start.job.text, (size_t)p->start.job.limit_tokens, &corpus, err);
-        if (status == STAC_OK && corpus.tokens.n < 2)
-            status =
-                stac_fail(err, STAC_ERR_INPUT, "%s has %zu tokens: nothing to predict", p->start.job.text, corpus.tokens.n);
-        p->result.text_bytes = corpus.bytes;
-        p->result.text_words = corpus.words;
-        count = corpus.tokens.n;
-        if (status == STAC_OK) {
-            p->result.text_path = stac_strdup(p->start.job.text, err);
-            p->result.text_sha256 = stac_strdup(corpus.sha256, err);
-            status = err->status;
-        }
-    }
-    STAC_TRY_DONE(stac_agree(ranks, ranks->comm, status, err));
+    STAC_TRY_DONE(stac_agree(ranks, ranks->comm, ranks->rank == 0 ? load_text(p, &text, err) : STAC_OK, err));
+    count = text.n;
     STAC_TRY_DONE(stac_broadcast(ranks->comm, &count, sizeof count, 0, err));
     STAC_TRY_DONE(stac_agree(ranks, ranks->comm, STAC_NEW(*tokens, count, "the text", err), err));
-    if (ranks->rank == 0) memcpy(*tokens, corpus.tokens.id, count * sizeof **tokens);
+    if (ranks->rank == 0) memcpy(*tokens, text.id, count * sizeof **tokens);
     STAC_TRY_DONE(stac_broadcast(ranks->comm, *tokens, count * sizeof **tokens, 0, err));
     *n = (size_t)count;
 done:
-    stac_corpus_clean(&corpus);
+    stac_tokens_clean(&text);
     return status;
 }
 
@@ -184,6 +195,13 @@ static int reading_of(struct program *p, int32_t **tokens, struct stac_reading *
     return STAC_OK;
 }
 
+/* What the predicted tokens of a text file spell, on rank 0. */
+static int spell(struct program *p, const struct stac_reading *text, struct stac_error *err) {
+    struct stac_result *r = &p->result;
+    if (p->start.ranks.rank != 0 || !r->text_sha256) return STAC_OK;
+    return stac_perplexity_spelling(p->subject.tokenizer, text, r->prefix >= 0, &r->counted, err);
+}
+
 /* Whether the accounts of energy are drawn up: they hold the SNN against its original. */
 static bool accounts(const struct program *p) {
     const struct stac_job *job = &p->start.job;
@@ -212,6 +230,7 @@ static int score(struct program *p, struct stac_error *err) {
         STAC_TRY_DONE(stac_energy_measure(&p->subject, &text, &r->score, &meter, &used, &r->energy, err));
     }
     if (looks_at_rates(p)) STAC_TRY_DONE(stac_spike_rates_measure(&p->subject, &r->score, &r->rates, err));
+    STAC_TRY_DONE(stac_agree(&p->start.ranks, p->start.ranks.comm, spell(p, &text, err), err));
     r->scored = true;
 done:
     stac_meter_close(&meter);
@@ -228,9 +247,14 @@ static bool asks_for_checks(const struct stac_job *job) {
            job->test_spike_rates;
 }
 
+/* A file of results that is asked for by name, or NULL. */
+static const char *result_file(const struct stac_job *job) {
+    return job->json[0] ? "json" : job->lm_eval[0] ? "lm_eval" : job->neurobench[0] ? "neurobench" : job->csv[0] ? "csv" : NULL;
+}
+
 static int check_frontier(const struct program *p, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
-    const char *other = asks_for_checks(job) ? "checks" : job->json[0] ? "json" : job->ids[0] ? "ids" : NULL;
+    const char *other = asks_for_checks(job) ? "checks" : job->ids[0] ? "ids" : result_file(job);
     size_t most = (size_t)p->subject.hp.n_ctx;
     if (other) return stac_fail(err, STAC_ERR_USAGE, "--frontier writes its own table: leave %s out", other);
     if (!p->subject.side[STAC_BASELINE] || !p->subject.side[STAC_SNN])
@@ -330,10 +354,29 @@ static int check_sweep_keys(const struct stac_job *job, struct stac_error *err) 
         job->dir);
 }
 
+/* Files and keys that need a text that is read, or spikes. */
+static int check_files(const struct program *p, struct stac_error *err) {
+    const struct stac_job *job = &p->start.job;
+    bool file = scores(job) && job->text[0];
+    if (job->lm_eval[0] && !file) return stac_fail(err, STAC_ERR_USAGE, "--lm_eval is about a text: give --text FILE");
+    if (job->bos != STAC_JOB_BOS_MODEL && !file)
+        return stac_fail(err, STAC_ERR_USAGE, "--bos is about a text: give --text FILE");
+    if (!job->neurobench[0]) return STAC_OK;
+    if (!scores(job))
+        return stac_fail(err, STAC_ERR_USAGE,
+                         "--neurobench counts while a text is read: give --text FILE or --test_perplexity");
+    if (!p->subject.side[STAC_SNN])
+        return stac_fail(err, STAC_ERR_USAGE, "--neurobench counts the spikes of the SNN: use --mode snn or both");
+    if (p->subject.snn.code == STAC_CODE_INTEGER)
+        return stac_fail(err, STAC_ERR_USAGE, "--neurobench counts spikes, and the code integer has none");
+    return STAC_OK;
+}
+
 /* What is asked makes sense for what was opened. The same on every rank. */
 static int check_request(const struct program *p, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
     STAC_TRY(check_sweep_keys(job, err));
+    STAC_TRY(check_files(p, err));
     const bool *side = p->subject.side;
     size_t context = context_of(p), most = (size_t)p->subject.hp.n_ctx;
     if (!scores(job) && !checks_itself(job))
@@ -412,12 +455,37 @@ static int run_checks(struct program *p, struct stac_error *err) {
     return job->test_parity_multi_turn || (job->test_all && both) ? talk(p, err) : STAC_OK;
 }
 
+/* Perplexity of a side, per token; and per word and byte where the text is a file. */
+static void print_perplexity(const struct stac_result *r, const char *name, enum stac_side side) {
+    char what[40];
+    if (!r->subject->side[side]) return;
+    snprintf(what, sizeof what, "perplexity, %s", name);
+    printf("%-28s %.4f\n", what, r->score.perplexity[side]);
+    if (r->text.tokens == 0) return;
+    struct stac_perplexity p = stac_result_perplexity(r, side);
+    printf("%-28s %.4f, %.4f (%.4f bits per byte)\n", "  per word, per byte", p.word, p.byte, p.bits_per_byte);
+}
+
+/* What perplexities are about: tokens, words, bytes, windows, and the token before the text. */
+static void print_text(const struct stac_result *r) {
+    static const char *const bos[] = {"model", "always", "never"};
+    const struct stac_job *job = r->subject->job;
+    if (r->text.tokens == 0) return;
+    printf("%-28s %zu, %zu (of %zu, %zu)\n", job->words == STAC_JOB_SPLIT ? "words (split), bytes" : "words (runs), bytes",
+           stac_perplexity_words(&r->counted, job), r->counted.bytes, stac_perplexity_words(&r->text, job), r->text.bytes);
+    if (r->prefix >= 0)
+        printf("%-28s token %d (%s)\n", "before the text", r->prefix, bos[job->bos]);
+    else
+        printf("%-28s nothing (%s)\n", "before the text", bos[job->bos]);
+}
+
 static void print_score(const struct stac_result *r) {
     const struct stac_score *s = &r->score;
     const bool *side = r->subject->side;
     printf("%-28s %zu (%zu windows of %zu, stride %zu)\n", "tokens predicted", s->tokens, s->windows, s->context, s->stride);
-    if (side[STAC_BASELINE]) printf("%-28s %.4f\n", "perplexity, original", s->perplexity[STAC_BASELINE]);
-    if (side[STAC_SNN]) printf("%-28s %.4f\n", "perplexity, SNN", s->perplexity[STAC_SNN]);
+    print_text(r);
+    print_perplexity(r, "original", STAC_BASELINE);
+    print_perplexity(r, "SNN", STAC_SNN);
     if (side[STAC_BASELINE] && side[STAC_SNN]) {
         printf("%-28s %.4f\n", "ratio", s->ratio);
         printf("%-28s %.5f nats per token\n", "divergence", s->kl);
@@ -482,13 +550,28 @@ static int write_result(struct program *p, struct stac_error *err) {
         STAC_TRY(status);
         STAC_TRY(stac_page_write(&p->result, p->subject.folder, err));
     }
-    return job->json[0] ? stac_result_json(&p->result, job->json, err) : STAC_OK;
+    if (job->json[0]) STAC_TRY(stac_result_json(&p->result, job->json, err));
+    if (job->lm_eval[0]) STAC_TRY(stac_harness_write(&p->result, job->lm_eval, err));
+    if (job->neurobench[0]) STAC_TRY(stac_neurobench_write(&p->result.score.neurobench, job->neurobench, err));
+    return job->csv[0] ? stac_csv_write(&p->result, job->csv, err) : STAC_OK;
+}
+
+/* --compare A B: B is where else the folder stands. */
+static int compare(struct program *p, struct stac_error *err) {
+    struct stac_strbuf text = {0};
+    int status = STAC_OK;
+    if (p->start.ranks.rank == 0) status = stac_compare(p->start.job.compare, p->start.job.dir, &text, &p->worse, err);
+    if (p->start.ranks.rank == 0 && status == STAC_OK) fputs(stac_strbuf_text(&text), stdout);
+    stac_strbuf_clean(&text);
+    return stac_agree(&p->start.ranks, p->start.ranks.comm, status, err);
 }
 
 static int run(struct program *p, struct stac_error *err) {
     struct stac_start *s = &p->start;
     double began = stac_clock_now();
     if (s->job.tokenize[0]) return stac_agree(&s->ranks, s->ranks.comm, print_tokens(s, err), err);
+    if (s->job.compare[0]) return compare(p, err);
+    p->result.prefix = -1;
     p->subject = (struct stac_subject){.job = &s->job, .ranks = &s->ranks, .log = &s->log};
     STAC_TRY(stac_subject_open(&p->subject, err));
     if (s->job.frontier[0]) return frontier(p, err);
@@ -509,7 +592,7 @@ int main(int argc, char **argv) {
     if (status == STAC_OK && p.start.answered)
         fputs(stac_strbuf_text(&p.start.answer), stdout);
     else if (status == STAC_OK && run(&p, &err) == STAC_OK)
-        code = stac_result_passed(&p.result) ? 0 : 1;
+        code = stac_result_passed(&p.result) && !p.worse ? 0 : 1;
     stac_result_clean(&p.result);
     stac_frontier_clean(&p.frontier);
     stac_subject_close(&p.subject);

@@ -1,5 +1,6 @@
 #include "eval/result.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "eval/energy_result.h"
-#include "store/h5.h"
+#include "eval/tables.h"
 
 void stac_result_clean(struct stac_result *r) {
     free(r->text_path);
@@ -27,28 +28,41 @@ bool stac_result_passed(const struct stac_result *r) {
 
 /* ---- figures ------------------------------------------------------------------------------------------------------ */
 
-/* One figure of the flat object: a number, or nothing when it was not measured. */
-struct figure {
-    const char *name, *unit;
-    double value;
-    bool measured, whole;
-};
+struct stac_perplexity stac_result_perplexity(const struct stac_result *r, enum stac_side side) {
+    return stac_perplexity_of(r->score.nll[side], &r->counted, stac_perplexity_words(&r->counted, r->subject->job));
+}
 
-enum { MOST_FIGURES = 32 };
+bool stac_figure_varies(const struct stac_figure *f) {
+    return strcmp(f->name, "seconds") == 0 || strcmp(f->name, "peak_memory_bytes") == 0 || strcmp(f->name, "ranks") == 0;
+}
 
-static int list_figures(const struct stac_result *r, struct figure *f) {
+int stac_result_figures(const struct stac_result *r, struct stac_figure *f) {
     const struct stac_score *s = &r->score;
     const struct stac_counts *c = &s->total;
     bool base = r->scored && r->subject->side[STAC_BASELINE], snn = r->scored && r->subject->side[STAC_SNN], both = base && snn;
-    const struct figure all[] = {
+    bool text = r->text.tokens > 0, spelled = r->scored && text;
+    struct stac_perplexity p = {0}, q = {0};
+    if (spelled && base) p = stac_result_perplexity(r, STAC_BASELINE);
+    if (spelled && snn) q = stac_result_perplexity(r, STAC_SNN);
+    const struct stac_figure all[] = {
         {"tokens", "tokens", (double)s->tokens, r->scored, true},
         {"windows", "windows", (double)s->windows, r->scored, true},
         {"context", "tokens", (double)s->context, r->scored, true},
         {"stride", "tokens", (double)s->stride, r->scored, true},
-        {"text_bytes", "bytes", (double)r->text_bytes, r->text_sha256 != NULL, true},
-        {"text_words", "words", (double)r->text_words, r->text_sha256 != NULL, true},
+        {"bos_token", "token", r->prefix, text && r->prefix >= 0, true},
+        {"text_tokens", "tokens", (double)r->text.tokens, text, true},
+        {"text_bytes", "bytes", (double)r->text.bytes, text, true},
+        {"text_words", "words", (double)stac_perplexity_words(&r->text, r->subject->job), text, true},
+        {"scored_bytes", "bytes", (double)r->counted.bytes, spelled, true},
+        {"scored_words", "words", (double)stac_perplexity_words(&r->counted, r->subject->job), spelled, true},
         {"ppl_baseline", "", s->perplexity[STAC_BASELINE], base, false},
         {"ppl_snn", "", s->perplexity[STAC_SNN], snn, false},
+        {"word_ppl_baseline", "", p.word, spelled && base, false},
+        {"word_ppl_snn", "", q.word, spelled && snn, false},
+        {"byte_ppl_baseline", "", p.byte, spelled && base, false},
+        {"byte_ppl_snn", "", q.byte, spelled && snn, false},
+        {"bits_per_byte_baseline", "bits", p.bits_per_byte, spelled && base, false},
+        {"bits_per_byte_snn", "bits", q.bits_per_byte, spelled && snn, false},
         {"ppl_ratio", "", s->ratio, both, false},
         {"kl", "nats per token", s->kl, both, false},
         {"top1_agreement", "", s->top1, both, false},
@@ -68,31 +82,45 @@ static int list_figures(const struct stac_result *r, struct figure *f) {
         {"peak_memory_bytes", "bytes", (double)r->peak_memory, true, true},
         {"ranks", "", r->subject->ranks->size, true, true},
     };
-    _Static_assert(sizeof all / sizeof *all <= MOST_FIGURES, "room for all figures");
+    _Static_assert(sizeof all / sizeof *all <= STAC_MOST_FIGURES, "room for all figures");
     memcpy(f, all, sizeof all);
     return (int)(sizeof all / sizeof *all);
 }
 
-static json_t *figure_as_json(const struct figure *f) {
-    if (!f->measured || f->value != f->value) return json_null();
+int stac_result_notes(const struct stac_result *r, struct stac_note *n) {
+    static const char *const bos[] = {"model", "always", "never"}, *const words[] = {"split", "runs"};
+    const struct stac_subject *s = r->subject;
+    const struct stac_note all[] = {
+        {"model", s->model    ? stac_model_path(s->model)
+                  : s->folder ? s->snn.origin.model_path
+                              : NULL},
+        {"model_sha256", s->folder ? s->snn.origin.model_sha256 : NULL},
+        {"code", s->folder ? stac_code_name(s->snn.code) : NULL},
+        {"neuron", s->folder ? stac_neuron_name(s->snn.neuron) : NULL},
+        {"text", r->text_path},
+        {"text_sha256", r->text_sha256},
+        {"bos", r->text.tokens > 0 ? bos[s->job->bos] : NULL},
+        {"words", r->text.tokens > 0 ? words[s->job->words] : NULL},
+    };
+    int count = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].value) n[count++] = all[i];
+    return count;
+}
+
+static json_t *figure_as_json(const struct stac_figure *f) {
+    if (!f->measured || !isfinite(f->value)) return json_null();
     return f->whole ? json_integer((json_int_t)f->value) : json_real(f->value);
 }
 
 int stac_result_json(const struct stac_result *r, const char *path, struct stac_error *err) {
-    struct figure f[MOST_FIGURES];
-    int n = list_figures(r, f), bad = 0;
+    struct stac_figure f[STAC_MOST_FIGURES];
+    struct stac_note note[STAC_MOST_NOTES];
+    int n = stac_result_figures(r, f), n_notes = stac_result_notes(r, note), bad = 0;
     json_t *o = json_object();
     char name[64];
     for (int i = 0; i < n; i++) bad |= json_object_set_new(o, f[i].name, figure_as_json(&f[i]));
-    if (r->subject->model) bad |= json_object_set_new(o, "model", json_string(stac_model_path(r->subject->model)));
-    if (r->subject->folder) {
-        bad |= json_object_set_new(o, "code", json_string(stac_code_name(r->subject->snn.code)));
-        bad |= json_object_set_new(o, "neuron", json_string(stac_neuron_name(r->subject->snn.neuron)));
-    }
-    if (r->text_path) {
-        bad |= json_object_set_new(o, "text", json_string(r->text_path));
-        if (r->text_sha256) bad |= json_object_set_new(o, "text_sha256", json_string(r->text_sha256));
-    }
+    for (int i = 0; i < n_notes; i++) bad |= json_object_set_new(o, note[i].name, json_string(note[i].value));
     for (int i = 0; i < r->n_checks; i++) {
         snprintf(name, sizeof name, "passed_%s", r->check[i].name);
         bad |= json_object_set_new(o, name, json_boolean(r->check[i].passed));
@@ -109,56 +137,18 @@ int stac_result_json(const struct stac_result *r, const char *path, struct stac_
 /* ---- metrics.h5 --------------------------------------------------------------------------------------------------- */
 
 static int write_figures(const struct stac_result *r, struct stac_h5 *h, struct stac_error *err) {
-    struct figure f[MOST_FIGURES];
-    int n = list_figures(r, f);
+    struct stac_figure f[STAC_MOST_FIGURES];
+    struct stac_note note[STAC_MOST_NOTES];
+    int n = stac_result_figures(r, f), n_notes = stac_result_notes(r, note);
     char name[80];
     for (int i = 0; i < n; i++) {
-        bool varies =
-            strcmp(f[i].name, "seconds") == 0 || strcmp(f[i].name, "peak_memory_bytes") == 0 || strcmp(f[i].name, "ranks") == 0;
-        const char *group = varies ? "/run" : "/result"; /* what depends on the machine lies apart */
+        const char *group = stac_figure_varies(&f[i]) ? "/run" : "/result"; /* what depends on the machine lies apart */
         if (!f[i].measured) continue;
         STAC_TRY(stac_h5_set_real(h, group, f[i].name, f[i].value, err));
         snprintf(name, sizeof name, "%s_unit", f[i].name);
         if (*f[i].unit) STAC_TRY(stac_h5_set_text(h, group, name, f[i].unit, err));
     }
-    return STAC_OK;
-}
-
-/* /sites: one row a site, in the order of the network. */
-static int write_sites(const struct stac_result *r, struct stac_h5 *h, struct stac_error *err) {
-    int n = stac_site_count(&r->subject->hp);
-    int64_t *table;
-    if (!r->scored || !r->subject->side[STAC_SNN]) return STAC_OK;
-    STAC_TRY(STAC_NEW(table, (size_t)n * 8, "a table", err));
-    for (int i = 0; i < n; i++) {
-        const struct stac_counts *c = &r->score.counts[i];
-        int64_t row[8] = {stac_site_layer_at(&r->subject->hp, i),
-                          (int64_t)stac_site_kind_at(&r->subject->hp, i),
-                          c->values,
-                          c->spikes,
-                          c->acs,
-                          c->macs,
-                          c->covered,
-                          c->multiplies};
-        memcpy(table + (size_t)i * 8, row, sizeof row);
-    }
-    int status = stac_h5_write(h, "/sites", STAC_H5_I64, (size_t)n, 8, table, false, err);
-    free(table);
-    STAC_TRY(status);
-    STAC_TRY(stac_h5_set_text(h, "/sites", "columns", "layer,site,activations,spikes,acs,macs,covered_macs,multiplies", err));
-    return stac_h5_set_text(h, "/sites", "site_names", "attn_in,q,p,o_in,mlp_in,down_in,head_in", err);
-}
-
-static int write_checks(const struct stac_result *r, struct stac_h5 *h, struct stac_error *err) {
-    char path[64];
-    for (int i = 0; i < r->n_checks; i++) {
-        const struct stac_check *c = &r->check[i];
-        snprintf(path, sizeof path, "/checks/%s", c->name);
-        STAC_TRY(stac_h5_set_int(h, path, "passed", c->passed, err));
-        STAC_TRY(stac_h5_set_real(h, path, "figure", c->figure, err));
-        STAC_TRY(stac_h5_set_real(h, path, "limit", c->limit, err));
-        STAC_TRY(stac_h5_set_text(h, path, "text", c->text, err));
-    }
+    for (int i = 0; i < n_notes; i++) STAC_TRY(stac_h5_set_text(h, "/result", note[i].name, note[i].value, err));
     return STAC_OK;
 }
 
@@ -167,17 +157,12 @@ int stac_result_h5(const struct stac_result *r, const char *path, struct stac_er
     STAC_TRY(stac_h5_create(path, &h, err));
     int status = STAC_OK;
     STAC_TRY_DONE(stac_h5_set_text(&h, "/", "schema", "stac-metrics", err));
-    STAC_TRY_DONE(stac_h5_set_int(&h, "/", "schema_version", 1, err));
+    STAC_TRY_DONE(stac_h5_set_int(&h, "/", "schema_version", STAC_METRICS_VERSION, err));
     STAC_TRY_DONE(stac_h5_set_text(&h, "/", "built_with", stac_build_info(), err));
-    if (r->text_path) {
-        STAC_TRY_DONE(stac_h5_set_text(&h, "/result", "text", r->text_path, err));
-        if (r->text_sha256) STAC_TRY_DONE(stac_h5_set_text(&h, "/result", "text_sha256", r->text_sha256, err));
-    }
     STAC_TRY_DONE(write_figures(r, &h, err));
-    STAC_TRY_DONE(write_sites(r, &h, err));
+    STAC_TRY_DONE(stac_tables_write(r, &h, err));
     STAC_TRY_DONE(stac_energy_h5(r->subject, &r->energy, &h, err));
     STAC_TRY_DONE(stac_spike_rates_h5(r->subject, &r->rates, &h, err));
-    STAC_TRY_DONE(write_checks(r, &h, err));
     return stac_h5_commit(&h, err);
 done:
     stac_h5_discard(&h);

@@ -9,12 +9,6 @@
 
 enum { ROWS = 64 }; /* rows of logits at a time */
 
-/* What every window adds; one entry a window, so that sums are taken in the order of the text on any number of ranks. */
-struct tally {
-    double nll[STAC_SIDES], kl;
-    double agree, tokens; /* whole numbers */
-};
-
 struct scoring {
     struct stac_stand *stand; /* what runs */
     const struct stac_reading *text;
@@ -23,7 +17,7 @@ struct scoring {
     int32_t *index;                   /* positions, then slots */
     const struct stac_kept *kept;     /* instead of running the baseline, or NULL */
     struct stac_run *run[STAC_SIDES]; /* whose head predicts; NULL: the side has no part */
-    struct tally *tally;              /* [n_windows] */
+    struct stac_window_score *tally;  /* [n_windows], of the score. Sums over it are taken in the order of the text */
     uint8_t *seen[STAC_SIDES];        /* [n_vocab] was once the most likely token */
     float *logits[STAC_SIDES], *scratch;
     struct stac_progress progress;
@@ -42,7 +36,7 @@ static bool has_both(const struct scoring *g) {
 }
 
 /* The rows of one piece, `from` the first of them in the window; row i predicts token i + 1. */
-static void tally_rows(struct scoring *g, const struct stac_window *w, size_t from, size_t n, struct tally *t) {
+static void tally_rows(struct scoring *g, const struct stac_window *w, size_t from, size_t n, struct stac_window_score *t) {
     const struct stac_kernels *k = stac_kernels_best();
     int vocab = g->stand->subject->hp.n_vocab;
     for (size_t i = 0; i < n; i++) {
@@ -94,16 +88,19 @@ static int merge_side(struct scoring *g, enum stac_side side, double nll, struct
     STAC_TRY(stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, g->seen[side], s->hp.n_vocab, MPI_BYTE, MPI_BOR, s->ranks->comm),
                             "cannot merge", err));
     for (int v = 0; v < s->hp.n_vocab; v++) out->distinct[side] += g->seen[side][v];
-    for (int p = 0; p < g->stand->n_sides; p++)
-        if (g->stand->side[p] == side)
-            STAC_TRY(stac_stand_counts(g->stand, p, side == STAC_SNN ? out->counts : out->dense, err));
+    for (int p = 0; p < g->stand->n_sides; p++) {
+        if (g->stand->side[p] != side) continue;
+        STAC_TRY(stac_stand_counts(g->stand, p, side == STAC_SNN ? out->counts : out->dense, err));
+        if (side == STAC_SNN && s->job->neurobench[0])
+            STAC_TRY(stac_neurobench_gather(g->stand, p, out->counts, &out->neurobench, err));
+    }
     return STAC_OK;
 }
 
 static int merge(struct scoring *g, struct stac_score *out, struct stac_error *err) {
     struct stac_subject *s = g->stand->subject;
     size_t numbers = sizeof *g->tally / sizeof(double) * g->n_windows;
-    struct tally sum = {0};
+    struct stac_window_score sum = {0};
     /* every entry is non-zero on one rank only, so the sum over ranks is exact */
     STAC_TRY(stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, g->tally, (int)numbers, MPI_DOUBLE, MPI_SUM, s->ranks->comm),
                             "cannot add up", err));
@@ -142,19 +139,20 @@ static int prepare(struct scoring *g, struct stac_score *out, struct stac_error 
     size_t vocab = (size_t)s->hp.n_vocab;
     STAC_TRY(STAC_NEW(out->counts, stac_site_count(&s->hp), "counts", err));
     STAC_TRY(STAC_NEW(out->dense, stac_site_count(&s->hp), "counts", err));
-    STAC_TRY(STAC_NEW(g->tally, g->n_windows, "results", err));
+    STAC_TRY(STAC_NEW(out->window, g->n_windows, "results", err));
+    g->tally = out->window;
     STAC_TRY(STAC_NEW(g->scratch, vocab, "logits", err));
     for (int p = 0; p < STAC_SIDES; p++) {
         STAC_TRY(STAC_NEW(g->seen[p], vocab, "predictions", err));
         STAC_TRY(STAC_NEW(g->logits[p], ROWS * vocab, "logits", err));
     }
+    if (s->job->neurobench[0] && g->run[STAC_SNN] && s->grid.stage >= 0) STAC_TRY(stac_channels_begin(g->run[STAC_SNN], err));
     return STAC_OK;
 }
 
 static void scoring_clean(struct scoring *g) {
     free(g->window);
     free(g->index);
-    free(g->tally);
     free(g->scratch);
     for (int p = 0; p < STAC_SIDES; p++) {
         free(g->seen[p]);
@@ -247,7 +245,9 @@ void stac_kept_clean(struct stac_kept *kept) {
 void stac_score_clean(struct stac_score *score) {
     free(score->counts);
     free(score->dense);
+    free(score->window);
     score->counts = score->dense = NULL;
+    score->window = NULL;
 }
 
 double stac_ac_per_mac(const struct stac_counts *total) {

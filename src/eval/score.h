@@ -2,8 +2,15 @@
 #ifndef STAC_EVAL_SCORE_H
 #define STAC_EVAL_SCORE_H
 
+#include "eval/neurobench.h"
 #include "eval/subject.h"
 #include "text/corpus.h"
+
+/* What one window adds; a side that does not run adds 0. */
+struct stac_window_score {
+    double nll[STAC_SIDES], kl; /* sums over its predicted tokens, nats */
+    double agree, tokens;       /* whole numbers: tokens where both sides agree, and all that are predicted */
+};
 
 struct stac_score {
     size_t tokens; /* predicted and counted */
@@ -12,12 +19,14 @@ struct stac_score {
     double perplexity[STAC_SIDES]; /* exp(nll) */
     int64_t distinct[STAC_SIDES];  /* different most likely tokens */
     /* with both sides */
-    double ratio; /* perplexity of the SNN over that of the baseline */
-    double kl;    /* mean divergence of the SNN's prediction from the baseline's, nats per token */
-    double top1;  /* share of tokens where both have the same most likely prediction */
+    double ratio;                     /* perplexity of the SNN over that of the baseline */
+    double kl;                        /* mean divergence of the SNN's prediction from the baseline's, nats per token */
+    double top1;                      /* share of tokens where both have the same most likely prediction */
+    struct stac_window_score *window; /* [windows], owned */
     /* by site, of the SNN side and of the baseline (zeros where it was kept, or is not run); owned */
     struct stac_counts *counts, *dense;
-    struct stac_counts total; /* of the SNN side */
+    struct stac_counts total;          /* of the SNN side */
+    struct stac_neurobench neurobench; /* with the key neurobench */
 };
 
 /* A text, in windows of `context` tokens every `stride` tokens. */

@@ -50,8 +50,9 @@ struct stac_job {
     char *energy_model, *conversations;
     double energy_ratio_min, spike_rate_factor, parity_tolerance;
     int64_t parity_steps;
-    char *text, *ids, *logits_out, *tokenize, *json;
+    char *text, *ids, *logits_out, *tokenize, *json, *lm_eval, *neurobench, *csv, *compare;
     int64_t context, stride, limit_tokens, execution;
+    int64_t bos, words; /* enum stac_job_bos, stac_job_words */
     double fidelity_ratio_max, fidelity_top1_min;
 
     char *frontier;
@@ -79,6 +80,8 @@ enum stac_job_step {
 
 enum stac_job_activation { STAC_JOB_KEEP, STAC_JOB_RELU };
 enum stac_job_side { STAC_JOB_SNN, STAC_JOB_BASELINE, STAC_JOB_BOTH };
+enum stac_job_bos { STAC_JOB_BOS_MODEL, STAC_JOB_BOS_ALWAYS, STAC_JOB_BOS_NEVER };
+enum stac_job_words { STAC_JOB_SPLIT, STAC_JOB_RUNS };
 enum stac_job_execution { STAC_JOB_COUNT, STAC_JOB_TEMPORAL };
 
 /* Whether the job leaves a step of the conversion out. */

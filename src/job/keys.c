@@ -153,6 +153,12 @@ static const struct stac_key keys[] = {
      "Tokens from the start of one window to the next. 0: the context."},
     {"limit_tokens", E, STAC_KEY_INT, AT(limit_tokens), "0", 0, 1e12, NULL, "tokens", NULL, eval_group,
      "Read only that many tokens of the text. 0: all."},
+    {"bos", E, STAC_KEY_CHOICE, AT(bos), "model", 0, 0, "model|always|never", "", NULL, eval_group,
+     "A token before the text, once. model: what the model's Hugging Face tokenizer puts there by itself (GPT-2 and SmolLM2: "
+     "nothing). always: BOS, or EOS where there is none, as the lm-evaluation-harness does."},
+    {"words", E, STAC_KEY_CHOICE, AT(words), "split", 0, 0, "split|runs", "", NULL, eval_group,
+     "What word perplexity counts. split: the parts between white space, as the lm-evaluation-harness does for wikitext "
+     "(white space at either end makes one more); runs: words themselves."},
     {"ids", E, STAC_KEY_TEXT, AT(ids), "", 0, 0, NULL, "", NULL, eval_group,
      "Token ids to run, like 5,17,42; needs logits_out."},
     {"logits_out", E, STAC_KEY_TEXT, AT(logits_out), "", 0, 0, NULL, "", NULL, eval_group,
@@ -161,6 +167,17 @@ static const struct stac_key keys[] = {
      "Print the token ids of a text file on one line."},
     {"json", E, STAC_KEY_TEXT, AT(json), "", 0, 0, NULL, "", NULL, eval_group,
      "File that receives the results as one flat JSON object."},
+    {"lm_eval", E, STAC_KEY_TEXT, AT(lm_eval), "", 0, 0, NULL, "", NULL, eval_group,
+     "File that receives word and byte perplexity as JSON in the form of the lm-evaluation-harness 0.4: of the SNN, with mode "
+     "baseline of the original."},
+    {"neurobench", E, STAC_KEY_TEXT, AT(neurobench), "", 0, 0, NULL, "", NULL, eval_group,
+     "File that receives NeuroBench's metrics of the SNN as JSON, counted by NeuroBench's rules while the text is read."},
+    {"csv", E, STAC_KEY_TEXT, AT(csv), "", 0, 0, NULL, "", NULL, eval_group,
+     "File that receives one row a site of the SNN as CSV; FILE_summary.csv beside it receives all figures with their units."},
+    {"compare", E, STAC_KEY_TEXT, AT(compare), "", 0, 0, NULL, "", NULL, eval_group,
+     "--compare A B: set two results side by side and end; each a metrics.h5 or a folder that holds one. Exit code 1 when a "
+     "check "
+     "that passed in A fails in B."},
 
     {"frontier", E, STAC_KEY_TEXT, AT(frontier), "", 0, 0, NULL, "", NULL, frontier_group,
      "Sweep all codes, timesteps and spike_budgets below over the network: HDF5 file that receives one row a point, and goes "

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/channels.h"
 #include "net/gradual.h"
 #include "net/product.h"
 #include "spike/st_bif.h"
@@ -98,6 +99,7 @@ static void drive_row(struct stac_run *run, const struct entering *e, struct row
     const struct stac_code *code = &e->site->code;
     int64_t events = stac_train_play(&lane->train, code, r->n_in, r->x, e->site->mean, r->inverse);
     stac_spiked_add(s, r->n_in, events, lane->train.active, r->n_out, r->n_out);
+    if (run->channels) stac_channels_words(run, e->site, r->n_in, r->x, r->inverse, lane->train.word);
     struct stac_effort took = stac_train_drive(&lane->train, code, run->kernels, r->n_out, e->w, e->ldw, lane->scratch, r->acc);
     effort->multiplies += took.multiplies, effort->sums += took.sums, effort->shifts += took.shifts;
     r->sum = stac_train_sum(&lane->train, code);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "net/channels.h"
 #include "net/product.h"
 #include "spike/st_bif.h"
 
@@ -97,6 +98,7 @@ void stac_gradual_step(struct stac_run *run, const struct stac_site *site, const
         const float *row = x + (size_t)i * l->n_in;
         float inverse = 1.0f / stac_row_scale(run, site, l->n_in, row);
         int64_t sent = stac_st_bif_step(&site->code, l->n_in, row, site->mean, inverse, g->sum + (size_t)i * l->n_in, step);
+        if (run->channels) stac_channels_step(run, site, l->n_in, step);
         if (run->mode == STAC_MODE_TEMPORAL) {
             struct stac_events events = events_of(l->n_in, step, lane->train.index);
             run->kernels->add_rows(l->n_out, g->acc + (size_t)i * l->n_out, l->q, l->n_out, events);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <omp.h>
 
+#include "net/channels.h"
 #include "net/gradual.h"
 
 bool stac_site_spikes(const struct stac_run *run, const struct stac_site *site) {
@@ -70,7 +71,8 @@ static void encode_rows(struct stac_run *run, const struct stac_site *site, cons
         const float *row = x + (size_t)i * width;
         int16_t *code = run->code + (size_t)i * width;
         float scale = run->factor[i] = stac_row_scale(run, site, width, row);
-        spikes += run->kernels->encode(&site->code.levels, width, row, site->mean, 1.0f / scale, code);
+        spikes += run->channels ? stac_channels_encode(run, site, width, row, 1.0f / scale, code)
+                                : run->kernels->encode(&site->code.levels, width, row, site->mean, 1.0f / scale, code);
         active += stac_active_codes(width, code);
     }
     stac_spiked_add(s, (int64_t)n * width, spikes, active, (int64_t)n * l->n_out, l->n_out);
@@ -87,6 +89,7 @@ static void drive_rows(struct stac_run *run, const struct stac_site *site, const
         const float *row = x + (size_t)i * l->n_in;
         float scale = run->factor[i] = stac_row_scale(run, site, l->n_in, row);
         events += stac_train_play(&lane->train, &site->code, l->n_in, row, site->mean, 1.0f / scale);
+        if (run->channels) stac_channels_words(run, site, l->n_in, row, 1.0f / scale, lane->train.word);
         active += lane->train.active;
         struct stac_effort e = stac_train_drive(&lane->train, &site->code, run->kernels, l->n_out, l->q, l->n_out,
                                                 lane->scratch, run->acc + (size_t)(i - from) * l->n_out);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "net/channels.h"
 #include "net/gradual.h"
 #include "net/product.h"
 
@@ -106,6 +107,7 @@ void stac_run_clean(struct stac_run *run) {
         stac_train_clean(&lane->train);
     }
     stac_gradual_clean(run);
+    stac_channels_clean(run);
     free(run->lane);
     free(run->counts);
     free(run->cosine);

@@ -52,6 +52,12 @@ struct stac_gradual {
     int32_t *acc; /* [max_rows][outputs] temporal mode, linear sites: weight rows added up, spike by spike; or NULL */
 };
 
+/* What is counted of a site input by input (net/channels.h). */
+struct stac_channels {
+    int64_t *spikes; /* [inputs] sent by each; of q and p NULL */
+    int64_t updates; /* of membranes (stac_neuron_updates); temporal mode only */
+};
+
 /* The state and workspace of forward passes over one network and cache. Not thread-safe; uses OpenMP inside. */
 struct stac_run {
     const struct stac_network *net; /* borrowed */
@@ -72,10 +78,11 @@ struct stac_run {
     struct stac_batch batch;
     struct stac_segment *segment; /* [n_slots] */
     int n_segments;
-    int n_sites;                  /* in counts and gradual */
-    int steps, step;              /* passes of a batch: 1, with ST-BIF+ neurons T; those done so far */
-    struct stac_gradual *gradual; /* [n_sites], or NULL */
-    int8_t *step_of;              /* [n_lanes][widest] spikes of a row at a step */
+    int n_sites;                    /* in counts and gradual */
+    int steps, step;                /* passes of a batch: 1, with ST-BIF+ neurons T; those done so far */
+    struct stac_gradual *gradual;   /* [n_sites], or NULL */
+    int8_t *step_of;                /* [n_lanes][widest] spikes of a row at a step */
+    struct stac_channels *channels; /* [n_sites], or NULL: not counted */
 };
 
 /* Workspace for batches of at most max_rows. Zero-initialise; release with stac_run_clean. */

@@ -39,6 +39,23 @@ struct stac_word stac_neuron_word(const struct stac_code *code, float magnitude)
     }
 }
 
+int stac_neuron_updates(const struct stac_code *code, float magnitude) {
+    const struct stac_neuron *n = &code->neuron;
+    if (n->kind == STAC_NEURON_TABLE || n->kind == STAC_NEURON_ST_BIF) return 0;
+    struct stac_word word = stac_neuron_word(code, magnitude);
+    if (n->kind == STAC_NEURON_CAUSAL) /* its own spikes change it */
+        return 1 + stac_word_spikes((struct stac_word){word.plus & ~UINT64_C(1), word.minus & ~UINT64_C(1)});
+    float v = 0, input = magnitude * n->drive, leak = n->kind == STAC_NEURON_LIF ? n->leak : 1.0f;
+    int updates = 1;
+    for (int t = 0; t < code->timesteps; t++) {
+        float before = v;
+        v = leak * v + input;
+        if (word.plus >> t & 1) v -= 1.0f;
+        updates += t > 0 && v != before;
+    }
+    return updates;
+}
+
 void stac_neuron_run(const struct stac_code *code, int n, const float *x, const float *mean, float inv_scale,
                      struct stac_word *word) {
     for (int i = 0; i < n; i++) {

@@ -59,6 +59,11 @@ struct stac_word stac_neuron_word(const struct stac_code *code, float magnitude)
 void stac_neuron_run(const struct stac_code *code, int n, const float *x, const float *mean, float inv_scale,
                      struct stac_word *word);
 
+/* Membrane updates of a value as NeuroBench counts them: the first step, and every later one after which the membrane is
+ * another than before. Of causal, if and lif neurons; 0 of others: a table plays a word, and the membrane of st_bif is not that
+ * of one value. */
+int stac_neuron_updates(const struct stac_code *code, float magnitude);
+
 /* Derive the table of a code from the dynamics of its neuron, whose parameters and weights are set. With `keep` the words
  * are kept and the code gets a table neuron that plays them. STAC_ERR_INPUT when the dynamics make no table: a spike for
  * nothing, a positive value decoded below 0 or beyond 16 bits, too many levels. */

@@ -229,6 +229,13 @@ static int open_attribute(struct stac_h5 *h, const char *path, const char *name,
     return stac_fail(err, STAC_ERR_INPUT, "%s: %s has no attribute %s", h->path, path, name);
 }
 
+bool stac_h5_attribute_name(struct stac_h5 *h, const char *path, size_t i, char *name, size_t size) {
+    bool there =
+        stac_h5_has(h, path) && H5Aget_name_by_idx(h->file, path, H5_INDEX_NAME, H5_ITER_INC, i, name, size, H5P_DEFAULT) >= 0;
+    H5Eclear2(H5E_DEFAULT);
+    return there;
+}
+
 static int get_number(struct stac_h5 *h, const char *path, const char *name, H5T_class_t class, hid_t memory, void *out,
                       struct stac_error *err) {
     hid_t attribute;

@@ -72,6 +72,9 @@ int stac_h5_read_table(struct stac_h5 *h, const char *path, const struct stac_h5
 int stac_h5_set_int(struct stac_h5 *h, const char *path, const char *name, int64_t value, struct stac_error *err);
 int stac_h5_set_real(struct stac_h5 *h, const char *path, const char *name, double value, struct stac_error *err);
 int stac_h5_set_text(struct stac_h5 *h, const char *path, const char *name, const char *value, struct stac_error *err);
+
+/* The name of attribute i of a group or dataset, in alphabetical order; false: there are no more, or no such group. */
+bool stac_h5_attribute_name(struct stac_h5 *h, const char *path, size_t i, char *name, size_t size);
 int stac_h5_get_int(struct stac_h5 *h, const char *path, const char *name, int64_t low, int64_t high, int64_t *out,
                     struct stac_error *err);
 int stac_h5_get_real(struct stac_h5 *h, const char *path, const char *name, double *out, struct stac_error *err);

@@ -7,11 +7,9 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "text/tokenizer_internal.h"
-#include "text/utf8.h"
 
 #define FILE_MAX ((size_t)1 << 30)
-#define BLOCK ((size_t)1 << 20)      /* bytes of text made tokens at a time */
-#define BLOCK_TOKENS ((size_t)65536) /* tokens spelled at a time */
+#define BLOCK ((size_t)1 << 20) /* bytes of text made tokens at a time */
 
 /* ---- tokens ------------------------------------------------------------------------------------------------------ */
 
@@ -32,36 +30,7 @@ static int encode(const struct stac_tokenizer *t, const char *text, size_t size,
     return STAC_OK;
 }
 
-/* ---- bytes and words of what the tokens spell -------------------------------------------------------------------- */
-
-/* Count what the text completes; a sequence that may go on in the next block stays at the front of the buffer. */
-static void count_block(struct stac_corpus *c, struct stac_strbuf *text, bool *in_word, bool last) {
-    size_t at = 0;
-    while (at < text->size) {
-        struct stac_utf8_char ch = stac_utf8_at(text->data, text->size, at);
-        if (!ch.valid && !last && at + ch.size == text->size) break;
-        bool space = stac_utf8_is_space(ch.code);
-        c->words += !space && !*in_word;
-        *in_word = !space;
-        at += ch.size;
-    }
-    c->bytes += at;
-    memmove(text->data, text->data + at, text->size - at);
-    text->size -= at;
-}
-
-static int count(const struct stac_tokenizer *t, struct stac_corpus *c, struct stac_error *err) {
-    struct stac_strbuf text = {0};
-    bool in_word = false;
-    int status = STAC_OK;
-    for (size_t i = 0; status == STAC_OK && i < c->tokens.n; i += BLOCK_TOKENS) {
-        size_t left = c->tokens.n - i, n = left < BLOCK_TOKENS ? left : BLOCK_TOKENS;
-        status = stac_tokenizer_decode(t, c->tokens.id + i, n, false, &text, err);
-        if (status == STAC_OK && text.data) count_block(c, &text, &in_word, n == left);
-    }
-    stac_strbuf_clean(&text);
-    return status;
-}
+/* ---- files ------------------------------------------------------------------------------------------------------- */
 
 int stac_corpus_read(const struct stac_tokenizer *t, const char *path, size_t limit, struct stac_corpus *out,
                      struct stac_error *err) {
@@ -73,7 +42,7 @@ int stac_corpus_read(const struct stac_tokenizer *t, const char *path, size_t li
         status = stac_fail(err, STAC_ERR_INPUT, "%s has %zu bytes, more than the %zu accepted", path, map.size, FILE_MAX);
     if (status == STAC_OK) status = stac_sha256_bytes(map.data, map.size, out->sha256, err);
     if (status == STAC_OK) status = encode(t, (const char *)map.data, map.size, limit, &out->tokens, err);
-    if (status == STAC_OK) status = count(t, out, err);
+    if (status == STAC_OK) status = stac_spelling_count(t, out->tokens.id, out->tokens.n, NULL, &out->spelling, err);
     stac_file_unmap(&map);
     if (status != STAC_OK) stac_corpus_clean(out);
     return status;

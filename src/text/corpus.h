@@ -6,15 +6,14 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "text/tokenizer.h"
+#include "text/spelling.h"
 
 /* Tokens of a text file of at most 1 GiB, without BOS. Special tokens spelled in the file, such as <|endoftext|> between
  * documents, become control tokens. `limit` > 0 keeps only that many tokens, and no more of the file than they need is
- * made tokens. bytes and words (runs of characters that are not Unicode's White_Space) are those of the text that the
- * kept tokens spell: for a whole file of valid UTF-8, those of the file. */
+ * made tokens. The spelling is that of the kept tokens: for a whole file of valid UTF-8, that of the file. */
 struct stac_corpus {
     struct stac_tokens tokens;
-    size_t bytes, words;
+    struct stac_spelling spelling;
     char sha256[65]; /* of the whole file, also with a limit */
 };
 int stac_corpus_read(const struct stac_tokenizer *t, const char *path, size_t limit, struct stac_corpus *out,

@@ -24,7 +24,7 @@ int stac_tokenizer_open(const char *path, struct stac_tokenizer **out, struct st
     int status;
     *out = NULL;
     STAC_TRY(STAC_NEW(t, 1, "a tokenizer", err));
-    t->bos = t->eos = -1;
+    t->bos = t->eos = t->prefix = -1;
     if (stac_file_is_folder(path))
         status = stac_tokenizer_load_folder(path, t, err);
     else if (!stac_file_exists(path))
@@ -68,6 +68,10 @@ int32_t stac_tokenizer_bos(const struct stac_tokenizer *t) {
 
 int32_t stac_tokenizer_eos(const struct stac_tokenizer *t) {
     return t->eos;
+}
+
+int32_t stac_tokenizer_prefix(const struct stac_tokenizer *t) {
+    return t->prefix;
 }
 
 const char *stac_tokenizer_chat_template(const struct stac_tokenizer *t) {

@@ -34,7 +34,8 @@ int stac_tokenizer_n_vocab(const struct stac_tokenizer *t);
 int32_t stac_tokenizer_find(const struct stac_tokenizer *t, const char *token); /* text as in tokenizer.json; or -1 */
 int32_t stac_tokenizer_bos(const struct stac_tokenizer *t);                     /* -1: none */
 int32_t stac_tokenizer_eos(const struct stac_tokenizer *t);                     /* -1: none */
-const char *stac_tokenizer_chat_template(const struct stac_tokenizer *t);       /* borrowed; NULL: none */
+int32_t stac_tokenizer_prefix(const struct stac_tokenizer *t); /* that Hugging Face's puts before every text; -1: none */
+const char *stac_tokenizer_chat_template(const struct stac_tokenizer *t); /* borrowed; NULL: none */
 bool stac_tokenizer_is_special(const struct stac_tokenizer *t, int32_t id);
 
 /* Append the tokens of a text. Malformed UTF-8 is read as U+FFFD, one for each maximal part of a sequence, as Python's

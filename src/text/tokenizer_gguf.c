@@ -14,6 +14,7 @@ struct gguf_vocabulary {
     int32_t *types;                           /* owned */
     size_t n, n_types, n_merges;
     int64_t bos, eos;
+    bool adds_bos;
 };
 
 static int fetch(const struct stac_gguf *g, struct gguf_vocabulary *v, struct stac_error *err) {
@@ -24,6 +25,7 @@ static int fetch(const struct stac_gguf *g, struct gguf_vocabulary *v, struct st
     STAC_TRY(stac_gguf_ints(g, "tokenizer.ggml.token_type", &v->types, &v->n_types, err));
     STAC_TRY(stac_gguf_strings(g, "tokenizer.ggml.merges", &v->merges, &v->n_merges, err));
     STAC_TRY(stac_gguf_int_or(g, "tokenizer.ggml.bos_token_id", 0, (int64_t)v->n - 1, -1, &v->bos, err));
+    STAC_TRY(stac_gguf_bool_or(g, "tokenizer.ggml.add_bos_token", false, &v->adds_bos, err));
     return stac_gguf_int_or(g, "tokenizer.ggml.eos_token_id", 0, (int64_t)v->n - 1, -1, &v->eos, err);
 }
 
@@ -103,6 +105,7 @@ static int build(const struct gguf_vocabulary *v, struct stac_tokenizer *t, stru
     STAC_TRY(build_template(v, t, err));
     t->bos = (int32_t)v->bos;
     t->eos = (int32_t)v->eos;
+    t->prefix = v->adds_bos ? t->bos : -1;
     return stac_tokenizer_complete(t, err);
 }
 

@@ -20,6 +20,7 @@ struct stac_tokenizer {
     struct stac_pretokenizer pretokenizer;
     struct stac_bpe bpe;
     int32_t bos, eos; /* -1: none */
+    int32_t prefix;   /* what the post-processor puts before a text; -1: nothing */
     char *chat_template;
     bool cuttable;            /* a long text may be cut between a word and a space */
     struct stac_source_file { /* the files of a folder as they were read, for stac_tokenizer_save */

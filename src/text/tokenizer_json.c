@@ -193,15 +193,45 @@ static int read_pretokenizer(const json_t *pre, struct stac_tokenizer *t, struct
     return read_byte_level(list ? json_array_get(list, i) : pre, t, err);
 }
 
-/* Post-processors add tokens such as BOS, which we never do, and shift offsets, which we have not: known ones pass. */
-static int check_post_processor(const json_t *post, struct stac_error *err) {
-    static const char *const known[] = {"ByteLevel", "TemplateProcessing", "RobertaProcessing", "BertProcessing", "Sequence"};
+/* ---- the post-processor ------------------------------------------------------------------------------------------ */
+
+/* A special token of a post-processor, by its text: the ids of "special_tokens", else the vocabulary. */
+static int32_t special_of(const json_t *post, const char *name, const struct stac_tokenizer *t) {
+    const json_t *ids = json_object_get(json_object_get(json_object_get(post, "special_tokens"), name), "ids");
+    const json_t *id = json_array_get(ids, 0);
+    if (json_is_integer(id) && json_integer_value(id) >= 0 && json_integer_value(id) < (json_int_t)t->vocabulary.n)
+        return (int32_t)json_integer_value(id);
+    return stac_tokenizer_find(t, name);
+}
+
+/* What it puts before a text: the first piece of the template of one text, or "cls": ["<s>", 0]. */
+static int read_one_processor(const json_t *post, struct stac_tokenizer *t, struct stac_error *err) {
+    static const char supported[] =
+        "ByteLevel, TemplateProcessing, RobertaProcessing, BertProcessing, a Sequence of them or none is";
+    const char *type, *name = NULL;
+    STAC_TRY(type_of(post, "post_processor", &type, err));
+    if (strcmp(type, "ByteLevel") == 0) return STAC_OK; /* offsets, which we have not */
+    if (strcmp(type, "TemplateProcessing") == 0)
+        name = json_string_value(
+            json_object_get(json_object_get(json_array_get(json_object_get(post, "single"), 0), "SpecialToken"), "id"));
+    else if (strcmp(type, "RobertaProcessing") == 0 || strcmp(type, "BertProcessing") == 0)
+        name = json_string_value(json_array_get(json_object_get(post, "cls"), 0));
+    else
+        return unsupported("the post-processor", type, supported, err);
+    if (name) t->prefix = special_of(post, name, t);
+    return STAC_OK;
+}
+
+/* Post-processors add tokens such as BOS. Nothing here does so by itself; `prefix` says what Hugging Face's would add. It goes
+ * by this alone: "add_bos_token" of tokenizer_config.json counts for nothing beside a tokenizer.json (transformers 5.23). */
+static int read_post_processor(const json_t *post, struct stac_tokenizer *t, struct stac_error *err) {
     const char *type;
     if (!post || json_is_null(post)) return STAC_OK;
     STAC_TRY(type_of(post, "post_processor", &type, err));
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(type, known[i]) == 0) return STAC_OK;
-    return unsupported("the post-processor", type, "ByteLevel, TemplateProcessing or none is", err);
+    if (strcmp(type, "Sequence") != 0) return read_one_processor(post, t, err);
+    const json_t *list = json_object_get(post, "processors");
+    for (size_t i = 0; i < json_array_size(list); i++) STAC_TRY(read_one_processor(json_array_get(list, i), t, err));
+    return STAC_OK;
 }
 
 static int check_decoder(const json_t *decoder, struct stac_error *err) {
@@ -220,9 +250,9 @@ static int read_root(const json_t *root, struct stac_tokenizer *t, struct stac_e
         return stac_fail(err, STAC_ERR_INPUT, "\"added_tokens\" is not an array");
     STAC_TRY(read_normalizer(json_object_get(root, "normalizer"), t, err));
     STAC_TRY(read_pretokenizer(json_object_get(root, "pre_tokenizer"), t, err));
-    STAC_TRY(check_post_processor(json_object_get(root, "post_processor"), err));
     STAC_TRY(check_decoder(json_object_get(root, "decoder"), err));
     STAC_TRY(read_model(json_object_get(root, "model"), added, t, err));
+    STAC_TRY(read_post_processor(json_object_get(root, "post_processor"), t, err));
     return stac_tokenizer_complete(t, err);
 }
 

@@ -89,6 +89,21 @@ static json_t *make_pretokenizer(const struct stac_tokenizer *t) {
     return json_pack("{s:s, s:[o, o]}", "type", "Sequence", "pretokenizers", digits, level);
 }
 
+/* The template that puts a token before every text, or null. */
+static json_t *make_post_processor(const struct stac_tokenizer *t) {
+    if (t->prefix < 0) return json_null();
+    json_t *name = token_text(t, t->prefix), *ids = json_pack("[i]", (int)t->prefix), *special = json_object();
+    json_t *first = json_pack("{s:{s:O, s:i}}", "SpecialToken", "id", name, "type_id", 0);
+    json_t *pair = json_pack("[O, {s:{s:s, s:i}}, {s:{s:s, s:i}}]", first, "Sequence", "id", "A", "type_id", 0, "Sequence",
+                             "id", "B", "type_id", 1);
+    json_t *single = json_pack("[o, {s:{s:s, s:i}}]", first, "Sequence", "id", "A", "type_id", 0);
+    json_object_set_new(special, json_string_value(name),
+                        json_pack("{s:O, s:o, s:[O]}", "id", name, "ids", ids, "tokens", name));
+    json_decref(name);
+    return json_pack("{s:s, s:o, s:o, s:o}", "type", "TemplateProcessing", "single", single, "pair", pair, "special_tokens",
+                     special);
+}
+
 static int write_tokenizer(const struct stac_tokenizer *t, const char *folder, struct stac_error *err) {
     json_t *merges;
     STAC_TRY(make_merges(t, &merges, err));
@@ -97,9 +112,9 @@ static int write_tokenizer(const struct stac_tokenizer *t, const char *folder, s
                               "ignore_merges", 0, "vocab", make_vocabulary(t), "merges", merges);
     json_t *decoder =
         json_pack("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", 1, "trim_offsets", 1, "use_regex", 1);
-    json_t *root = json_pack("{s:s, s:n, s:n, s:o, s:n, s:o, s:n, s:o, s:o}", "version", "1.0", "truncation", "padding",
+    json_t *root = json_pack("{s:s, s:n, s:n, s:o, s:n, s:o, s:o, s:o, s:o}", "version", "1.0", "truncation", "padding",
                              "added_tokens", make_added_tokens(t), "normalizer", "pre_tokenizer", make_pretokenizer(t),
-                             "post_processor", "decoder", decoder, "model", model);
+                             "post_processor", make_post_processor(t), "decoder", decoder, "model", model);
     return write_json(folder, "tokenizer.json", root, err);
 }
 

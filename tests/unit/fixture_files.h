@@ -223,6 +223,11 @@ FX void fx_key_u32(struct fx_gguf *g, const char *key, uint32_t v) {
     fx_u32(&g->keys, v);
 }
 
+FX void fx_key_bool(struct fx_gguf *g, const char *key, int v) {
+    fx_key(g, key, 7);
+    fx_put(&g->keys, &(uint8_t){v != 0}, 1);
+}
+
 FX void fx_key_f32(struct fx_gguf *g, const char *key, float v) {
     fx_key(g, key, 6);
     fx_put(&g->keys, &v, sizeof v);

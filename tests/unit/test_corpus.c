@@ -126,8 +126,8 @@ static void words_and_bytes_are_those_of_the_text(void **state) {
     struct stac_tokenizer *t = open_at(GOLDEN "gpt2");
     for (size_t i = 0; i < LENGTH(cases); i++) {
         struct stac_corpus c = read_text(*state, t, cases[i].text, 0);
-        assert_int_equal(c.bytes, cases[i].bytes);
-        assert_int_equal(c.words, cases[i].words);
+        assert_int_equal(c.spelling.bytes, cases[i].bytes);
+        assert_int_equal(c.spelling.words, cases[i].words);
         stac_corpus_clean(&c);
     }
     stac_tokenizer_close(t);
@@ -139,21 +139,85 @@ static void a_limit_counts_what_it_keeps(void **state) {
     struct stac_strbuf text = {0};
     const char *all = "one two three\nfour, five 6 sieben \xE5\x85\xAB";
     struct stac_corpus whole = read_text(*state, t, all, 0);
-    assert_int_equal(whole.bytes, strlen(all));
-    assert_int_equal(whole.words, 8);
+    assert_int_equal(whole.spelling.bytes, strlen(all));
+    assert_int_equal(whole.spelling.words, 8);
     for (size_t limit = 1; limit <= whole.tokens.n; limit++) {
         struct stac_corpus c = read_text(*state, t, all, limit);
         char hex[STAC_SHA256_HEX];
         stac_strbuf_clean(&text);
         OK(stac_tokenizer_decode(t, c.tokens.id, c.tokens.n, false, &text, &err));
         assert_int_equal(c.tokens.n, limit);
-        assert_int_equal(c.bytes, text.size);
+        assert_int_equal(c.spelling.bytes, text.size);
         OK(stac_sha256_bytes(all, strlen(all), hex, &err));
         assert_string_equal(c.sha256, hex);
         stac_corpus_clean(&c);
     }
     stac_strbuf_clean(&text);
     stac_corpus_clean(&whole);
+    stac_tokenizer_close(t);
+}
+
+/* len(re.split(r"\\s+", text)) in Python 3.11. */
+static void parts_are_those_of_python(void **state) {
+    static const struct {
+        const char *text;
+        size_t parts;
+    } cases[] = {{"one", 1},
+                 {" one  two\n", 4},
+                 {"one two", 2},
+                 {"\n\n", 2},
+                 {"a\x1C\x1F"
+                  "b c",
+                  3},
+                 {"a\xC2\x85 b", 2},
+                 {"a\xE1\xA0\x8E"
+                  "b",
+                  1},
+                 {"a\xE2\x80\x8B"
+                  "b",
+                  1},
+                 {"x\xFF y", 2}};
+    struct stac_tokenizer *t = open_at(GOLDEN "gpt2");
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        struct stac_corpus c = read_text(*state, t, cases[i].text, 0);
+        assert_int_equal(c.spelling.parts, cases[i].parts);
+        stac_corpus_clean(&c);
+    }
+    stac_tokenizer_close(t);
+}
+
+/* Every token counts for itself what it begins: the sums over any split of the tokens are those of the whole. */
+static void spellings_of_parts_add_up(void **state) {
+    (void)state;
+    struct stac_error err = {0};
+    char *text;
+    size_t size, alone_bytes = 0, alone_words = 0, alone_gaps = 0;
+    struct stac_tokens ids = {0};
+    struct stac_spelling whole, one;
+    struct stac_tokenizer *t = open_at(GOLDEN "gpt2");
+    OK(stac_file_read(GOLDEN "unicode.txt", 1 << 20, &text, &size, &err));
+    OK(stac_tokenizer_encode(t, text, size < 4000 ? size : 4000, true, &ids, &err));
+    OK(stac_spelling_count(t, ids.id, ids.n, NULL, &whole, &err));
+    uint8_t *counted = calloc(ids.n, 1);
+    for (size_t i = 0; i < ids.n; i++) {
+        memset(counted, 0, ids.n);
+        counted[i] = 1;
+        OK(stac_spelling_count(t, ids.id, ids.n, counted, &one, &err));
+        assert_int_equal(one.tokens, 1);
+        alone_bytes += one.bytes;
+        alone_words += one.words;
+        alone_gaps += one.parts - 1;
+    }
+    assert_int_equal(whole.tokens, ids.n);
+    assert_int_equal(whole.bytes, alone_bytes);
+    assert_int_equal(whole.words, alone_words);
+    assert_int_equal(whole.parts, alone_gaps + 1);
+    assert_true(whole.words > 100);
+    ids.id[0] = 1 << 20;
+    FAILS(stac_spelling_count(t, ids.id, ids.n, NULL, &one, &err), STAC_ERR_USAGE, "not in the vocabulary");
+    free(counted);
+    free(text);
+    stac_tokens_clean(&ids);
     stac_tokenizer_close(t);
 }
 
@@ -246,6 +310,8 @@ int main(void) {
         cmocka_unit_test(texts_without_a_cut_stay_whole),
         IN_FOLDER(words_and_bytes_are_those_of_the_text),
         IN_FOLDER(a_limit_counts_what_it_keeps),
+        IN_FOLDER(parts_are_those_of_python),
+        cmocka_unit_test(spellings_of_parts_add_up),
         IN_FOLDER(files_that_are_no_text_are_refused),
         cmocka_unit_test(windows_predict_every_token_once),
         cmocka_unit_test(windows_of_the_readme),

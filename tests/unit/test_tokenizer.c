@@ -386,7 +386,7 @@ static void a_folder_is_saved_as_it_is(void **state) {
 }
 
 /* smol/ as llama.cpp's converter would write it. */
-static const char *write_smol_gguf(const struct fx_folder *f) {
+static const char *write_smol_gguf(const struct fx_folder *f, bool adds_bos) {
     json_t *json = load_golden("smol/tokenizer.json"), *chat = load_golden("chat.json");
     json_t *model = json_object_get(json, "model"), *vocab = json_object_get(model, "vocab"), *item;
     json_t *merges = json_object_get(model, "merges");
@@ -405,6 +405,7 @@ static const char *write_smol_gguf(const struct fx_folder *f) {
     json_array_foreach(merges, i, item) fx_text(&g.keys, json_string_value(item));
     fx_key_u32(&g, "tokenizer.ggml.bos_token_id", 1);
     fx_key_u32(&g, "tokenizer.ggml.eos_token_id", 2);
+    fx_key_bool(&g, "tokenizer.ggml.add_bos_token", adds_bos);
     fx_key_text(&g, "tokenizer.chat_template", json_string_value(json_object_get(chat, "template")));
     fx_gguf_finish(&g, &file);
     const char *path = fx_write(f, "smol.gguf", file.data, file.size);
@@ -417,7 +418,7 @@ static const char *write_smol_gguf(const struct fx_folder *f) {
 
 static void a_gguf_vocabulary_is_read_saved_and_read_back(void **state) {
     struct stac_error err = {0};
-    struct stac_tokenizer *gguf = open_at(write_smol_gguf(*state));
+    struct stac_tokenizer *gguf = open_at(write_smol_gguf(*state, false));
     OK(stac_tokenizer_save(gguf, fx_path(*state, "saved"), &err));
     struct stac_tokenizer *saved = open_at(fx_path(*state, "saved"));
     const struct stac_tokenizer *both[] = {gguf, saved};
@@ -426,9 +427,25 @@ static void a_gguf_vocabulary_is_read_saved_and_read_back(void **state) {
         assert_int_equal(stac_tokenizer_n_vocab(both[i]), 2000);
         assert_int_equal(stac_tokenizer_bos(both[i]), 1);
         assert_int_equal(stac_tokenizer_eos(both[i]), 2);
+        assert_int_equal(stac_tokenizer_prefix(both[i]), -1);
         assert_true(stac_tokenizer_is_special(both[i], 0));
         assert_non_null(strstr(stac_tokenizer_chat_template(both[i]), "named SmolLM"));
     }
+    stac_tokenizer_close(gguf);
+    stac_tokenizer_close(saved);
+}
+
+/* What Hugging Face's tokenizers put before a text goes into the saved files, and stays out of the tokens. */
+static void a_token_before_every_text_is_known(void **state) {
+    struct stac_error err = {0};
+    struct stac_tokenizer *gguf = open_at(write_smol_gguf(*state, true));
+    OK(stac_tokenizer_save(gguf, fx_path(*state, "with"), &err));
+    struct stac_tokenizer *saved = open_at(fx_path(*state, "with"));
+    assert_int_equal(stac_tokenizer_prefix(gguf), 1);
+    assert_int_equal(stac_tokenizer_prefix(saved), 1);
+    struct stac_tokens got = encode(saved, "one", 3, true);
+    assert_true(got.n > 0 && got.id[0] != 1);
+    stac_tokens_clean(&got);
     stac_tokenizer_close(gguf);
     stac_tokenizer_close(saved);
 }
@@ -485,6 +502,7 @@ int main(void) {
         cmocka_unit_test(only_trusted_parts_spell_control_tokens),
         IN_FOLDER(a_folder_is_saved_as_it_is),
         IN_FOLDER(a_gguf_vocabulary_is_read_saved_and_read_back),
+        IN_FOLDER(a_token_before_every_text_is_known),
         cmocka_unit_test(long_words_take_no_quadratic_time),
         cmocka_unit_test(threads_share_a_tokenizer),
     };

@@ -55,6 +55,35 @@ static void check_refusals(const struct fx_folder *f, const struct change *chang
     }
 }
 
+/* What transformers 5.23 puts before a text with each of these (AutoTokenizer, five tokenizer classes). */
+static void the_post_processor_says_what_comes_before_a_text(void **state) {
+#define TEMPLATE                                                                                                               \
+    "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<end>\",\"type_id\":0}},{\"Sequence\":"
+    static const struct {
+        const char *post;
+        int32_t prefix;
+    } cases[] = {
+        {"null", -1},
+        {"{\"type\":\"ByteLevel\"}", -1},
+        {"{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}]}", -1},
+        {TEMPLATE "{\"id\":\"A\",\"type_id\":0}}]}", 9},
+        {TEMPLATE "{\"id\":\"A\",\"type_id\":0}}],\"special_tokens\":{\"<end>\":{\"id\":\"<end>\",\"ids\":[4]}}}", 4},
+        {"{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"}," TEMPLATE "{\"id\":\"A\"}}]}]}", 9},
+        {"{\"type\":\"RobertaProcessing\",\"sep\":[\"!\",4],\"cls\":[\"<end>\",9]}", 9},
+    };
+    struct stac_error err = {0};
+    struct stac_tokenizer *t;
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        char post[600];
+        snprintf(post, sizeof post, "\"post_processor\":%s", cases[i].post);
+        char *text = replaced(tiny, "\"post_processor\":null", post);
+        OK(open_json(*state, text, strlen(text), &t, &err));
+        assert_int_equal(stac_tokenizer_prefix(t), cases[i].prefix);
+        stac_tokenizer_close(t);
+        free(text);
+    }
+}
+
 static void what_is_understood_is_accepted(void **state) {
     static const struct {
         const char *from, *to;
@@ -398,6 +427,7 @@ int main(void) {
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, fx_folder_make, fx_folder_remove)
     const struct CMUnitTest tests[] = {
         IN_FOLDER(what_is_understood_is_accepted),
+        IN_FOLDER(the_post_processor_says_what_comes_before_a_text),
         IN_FOLDER(options_that_change_tokens_are_refused_by_name),
         IN_FOLDER(faulty_vocabularies_are_refused),
         IN_FOLDER(faulty_merges_are_refused),

@@ -1,0 +1,187 @@
+#include "eval/tables.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+#define TEXT(row, name)                                                                                                        \
+    { #name, STAC_H5_I8, sizeof((struct row *)0)->name, offsetof(struct row, name), "" }
+#define NUMBER(row, name, type, unit)                                                                                          \
+    { #name, type, 0, offsetof(struct row, name), unit }
+#define COUNT(fields) (int)(sizeof fields / sizeof *fields)
+
+/* ---- checks ------------------------------------------------------------------------------------------------------- */
+
+static const struct stac_h5_field check_fields[] = {
+    TEXT(stac_check_row, name),
+    NUMBER(stac_check_row, passed, STAC_H5_I32, ""),
+    NUMBER(stac_check_row, figure, STAC_H5_F64, ""),
+    NUMBER(stac_check_row, limit, STAC_H5_F64, ""),
+    TEXT(stac_check_row, text),
+};
+
+static int write_checks(const struct stac_result *r, struct stac_h5 *h, struct stac_error *err) {
+    struct stac_check_row row[STAC_MAX_CHECKS] = {0};
+    for (int i = 0; i < r->n_checks; i++) {
+        const struct stac_check *c = &r->check[i];
+        row[i].passed = c->passed;
+        row[i].figure = c->figure;
+        row[i].limit = c->limit;
+        snprintf(row[i].name, sizeof row[i].name, "%s", c->name);
+        snprintf(row[i].text, sizeof row[i].text, "%s", c->text);
+    }
+    return stac_h5_write_table(h, "/checks", check_fields, COUNT(check_fields), sizeof *row, row, (size_t)r->n_checks, err);
+}
+
+int stac_tables_read_checks(struct stac_h5 *h, struct stac_check_row **out, size_t *n, struct stac_error *err) {
+    *out = NULL;
+    *n = 0;
+    if (!stac_h5_has(h, "/checks")) return STAC_OK;
+    STAC_TRY(stac_h5_rows(h, "/checks", STAC_MAX_CHECKS, n, err));
+    STAC_TRY(STAC_NEW(*out, *n, "checks", err));
+    int status = stac_h5_read_table(h, "/checks", check_fields, COUNT(check_fields), sizeof **out, *out, *n, err);
+    if (status == STAC_OK) return STAC_OK;
+    free(*out);
+    *out = NULL;
+    return status;
+}
+
+/* ---- perplexity --------------------------------------------------------------------------------------------------- */
+
+struct side_row {
+    char side[16];
+    int64_t tokens, words, bytes;
+    double nll, perplexity, word_perplexity, byte_perplexity, bits_per_byte;
+    int64_t distinct_predictions;
+};
+
+static const struct stac_h5_field side_fields[] = {
+    TEXT(side_row, side),
+    NUMBER(side_row, tokens, STAC_H5_I64, "tokens"),
+    NUMBER(side_row, words, STAC_H5_I64, "words"),
+    NUMBER(side_row, bytes, STAC_H5_I64, "bytes"),
+    NUMBER(side_row, nll, STAC_H5_F64, "nats per token"),
+    NUMBER(side_row, perplexity, STAC_H5_F64, "per token"),
+    NUMBER(side_row, word_perplexity, STAC_H5_F64, "per word"),
+    NUMBER(side_row, byte_perplexity, STAC_H5_F64, "per byte"),
+    NUMBER(side_row, bits_per_byte, STAC_H5_F64, "bits per byte"),
+    NUMBER(side_row, distinct_predictions, STAC_H5_I64, "tokens"),
+};
+
+/* A text that the original wrote itself has no words or bytes: not a number. */
+static int write_perplexity(const struct stac_result *r, struct stac_h5 *h, struct stac_error *err) {
+    static const char *const names[] = {"original", "snn"};
+    const struct stac_score *s = &r->score;
+    struct side_row row[STAC_SIDES] = {0};
+    size_t n = 0;
+    for (int side = 0; side < STAC_SIDES; side++) {
+        struct stac_perplexity p = {s->perplexity[side], NAN, NAN, NAN};
+        if (!r->subject->side[side]) continue;
+        if (r->text.tokens > 0) p = stac_result_perplexity(r, (enum stac_side)side);
+        snprintf(row[n].side, sizeof row[n].side, "%s", names[side]);
+        row[n].tokens = (int64_t)s->tokens;
+        row[n].words = r->text.tokens > 0 ? (int64_t)stac_perplexity_words(&r->counted, r->subject->job) : 0;
+        row[n].bytes = (int64_t)r->counted.bytes;
+        row[n].nll = s->nll[side];
+        row[n].perplexity = p.token;
+        row[n].word_perplexity = p.word;
+        row[n].byte_perplexity = p.byte;
+        row[n].bits_per_byte = p.bits_per_byte;
+        row[n++].distinct_predictions = s->distinct[side];
+    }
+    STAC_TRY(stac_h5_write_table(h, "/perplexity", side_fields, COUNT(side_fields), sizeof *row, row, n, err));
+    STAC_TRY(stac_h5_set_int(h, "/perplexity", "context", (int64_t)s->context, err));
+    return stac_h5_set_int(h, "/perplexity", "stride", (int64_t)s->stride, err);
+}
+
+/* ---- windows ------------------------------------------------------------------------------------------------------ */
+
+struct window_row {
+    int64_t begin, tokens;
+    double nll_original, nll_snn, kl, top1_agreement;
+};
+
+static const struct stac_h5_field window_fields[] = {
+    NUMBER(window_row, begin, STAC_H5_I64, "tokens"),
+    NUMBER(window_row, tokens, STAC_H5_I64, "tokens"),
+    NUMBER(window_row, nll_original, STAC_H5_F64, "nats per token"),
+    NUMBER(window_row, nll_snn, STAC_H5_F64, "nats per token"),
+    NUMBER(window_row, kl, STAC_H5_F64, "nats per token"),
+    NUMBER(window_row, top1_agreement, STAC_H5_F64, "share of the tokens"),
+};
+
+static int write_windows(const struct stac_result *r, struct stac_h5 *h, struct stac_error *err) {
+    const struct stac_score *s = &r->score;
+    const bool *side = r->subject->side;
+    struct window_row *row;
+    STAC_TRY(STAC_NEW(row, s->windows, "a table", err));
+    for (size_t i = 0; i < s->windows; i++) {
+        const struct stac_window_score *w = &s->window[i];
+        bool both = side[STAC_BASELINE] && side[STAC_SNN];
+        row[i] = (struct window_row){(int64_t)(i * s->stride),
+                                     (int64_t)w->tokens,
+                                     side[STAC_BASELINE] ? w->nll[STAC_BASELINE] / w->tokens : NAN,
+                                     side[STAC_SNN] ? w->nll[STAC_SNN] / w->tokens : NAN,
+                                     both ? w->kl / w->tokens : NAN,
+                                     both ? w->agree / w->tokens : NAN};
+    }
+    int status = stac_h5_write_table(h, "/windows", window_fields, COUNT(window_fields), sizeof *row, row, s->windows, err);
+    free(row);
+    return status;
+}
+
+/* ---- sites -------------------------------------------------------------------------------------------------------- */
+
+static const struct stac_h5_field site_fields[] = {
+    NUMBER(stac_site_row, layer, STAC_H5_I32, ""),
+    TEXT(stac_site_row, site),
+    NUMBER(stac_site_row, activations, STAC_H5_I64, "values"),
+    NUMBER(stac_site_row, spikes, STAC_H5_I64, "spikes"),
+    NUMBER(stac_site_row, acs, STAC_H5_I64, "additions"),
+    NUMBER(stac_site_row, macs, STAC_H5_I64, "multiply-accumulates"),
+    NUMBER(stac_site_row, covered_macs, STAC_H5_I64, "multiply-accumulates"),
+    NUMBER(stac_site_row, multiplies, STAC_H5_I64, "multiplications"),
+    NUMBER(stac_site_row, spikes_per_activation, STAC_H5_F64, "spikes per value"),
+    NUMBER(stac_site_row, ac_per_mac, STAC_H5_F64, "additions per multiply-accumulate"),
+    NUMBER(stac_site_row, coverage, STAC_H5_F64, "share of the multiply-accumulates"),
+};
+
+void stac_tables_sites(const struct stac_result *r, struct stac_site_row *rows) {
+    const struct stac_hparams *hp = &r->subject->hp;
+    for (int i = 0; i < stac_site_count(hp); i++) {
+        const struct stac_counts *c = &r->score.counts[i];
+        enum stac_site_kind kind = stac_site_kind_at(hp, i);
+        rows[i] = (struct stac_site_row){.layer = kind == STAC_SITE_HEAD_IN ? hp->n_layer : stac_site_layer_at(hp, i),
+                                         .activations = c->values,
+                                         .spikes = c->spikes,
+                                         .acs = c->acs,
+                                         .macs = c->macs,
+                                         .covered_macs = c->covered,
+                                         .multiplies = c->multiplies,
+                                         .spikes_per_activation = stac_spikes_per_activation(c),
+                                         .ac_per_mac = stac_ac_per_mac(c),
+                                         .coverage = stac_coverage(c)};
+        snprintf(rows[i].site, sizeof rows[i].site, "%s", stac_site_name(kind));
+    }
+}
+
+static int write_sites(const struct stac_result *r, struct stac_h5 *h, struct stac_error *err) {
+    struct stac_site_row *row;
+    size_t n = (size_t)stac_site_count(&r->subject->hp);
+    STAC_TRY(STAC_NEW(row, n, "a table", err));
+    stac_tables_sites(r, row);
+    int status = stac_h5_write_table(h, "/sites", site_fields, COUNT(site_fields), sizeof *row, row, n, err);
+    free(row);
+    return status;
+}
+
+int stac_tables_write(const struct stac_result *r, struct stac_h5 *h, struct stac_error *err) {
+    if (r->n_checks > 0) STAC_TRY(write_checks(r, h, err));
+    if (!r->scored) return STAC_OK;
+    STAC_TRY(write_perplexity(r, h, err));
+    STAC_TRY(write_windows(r, h, err));
+    return r->subject->side[STAC_SNN] ? write_sites(r, h, err) : STAC_OK;
+}
