@@ -19,7 +19,8 @@ fi
 say "converting on 2 ranks"
 on_ranks 2 stac-convert configs/convert.yaml --model_name "$model" --output_dir "$folder" --spike_budget $budget --force
 say "evaluating: the spiking network against its original"
-on_ranks 2 stac-eval "$folder" --test_all --text "$text" --limit_tokens 8192 --json "$folder/metrics.json"
+on_ranks 2 stac-eval "$folder" --test_all --text "$text" --limit_tokens 8192 --parity_steps 26 \
+    --json "$folder/metrics.json"
 say "a conversation with both"
 cat out/talk.txt
 echo

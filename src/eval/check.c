@@ -44,14 +44,11 @@ void stac_check_tell_left_out(const struct stac_subject *s, struct stac_check *o
 
 void stac_check_parity(const struct stac_subject *s, const struct stac_parity *parity, struct stac_check *out) {
     struct stac_parity_turn sum = stac_parity_total(parity);
-    double top1_min = s->job->fidelity_top1_min, tolerance = s->job->parity_tolerance, asked = 0, right[STAC_SIDES] = {0};
-    for (int k = 0; k < parity->n_kinds; k++) {
-        asked += parity->kind[k].asked;
-        for (int side = 0; side < STAC_SIDES; side++) right[side] += parity->kind[k].right[side];
-    }
+    struct stac_parity_kind answers = stac_parity_answers(parity);
+    double top1_min = s->job->fidelity_top1_min, tolerance = s->job->parity_tolerance;
     *out = (struct stac_check){.name = "parity_multi_turn", .figure = sum.agree / sum.tokens, .limit = top1_min};
-    const char *why = !(out->figure >= top1_min)                                   ? "; too few predictions agree"
-                      : right[STAC_SNN] < right[STAC_BASELINE] - tolerance * asked ? "; it recalls less"
+    const char *why = !(out->figure >= top1_min) ? "; too few predictions agree"
+                      : answers.right[STAC_SNN] < answers.right[STAC_BASELINE] - tolerance * answers.asked ? "; it recalls less"
                       : parity->different > 0 ? "; alone they are not what they are among others"
                       : !(sum.tokens > 0)     ? "; no conversation fits the context"
                       : !(sum.spikes > 0) && s->snn.code != STAC_CODE_INTEGER ? "; no spikes"
@@ -61,6 +58,6 @@ void stac_check_parity(const struct stac_subject *s, const struct stac_parity *p
              "top-1 agreement over %.0f tokens of %.0f conversations, divergence %.5f nats; right answers %.0f, original %.0f, "
              "of %.0f; "
              "read again: %.0f of %.0f logits differ%s",
-             sum.tokens, (double)parity->conversations - parity->left_out, sum.kl / sum.tokens, right[STAC_SNN],
-             right[STAC_BASELINE], asked, parity->different, parity->compared, why);
+             sum.tokens, (double)parity->conversations - parity->left_out, sum.kl / sum.tokens, answers.right[STAC_SNN],
+             answers.right[STAC_BASELINE], answers.asked, parity->different, parity->compared, why);
 }

@@ -279,3 +279,12 @@ struct stac_parity_turn stac_parity_total(const struct stac_parity *p) {
     }
     return sum;
 }
+
+struct stac_parity_kind stac_parity_answers(const struct stac_parity *p) {
+    struct stac_parity_kind sum = {0};
+    for (int k = 0; k < p->n_kinds; k++) {
+        sum.asked += p->kind[k].asked;
+        for (int side = 0; side < STAC_SIDES; side++) sum.right[side] += p->kind[k].right[side];
+    }
+    return sum;
+}

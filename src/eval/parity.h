@@ -36,7 +36,8 @@ struct stac_parity {
  * The subject has both sides. Collective; ends with an agreement. */
 int stac_parity_run(struct stac_subject *s, const struct stac_dialogues *set, struct stac_parity *out, struct stac_error *err);
 
-/* All turns together. */
+/* All turns together; all kinds together. */
 struct stac_parity_turn stac_parity_total(const struct stac_parity *p);
+struct stac_parity_kind stac_parity_answers(const struct stac_parity *p);
 
 #endif

@@ -41,6 +41,9 @@ int stac_result_figures(const struct stac_result *r, struct stac_figure *f) {
     const struct stac_counts *c = &s->total;
     bool base = r->scored && r->subject->side[STAC_BASELINE], snn = r->scored && r->subject->side[STAC_SNN], both = base && snn;
     bool text = r->text.tokens > 0, spelled = r->scored && text;
+    struct stac_parity_turn turns = stac_parity_total(&r->parity);
+    struct stac_parity_kind answers = stac_parity_answers(&r->parity);
+    double talked = (double)r->parity.conversations - r->parity.left_out;
     struct stac_perplexity p = {0}, q = {0};
     if (spelled && base) p = stac_result_perplexity(r, STAC_BASELINE);
     if (spelled && snn) q = stac_result_perplexity(r, STAC_SNN);
@@ -78,6 +81,13 @@ int stac_result_figures(const struct stac_result *r, struct stac_figure *f) {
         {"acs", "", (double)c->acs, snn, true},
         {"macs", "", (double)c->macs, snn, true},
         {"multiplies", "", (double)c->multiplies, snn, true},
+        {"conversations", "conversations", talked, r->talked, true},
+        {"conversation_tokens", "tokens", turns.tokens, r->talked, true},
+        {"conversation_kl", "nats per token", turns.kl / turns.tokens, r->talked && turns.tokens > 0, false},
+        {"conversation_top1", "", turns.agree / turns.tokens, r->talked && turns.tokens > 0, false},
+        {"questions", "questions", answers.asked, r->talked, true},
+        {"right_baseline", "answers", answers.right[STAC_BASELINE], r->talked, true},
+        {"right_snn", "answers", answers.right[STAC_SNN], r->talked, true},
         {"seconds", "s", r->seconds, true, false},
         {"peak_memory_bytes", "bytes", (double)r->peak_memory, true, true},
         {"ranks", "", r->subject->ranks->size, true, true},

@@ -178,8 +178,67 @@ static int write_sites(const struct stac_result *r, struct stac_h5 *h, struct st
     return status;
 }
 
+/* ---- conversations ------------------------------------------------------------------------------------------------ */
+
+struct turn_row {
+    int32_t turn;
+    double conversations, tokens, kl, top1_agreement, spikes_per_token, spikes_per_activation, ac_per_mac;
+};
+
+static const struct stac_h5_field turn_fields[] = {
+    NUMBER(turn_row, turn, STAC_H5_I32, ""),
+    NUMBER(turn_row, conversations, STAC_H5_F64, "conversations"),
+    NUMBER(turn_row, tokens, STAC_H5_F64, "tokens"),
+    NUMBER(turn_row, kl, STAC_H5_F64, "nats per token"),
+    NUMBER(turn_row, top1_agreement, STAC_H5_F64, ""),
+    NUMBER(turn_row, spikes_per_token, STAC_H5_F64, "spikes per token"),
+    NUMBER(turn_row, spikes_per_activation, STAC_H5_F64, "spikes"),
+    NUMBER(turn_row, ac_per_mac, STAC_H5_F64, ""),
+};
+
+static int write_turns(const struct stac_parity *p, struct stac_h5 *h, struct stac_error *err) {
+    struct turn_row row[STAC_MOST_TURNS] = {0};
+    for (int t = 0; t < p->n_turns; t++) {
+        const struct stac_parity_turn *one = &p->turn[t];
+        row[t] = (struct turn_row){t + 1,
+                                   one->conversations,
+                                   one->tokens,
+                                   one->kl / one->tokens,
+                                   one->agree / one->tokens,
+                                   one->spikes / one->read,
+                                   one->spikes / one->values,
+                                   one->acs / one->macs};
+    }
+    return stac_h5_write_table(h, "/turns", turn_fields, COUNT(turn_fields), sizeof *row, row, (size_t)p->n_turns, err);
+}
+
+struct kind_row {
+    char kind[32];
+    double asked, right_snn, right_original;
+};
+
+static const struct stac_h5_field kind_fields[] = {
+    TEXT(kind_row, kind),
+    NUMBER(kind_row, asked, STAC_H5_F64, "questions"),
+    NUMBER(kind_row, right_snn, STAC_H5_F64, "answers"),
+    NUMBER(kind_row, right_original, STAC_H5_F64, "answers"),
+};
+
+static int write_kinds(const struct stac_parity *p, struct stac_h5 *h, struct stac_error *err) {
+    struct kind_row row[STAC_MOST_KINDS] = {0};
+    for (int k = 0; k < p->n_kinds; k++) {
+        snprintf(row[k].kind, sizeof row[k].kind, "%s", p->kind_name[k]);
+        row[k].asked = p->kind[k].asked;
+        row[k].right_snn = p->kind[k].right[STAC_SNN];
+        row[k].right_original = p->kind[k].right[STAC_BASELINE];
+    }
+    return stac_h5_write_table(h, "/kinds", kind_fields, COUNT(kind_fields), sizeof *row, row, (size_t)p->n_kinds, err);
+}
+
 int stac_tables_write(const struct stac_result *r, struct stac_h5 *h, struct stac_error *err) {
     if (r->n_checks > 0) STAC_TRY(write_checks(r, h, err));
+    if (r->talked) STAC_TRY(write_turns(&r->parity, h, err));
+    if (r->talked) STAC_TRY(write_kinds(&r->parity, h, err));
     if (!r->scored) return STAC_OK;
     STAC_TRY(write_perplexity(r, h, err));
     STAC_TRY(write_windows(r, h, err));

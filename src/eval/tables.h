@@ -22,10 +22,10 @@ struct stac_check_row {
     char name[32];
     int32_t passed;
     double figure, limit;
-    char text[240];
+    char text[sizeof((struct stac_check *)0)->text];
 };
 
-/* Write /checks, /perplexity (a row a side), /windows and /sites: those there are. */
+/* Write /checks, /perplexity (a row a side), /windows, /sites, /turns and /kinds (of conversations): those there are. */
 int stac_tables_write(const struct stac_result *r, struct stac_h5 *h, struct stac_error *err);
 
 /* Read /checks: owned by the caller. A file without them has none. */

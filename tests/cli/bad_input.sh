@@ -144,7 +144,11 @@ evaluate() { # CODE PATTERN ARGUMENT...
 evaluate 2 'nothing to do' "$work/snn"
 evaluate 2 'not a converted folder' "$tiny" --text "$heldout"
 evaluate 2 'perplexity without the original needs a text' "$work/snn" --mode snn --test_all
-evaluate 2 'test_tsp_state.*not part of' "$work/snn" --test_tsp_state
+evaluate 2 'test_parity_multi_turn compares both sides' "$work/snn" --test_parity_multi_turn --mode snn
+evaluate 2 'parity_tolerance.*0 to 1' "$work/snn" --test_parity_multi_turn --parity_tolerance 2
+evaluate 3 'none.json' "$work/snn" --test_parity_multi_turn --conversations "$work/none.json"
+echo '{"conversations": [{"name": "a", "kind": "b", "turns": [{"user": "c"}]}]}' > "$work/turns.json"
+evaluate 3 'turns.json, conversation 0: assistant is missing' "$work/snn" --test_parity_multi_turn --conversations "$work/turns.json"
 evaluate 2 'test_energy compares both sides' "$work/snn" --test_energy --mode snn --text "$heldout"
 evaluate 2 'test_spike_rates needs the SNN' "$work/snn" --test_spike_rates --mode baseline
 evaluate 3 'none.yaml' "$work/snn" --test_energy --limit_tokens 64 --text "$heldout" --energy_model "$work/none.yaml"
