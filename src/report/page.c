@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "report/energy_section.h"
 #include "report/picture.h"
+#include "report/turns_section.h"
 
 static const char head[] =
     "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\n"
@@ -203,6 +204,9 @@ int stac_page_write(const struct stac_result *r, const char *folder, struct stac
         status = write_picture(r, folder, "energy.png", "Energy from the original to the SNN", stac_picture_energy, &s, err);
     if (status == STAC_OK && trained(r))
         status = write_picture(r, folder, "training.png", "Training the thresholds", stac_picture_training, &s, err);
+    if (status == STAC_OK) status = stac_page_turns(r, &s, err);
+    if (status == STAC_OK && r->talked)
+        status = write_picture(r, folder, "turns.png", "Turn by turn", stac_picture_turns, &s, err);
     if (status == STAC_OK) status = write_talks(r, &s, err);
     if (status == STAC_OK) status = write_origin(r, &s, err);
     if (status == STAC_OK) status = stac_file_write(path, s.data, s.size, err);
