@@ -10,7 +10,7 @@ says 'verification' '^passed  temporal' "$work/out"
 evaluate() { # JSON ARGUMENT...
     json=$work/$1
     shift
-    expect "evaluation $*" 0 ranks 2 stac-eval "$work/snn" --test_all --text "$text" --json "$json" --quiet "$@"
+    expect "evaluation $*" 0 ranks 2 stac-eval "$work/snn" --test_all --parity_steps 13 --text "$text" --json "$json" --quiet "$@"
 }
 for mode in count temporal; do
     evaluate $mode.json --limit_tokens 1024 --execution $mode

@@ -116,7 +116,7 @@ looked=$((looked + 1))
 
 # ---- two results side by side
 expect 'a starved conversion' 0 stac-convert --model_name "$tiny" --output_dir "$work/starved" --simplified --spike_budget 0.1 --quiet
-limits="--text $text --limit_tokens 600 --test_all --quiet"
+limits="--text $text --limit_tokens 600 --test_all --parity_steps 13 --quiet"
 expect 'a good result' 0 stac-eval "$work/snn" $limits
 expect 'a bad result' 1 stac-eval "$work/starved" $limits
 expect 'the same result twice' 0 stac-eval --compare "$work/snn" "$work/snn/metrics.h5"

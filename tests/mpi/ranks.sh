@@ -14,7 +14,7 @@ evaluate() { # RANKS JSON ARGUMENT...
     json=$2
     shift 2
     expect "evaluation on $n ranks" 0 ranks "$n" stac-eval "$work/one" --quiet --text "$tiny/heldout.txt" \
-        --limit_tokens 2100 --test_all --json "$work/$json" "$@"
+        --limit_tokens 2100 --test_all --parity_steps 13 --json "$work/$json" "$@"
     grep -v -E '"(seconds|peak_memory_bytes|ranks|measured_.*)"' "$work/$json" > "$work/$json.same"
 }
 
