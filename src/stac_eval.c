@@ -240,11 +240,14 @@ done:
 
 /* ---- the frontier ------------------------------------------------------------------------------------------------- */
 
-/* Whether any check is asked for by name. */
-static bool asks_for_checks(const struct stac_job *job) {
-    return job->test_all || job->test_perplexity || job->test_fidelity || job->test_multi_turn ||
-           job->test_position_boundaries || job->test_attention_mask || job->test_temporal || job->test_energy ||
-           job->test_spike_rates;
+/* Whether a check is asked for that looks at a text; and one that needs none. */
+static bool checks_text(const struct stac_job *job) {
+    return job->test_all || job->test_perplexity || job->test_fidelity || job->test_energy || job->test_spike_rates;
+}
+
+static bool checks_itself(const struct stac_job *job) {
+    return job->test_multi_turn || job->test_attention_mask || job->test_position_boundaries || job->test_temporal ||
+           job->test_tsp_state || job->test_parity_multi_turn;
 }
 
 /* A file of results that is asked for by name, or NULL. */
@@ -254,7 +257,7 @@ static const char *result_file(const struct stac_job *job) {
 
 static int check_frontier(const struct program *p, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
-    const char *other = asks_for_checks(job) ? "checks" : job->ids[0] ? "ids" : result_file(job);
+    const char *other = checks_text(job) || checks_itself(job) ? "checks" : job->ids[0] ? "ids" : result_file(job);
     size_t most = (size_t)p->subject.hp.n_ctx;
     if (other) return stac_fail(err, STAC_ERR_USAGE, "--frontier writes its own table: leave %s out", other);
     if (!p->subject.side[STAC_BASELINE] || !p->subject.side[STAC_SNN])
@@ -315,16 +318,9 @@ done:
 
 /* ---- checks ------------------------------------------------------------------------------------------------------- */
 
-/* Whether a check is asked for that needs no text of the job. */
-static bool checks_itself(const struct stac_job *job) {
-    return job->test_multi_turn || job->test_attention_mask || job->test_position_boundaries || job->test_temporal ||
-           job->test_tsp_state || job->test_parity_multi_turn;
-}
-
 /* Whether a text is to be predicted: for its checks, or because there is a text and no other check. */
 static bool scores(const struct stac_job *job) {
-    if (job->test_all || job->test_perplexity || job->test_fidelity || job->test_energy || job->test_spike_rates) return true;
-    return job->text[0] && !checks_itself(job);
+    return checks_text(job) || (job->text[0] && !checks_itself(job));
 }
 
 /* Whether some side can be compared with itself, read in pieces and at once. */

@@ -3,7 +3,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "eval/finding.h"
 #include "eval/processor.h"
@@ -32,10 +31,10 @@ static int hold(struct looking *l, int conversation, const int32_t *token, int n
     return STAC_OK;
 }
 
-/* The next piece of some conversations, as one batch. */
-static int go_on(struct looking *l, int step, int n, const int *which, struct stac_error *err) {
+/* A piece each of n conversations, as one batch: conversation which[i] reads its piece step[which[i]]. */
+static int go_on(struct looking *l, const int step[CONVERSATIONS], int n, const int *which, struct stac_error *err) {
     int32_t ids[CONVERSATIONS * PIECE];
-    for (int i = 0; i < n; i++) memcpy(ids + i * PIECE, l->token[which[i]] + step * PIECE, PIECE * sizeof *ids);
+    for (int i = 0; i < n; i++) memcpy(ids + i * PIECE, l->token[which[i]] + step[which[i]] * PIECE, PIECE * sizeof *ids);
     struct stac_input in = {.n_seq = n, .length = PIECE, .input_ids = ids, .batch_ids = which};
     return stac_processor_forward(&l->processor, &in, l->logits, err);
 }
@@ -46,12 +45,8 @@ static int take_turns(struct looking *l, struct stac_error *err) {
     int32_t position[ROOM];
     int done[CONVERSATIONS] = {0};
     for (int step = 0; step < STEPS; step++) {
+        STAC_TRY(go_on(l, done, n[step], which[step], err));
         for (int i = 0; i < n[step]; i++) done[which[step][i]]++;
-        int32_t ids[CONVERSATIONS * PIECE];
-        for (int i = 0; i < n[step]; i++)
-            memcpy(ids + i * PIECE, l->token[which[step][i]] + (done[which[step][i]] - 1) * PIECE, PIECE * sizeof *ids);
-        struct stac_input in = {.n_seq = n[step], .length = PIECE, .input_ids = ids, .batch_ids = which[step]};
-        STAC_TRY(stac_processor_forward(&l->processor, &in, l->logits, err));
         for (int c = 0; c < CONVERSATIONS; c++) {
             size_t length;
             stac_processor_position_ids(&l->processor, c, position, &length);
@@ -63,18 +58,23 @@ static int take_turns(struct looking *l, struct stac_error *err) {
     return STAC_OK;
 }
 
+/* Piece `step` of one conversation. */
+static int go_on_alone(struct looking *l, int step, int conversation, struct stac_error *err) {
+    int steps[CONVERSATIONS] = {0};
+    steps[conversation] = step;
+    return go_on(l, steps, 1, &conversation, err);
+}
+
 /* One is forgotten and begins anew; the others stay. */
 static int begin_anew(struct looking *l, struct stac_error *err) {
-    static const int first[] = {0};
     stac_processor_reset_cache(&l->processor, 0);
-    STAC_TRY(go_on(l, 1, 1, first, err));
+    STAC_TRY(go_on_alone(l, 1, 0, err));
     STAC_TRY(hold(l, 0, l->token[0] + PIECE, PIECE, err));
     return hold(l, 1, l->token[1], 3 * PIECE, err);
 }
 
 /* One is put away, another takes its place, and it is taken up again. */
 static int put_away(struct looking *l, struct stac_error *err) {
-    static const int second[] = {1};
     char path[] = "/tmp/stac-state-XXXXXX";
     int status = STAC_OK;
     bool root = l->s->ranks->rank == 0;
@@ -85,12 +85,12 @@ static int put_away(struct looking *l, struct stac_error *err) {
     STAC_TRY(stac_broadcast(l->s->ranks->comm, path, sizeof path, 0, err));
     status = stac_processor_save(&l->processor, 1, path, err);
     stac_processor_reset_cache(&l->processor, 1);
-    if (status == STAC_OK) status = go_on(l, 0, 1, (const int[]){1}, err);
+    if (status == STAC_OK) status = go_on_alone(l, 0, 1, err);
     if (status == STAC_OK) status = stac_processor_restore(&l->processor, 1, path, err);
     if (root) unlink(path);
     STAC_TRY(status);
     STAC_TRY(hold(l, 1, l->token[1], 3 * PIECE, err));
-    STAC_TRY(go_on(l, 3, 1, second, err));
+    STAC_TRY(go_on_alone(l, 3, 1, err));
     return hold(l, 1, l->token[1], LENGTH, err);
 }
 
@@ -101,7 +101,7 @@ static int grow(struct looking *l, int room, struct stac_error *err) {
     stac_processor_reset_cache(&l->processor, 2);
     for (int turn = 0; turn < 4 * room / PIECE; turn++) {
         STAC_TRY(stac_processor_turn(&l->processor, 2, turn == 1, err)); /* the first turn is kept */
-        STAC_TRY(go_on(l, turn % STEPS, 1, (const int[]){2}, err));
+        STAC_TRY(go_on_alone(l, turn % STEPS, 2, err));
         if (l->s->grid.stage < 0) continue;
         int left = (int)q->n, behind = left - PIECE;
         for (int i = 0; i < PIECE; i++) wanted[i] = l->token[2][i];

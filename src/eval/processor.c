@@ -151,9 +151,8 @@ int stac_processor_turn(struct stac_processor *p, int conversation, bool keep, s
 }
 
 void stac_processor_position_ids(const struct stac_processor *p, int conversation, int32_t *position, size_t *n) {
-    int32_t last = p->subject->hp.n_ctx - 1;
     *n = works(p) ? p->sessions.at[conversation].n : 0;
-    for (size_t i = 0; i < *n; i++) position[i] = i < (size_t)last ? (int32_t)i : last;
+    for (size_t i = 0; i < *n; i++) position[i] = stac_sessions_position(&p->sessions, i);
 }
 
 /* The weights a conversation belongs to; an original alone is not told apart. */

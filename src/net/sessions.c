@@ -69,6 +69,11 @@ size_t stac_sessions_room(const struct stac_sessions *s) {
     return (size_t)run_of(s)->cache->capacity;
 }
 
+int32_t stac_sessions_position(const struct stac_sessions *s, size_t index) {
+    int32_t last = run_of(s)->net->hp.n_ctx - 1;
+    return index < (size_t)last ? (int32_t)index : last;
+}
+
 int stac_sessions_turn(struct stac_sessions *s, int id, struct stac_error *err) {
     struct stac_session *q = &s->at[id];
     STAC_TRY(stac_grow(&q->turn, &q->turn_cap, q->n_turns + 1, sizeof *q->turn, "turns", err));
@@ -143,14 +148,14 @@ void stac_sessions_take_back(struct stac_sessions *s, int id, size_t n) {
 /* The next batch: sessions in order, of each as much as there is room for. Its rows' logits are wanted at the end of a
  * session, or everywhere. */
 static struct stac_batch next_batch(struct stac_sessions *s, bool everywhere) {
-    int most = run_of(s)->max_rows, last = run_of(s)->net->hp.n_ctx - 1, n = 0;
+    int most = run_of(s)->max_rows, n = 0;
     int32_t *token = s->index, *position = token + most, *slot = position + most, *wanted = slot + most;
     for (int id = 0; id < s->n && n < most; id++) {
         struct stac_session *q = &s->at[id];
         for (; q->read < q->n && n < most; n++) {
-            s->clamped = s->clamped || q->read > (size_t)last;
             token[n] = q->token[q->read];
-            position[n] = q->read < (size_t)last ? (int32_t)q->read : last;
+            position[n] = stac_sessions_position(s, q->read);
+            s->clamped = s->clamped || (size_t)position[n] != q->read;
             slot[n] = id;
             wanted[n] = everywhere || ++q->read == q->n;
             q->read += everywhere;

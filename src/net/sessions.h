@@ -50,6 +50,9 @@ void stac_sessions_reset(struct stac_sessions *s, int id);
 /* Tokens that a session can have. */
 size_t stac_sessions_room(const struct stac_sessions *s);
 
+/* Position at which token `index` of a session is read. */
+int32_t stac_sessions_position(const struct stac_sessions *s, size_t index);
+
 /* A turn begins with the token that is added next. */
 int stac_sessions_turn(struct stac_sessions *s, int id, struct stac_error *err);
 

@@ -121,6 +121,7 @@ evaluate() { # CODE PATTERN ARGUMENT...
 evaluate 3 'of another network or text' "$work/eight-1" --frontier "$work/whole.h5" --text "$text" --limit_tokens 1024
 evaluate 2 'leave json out' "$work/snn" --frontier "$work/y.h5" --json "$work/y.json" --text "$text"
 evaluate 2 'leave checks out' "$work/snn" --frontier "$work/y.h5" --test_all --text "$text"
+evaluate 2 'leave checks out' "$work/snn" --frontier "$work/y.h5" --test_tsp_state --text "$text"
 evaluate 2 'use --mode both' "$work/snn" --frontier "$work/y.h5" --mode snn --text "$text"
 evaluate 2 'belong to --frontier' "$work/snn" --timesteps 8 --test_all
 evaluate 3 'no/such/folder' "$work/snn" --frontier "$work/no/such/folder/y.h5" --text "$text" --limit_tokens 512
