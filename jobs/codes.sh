@@ -37,7 +37,7 @@ PATH=$PATH:$PWD/build/release
 command -v stac-convert > /dev/null || die "no programs: build them with jobs/quickstart.sh, or cmake -S . -B build/release"
 long=$((4 * T > 64 ? 64 : 4 * T))
 [ -n "$ROWS" ] || ROWS="ternary:table ternary:causal phase:table phase:causal one_spike:table one_spike:causal
-    rate:table rate:if rate:lif rate:st_bif rate:st_bif:timesteps=$long:levels=$T
+    rate:table rate:if rate:if:timesteps=$long rate:lif rate:st_bif rate:st_bif:timesteps=$long:levels=$T
     integer:table:activation_bits=4 integer:table:activation_bits=5 integer:table:activation_bits=6 integer:table:activation_bits=8"
 
 # value FILE KEY: a number of a flat JSON object

@@ -1,6 +1,7 @@
 /* stac-chat: a conversation with a converted network, its original, or both: one turn per line, at a terminal or from a script
  * on standard input. Lines that begin with a slash are commands; two slashes stand for one that the model shall read. */
 #include <editline/readline.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "energy/energy.h"
 #include "stac.h"
 
 enum { LONGEST_LINE = 1 << 20 };
@@ -28,6 +30,7 @@ struct program {
     struct stac_subject subject;
     struct speaker speaker[STAC_SIDES];
     int n_speakers;
+    struct stac_energy_model coefficients;
     bool ends, failed; /* /quit; a command of a script went wrong */
 };
 
@@ -183,19 +186,34 @@ static int load(struct program *p, const char *name, struct stac_error *err) {
     return STAC_OK;
 }
 
+/* Picojoules of the last turn by the three accounts; a set without coefficients for one leaves it out. */
+static void print_energy(const struct program *p, const struct speaker *k) {
+    static const char *const accounts[] = {"operations of products", "all operations", "and memory"};
+    enum stac_machine machine = k->side == STAC_SNN ? STAC_SPIKING : STAC_DENSE;
+    struct stac_bill bill = {0};
+    for (int i = 0; i < stac_site_count(&p->subject.hp); i++) { /* the other machines on the bill say nothing here */
+        const struct stac_site_work work = {.dense = &k->counts[i], .spiking = &k->counts[i], .bits = 8, .passes = 1};
+        stac_bill_add(&p->coefficients, &work, &bill);
+    }
+    printf("  energy");
+    for (int a = 0; a < STAC_ACCOUNTS; a++) {
+        double pj = stac_bill_sum(&p->coefficients, &bill, machine, (enum stac_account)a);
+        if (!isnan(pj)) printf("%s %.4g pJ %s", a ? "," : "", pj, accounts[a]);
+    }
+    printf(" (%s, %s)\n", p->coefficients.name, p->coefficients.format);
+}
+
 static void print_stats(const struct program *p, const struct speaker *k) {
     struct stac_counts sum = {0};
-    int n = stac_site_count(&p->subject.hp);
-    for (int i = 0; i < n; i++) stac_counts_add(&sum, &k->counts[i]);
-    size_t tokens = k->read + k->written;
+    double tokens = (double)(k->read + k->written);
+    for (int i = 0; i < stac_site_count(&p->subject.hp); i++) stac_counts_add(&sum, &k->counts[i]);
     printf("%s: %zu tokens read, %zu written in %.2f s; ", name_of(k), k->read, k->written, k->seconds);
-    if (k->side == STAC_BASELINE) {
-        printf("%.3g MACs, %.3g pJ (operations only, FP32)\n", (double)sum.macs, 4.6 * (double)sum.macs);
-        return;
-    }
-    printf("%.3g spikes, %.0f a token; AC/MAC %.4f; %.3g pJ (operations only, FP32; dense %.3g)\n", (double)sum.spikes,
-           tokens ? (double)sum.spikes / (double)tokens : 0, stac_ac_per_mac(&sum), 0.9 * (double)sum.acs,
-           4.6 * (double)sum.macs);
+    if (k->side == STAC_SNN)
+        printf("%.4g spikes, %.0f a token; AC/MAC %.4f\n", (double)sum.spikes, tokens > 0 ? (double)sum.spikes / tokens : 0,
+               stac_ac_per_mac(&sum));
+    else
+        printf("%.4g multiply-accumulates\n", (double)sum.macs);
+    print_energy(p, k);
 }
 
 static int stats(struct program *p, const char *argument, struct stac_error *err) {
@@ -281,6 +299,7 @@ static int run(struct program *p, struct stac_error *err) {
     struct stac_start *s = &p->start;
     p->subject = (struct stac_subject){.job = &s->job, .ranks = &s->ranks, .log = &s->log};
     STAC_TRY(stac_subject_open(&p->subject, err));
+    STAC_TRY(stac_agree(&s->ranks, s->ranks.comm, stac_energy_model_read(s->job.energy_model, &p->coefficients, err), err));
     STAC_TRY(prepare(p, err));
     while (!p->ends) {
         char *line;

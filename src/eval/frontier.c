@@ -85,7 +85,7 @@ static void fill_figures(struct stac_point *p, const struct stac_score *s) {
     p->ac_per_mac = stac_ac_per_mac(&s->total);
     p->spikes_per_activation = stac_spikes_per_activation(&s->total);
     p->coverage = stac_coverage(&s->total);
-    p->energy_ratio_fp32 = stac_energy_ratio(&s->total, 4.6, 0.9);
+    p->energy_ratio_fp32 = stac_energy_ratio(&s->total);
     p->perplexity = s->perplexity[STAC_SNN];
     p->ppl_ratio = s->ratio;
     p->kl = s->kl;

@@ -12,7 +12,7 @@ enum { TOGETHER = 8, ANSWER = 16, CLOSING = 8 }; /* conversations at once; token
 
 /* A turn of one conversation: what all ranks add up. Each is written by one rank only, so the sum is exact. */
 struct spoken {
-    double tokens, kl, agree, read, right[STAC_SIDES], compared, different, left_out;
+    double tokens, kl, agree, nll[STAC_SIDES], read, right[STAC_SIDES], compared, different, left_out;
 };
 
 struct parity {
@@ -103,6 +103,8 @@ static void hold_against(void *ctx, int id, size_t index, const float *logits) {
     struct spoken *out = spoken_of(p, id);
     out->kl += stac_divergence(k, n, a, za, logits, zb, p->scratch);
     out->agree += stac_most_likely(n, a) == stac_most_likely(n, logits);
+    int32_t said = p->sessions[STAC_SNN].at[id].token[index + 1];
+    out->nll[STAC_BASELINE] += za - (double)a[said], out->nll[STAC_SNN] += zb - (double)logits[said];
     out->tokens++;
 }
 
@@ -226,7 +228,8 @@ static int merge(struct parity *p, struct stac_parity *out, struct stac_error *e
             turn->tokens += one->tokens, turn->kl += one->kl, turn->agree += one->agree, turn->read += one->read;
             out->compared += one->compared, out->different += one->different;
             kind->asked += p->set->at[d].turn[t].n_expected > 0;
-            for (int side = 0; side < STAC_SIDES; side++) kind->right[side] += one->right[side];
+            for (int side = 0; side < STAC_SIDES; side++)
+                kind->right[side] += one->right[side], turn->nll[side] += one->nll[side];
         }
     }
     for (int t = 0; t < p->set->longest; t++) {
@@ -276,6 +279,7 @@ struct stac_parity_turn stac_parity_total(const struct stac_parity *p) {
         sum.conversations += one->conversations, sum.tokens += one->tokens, sum.kl += one->kl, sum.agree += one->agree;
         sum.read += one->read, sum.spikes += one->spikes, sum.values += one->values;
         sum.acs += one->acs, sum.macs += one->macs;
+        for (int side = 0; side < STAC_SIDES; side++) sum.nll[side] += one->nll[side];
     }
     return sum;
 }

@@ -14,6 +14,7 @@
 struct stac_parity_turn {
     double conversations, tokens;     /* that have it; of their answers */
     double kl, agree;                 /* sums over these tokens: nats; equal most likely tokens */
+    double nll[STAC_SIDES];           /* the same: nats */
     double read;                      /* all tokens that were read, the user's too */
     double spikes, values, acs, macs; /* of the SNN for these */
 };

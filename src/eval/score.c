@@ -262,8 +262,8 @@ double stac_spikes_per_activation(const struct stac_counts *total) {
     return total->values > 0 ? (double)total->spikes / (double)total->values : 0;
 }
 
-double stac_energy_ratio(const struct stac_counts *total, double mac, double ac) {
-    return total->acs > 0 ? (double)total->macs * mac / ((double)total->acs * ac) : 0;
+double stac_energy_ratio(const struct stac_counts *total) {
+    return total->acs > 0 ? (double)total->macs * 4.6 / ((double)total->acs * 0.9) : 0;
 }
 
 double stac_coverage(const struct stac_counts *total) {

@@ -3,7 +3,7 @@
 #define STAC_EVAL_SCORE_H
 
 #include "eval/neurobench.h"
-#include "eval/subject.h"
+#include "eval/reading.h"
 #include "text/corpus.h"
 
 /* What one window adds; a side that does not run adds 0. */
@@ -27,12 +27,6 @@ struct stac_score {
     struct stac_counts *counts, *dense;
     struct stac_counts total;          /* of the SNN side */
     struct stac_neurobench neurobench; /* with the key neurobench */
-};
-
-/* A text, in windows of `context` tokens every `stride` tokens. */
-struct stac_reading {
-    const int32_t *tokens; /* [n], borrowed */
-    size_t n, context, stride;
 };
 
 /* What the baseline makes of the windows of a text: its residual stream after the last block, n_embd floats a token, from
@@ -60,8 +54,8 @@ double stac_multiplies_per_mac(const struct stac_counts *total); /* of outputs b
 double stac_spikes_per_activation(const struct stac_counts *total);
 double stac_coverage(const struct stac_counts *total);
 
-/* Energy of the dense products over that of the spiking ones, operations only: `mac` and `ac` picojoules each (Horowitz,
- * ISSCC 2014, 45 nm: FP32 4.6 and 0.9). */
-double stac_energy_ratio(const struct stac_counts *total, double mac, double ac);
+/* Energy of the dense products over that of the spiking ones, operations only: 4.6 picojoules a multiply-accumulate, 0.9 an
+ * addition (Horowitz, ISSCC 2014, 45 nm, FP32). */
+double stac_energy_ratio(const struct stac_counts *total);
 
 #endif

@@ -134,7 +134,7 @@ static const struct stac_key keys[] = {
     {"fidelity_top1_min", E, STAC_KEY_REAL, AT(fidelity_top1_min), "0.85", 0, 1, NULL, "", NULL, test_group,
      "Smallest share of equal most likely tokens that passes."},
 
-    {"energy_model", E, STAC_KEY_TEXT, AT(energy_model), "", 0, 0, NULL, "", NULL, test_group,
+    {"energy_model", E | H, STAC_KEY_TEXT, AT(energy_model), "", 0, 0, NULL, "", NULL, test_group,
      "YAML file of energy coefficients, like those in configs/energy. Empty: the built-in horowitz_45nm_memory."},
     {"energy_ratio_min", E, STAC_KEY_REAL, AT(energy_ratio_min), "3", 0, 1e6, NULL, "", NULL, test_group,
      "Smallest energy of the original over that of the SNN, by operations only, that passes."},

@@ -1,7 +1,7 @@
 #include "report/energy_section.h"
 
-#include "eval/energy_result.h"
 #include "report/picture.h"
+#include "result/energy_result.h"
 
 /* ---- table -------------------------------------------------------------------------------------------------------- */
 
@@ -47,8 +47,9 @@ int stac_page_energy(const struct stac_result *r, struct stac_strbuf *s, struct 
     if (!e->measured) return STAC_OK;
     STAC_TRY(
         stac_strbuf_printf(s, err,
-                           "<h2>Energy</h2>\n<table>\n<tr><th></th><th>account</th><th>original</th><th>SNN</th><th>ratio</th>"
-                           "<th>INT-%.1f</th><th>SNN, integers</th><th>ratio</th></tr>\n",
+                           "<h2>Energy</h2>\n<table>\n<tr><th></th><th>account</th><th class=\"n\">original</th><th "
+                           "class=\"n\">SNN</th><th class=\"n\">ratio</th>"
+                           "<th class=\"n\">INT-%.1f</th><th class=\"n\">SNN, integers</th><th class=\"n\">ratio</th></tr>\n",
                            e->mean_bits));
     for (int p = 0; p < STAC_PHASES; p++)
         for (int a = 0; a < STAC_ACCOUNTS; a++) STAC_TRY(write_row(e, (enum stac_phase)p, (enum stac_account)a, s, err));
@@ -83,7 +84,8 @@ static int write_bars(const struct stac_energy *e, enum stac_phase p, struct sta
     return stac_strbuf_printf(s, err, "%d 0 %.8g 0x0072b2 \"SNN\"\nEOD\n", charges + 1, end);
 }
 
-static int write_script(const struct stac_energy *e, const char *path, struct stac_strbuf *s, struct stac_error *err) {
+int stac_picture_energy(const struct stac_result *r, const char *path, struct stac_strbuf *s, struct stac_error *err) {
+    const struct stac_energy *e = &r->energy;
     STAC_TRY(stac_picture_begin(s, path, 480, err));
     for (int p = 0; p < STAC_PHASES; p++) STAC_TRY(write_bars(e, (enum stac_phase)p, s, err));
     STAC_TRY(stac_strbuf_puts(s,
@@ -98,12 +100,4 @@ static int write_script(const struct stac_energy *e, const char *path, struct st
                                     name, name));
     }
     return stac_strbuf_puts(s, "unset multiplot\n", err);
-}
-
-int stac_picture_energy(const struct stac_result *r, const char *path, bool *drawn, struct stac_error *err) {
-    struct stac_strbuf script = {0};
-    int status = write_script(&r->energy, path, &script, err);
-    if (status == STAC_OK) status = stac_picture_draw(stac_strbuf_text(&script), path, drawn, err);
-    stac_strbuf_clean(&script);
-    return status;
 }

@@ -7,8 +7,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "report/code_picture.h"
 #include "report/energy_section.h"
+#include "report/layer_picture.h"
 #include "report/picture.h"
+#include "report/raster_picture.h"
+#include "report/site_pictures.h"
 #include "report/turns_section.h"
 
 static const char head[] =
@@ -17,9 +21,9 @@ static const char head[] =
     "body{font:16px/1.5 system-ui,sans-serif;color:#222;max-width:62rem;margin:2rem auto;padding:0 1rem}\n"
     "h1{font-size:1.6rem;margin:0}h2{font-size:1.15rem;margin:2rem 0 .5rem}\n"
     ".lead{font-size:1.1rem;margin:.6rem 0 1.2rem}.note{color:#666;font-size:.9rem}\n"
-    "table{border-collapse:collapse}td:first-child{white-space:nowrap}td,th{padding:.25rem .9rem .25rem "
+    "table{border-collapse:collapse;margin-bottom:1rem}td:first-child{white-space:nowrap}td,th{padding:.25rem .9rem .25rem "
     "0;text-align:left;vertical-align:top}\n"
-    "td.n{white-space:nowrap;text-align:right;font-variant-numeric:tabular-nums}tr+tr td{border-top:1px solid #eee}\n"
+    "td.n,th.n{white-space:nowrap;text-align:right;font-variant-numeric:tabular-nums}tr+tr td{border-top:1px solid #eee}\n"
     ".ok{color:#007a4d}.bad{color:#b00020;font-weight:600}img{max-width:100%;height:auto}\n"
     "pre{white-space:pre-wrap;background:#f6f6f6;padding:.8rem;border-radius:4px;font-size:.9rem}\n"
     "</style></head><body>\n";
@@ -98,7 +102,7 @@ static int write_figures(const struct stac_result *r, struct stac_strbuf *s, str
     STAC_TRY(number_row(s, "coverage", "%.2f %%", 100 * stac_coverage(&c->total), "multiply-accumulates whose input is spikes",
                         err));
     STAC_TRY(number_row(
-        s, "energy ratio", "%.2f", stac_energy_ratio(&c->total, 4.6, 0.9),
+        s, "energy ratio", "%.2f", stac_energy_ratio(&c->total),
         "operations of the products only: 4.6 pJ a float32 multiply-accumulate, 0.9 pJ an addition (Horowitz 2014, 45 nm)",
         err));
     return stac_strbuf_puts(s, "</table>\n", err);
@@ -133,20 +137,34 @@ static int embed(struct stac_strbuf *s, const char *path, const char *alt, struc
     return status;
 }
 
-typedef int (*draw_fn)(const struct stac_result *r, const char *path, bool *drawn, struct stac_error *err);
+/* A picture with its title, and what is to be seen on it. */
+struct figure {
+    bool wanted;
+    const char *name; /* of the file beside the page */
+    const char *title, *note;
+    stac_picture_fn make;
+};
 
-static int write_picture(const struct stac_result *r, const char *folder, const char *name, const char *title, draw_fn draw,
-                         struct stac_strbuf *s, struct stac_error *err) {
-    char *path = stac_file_join(folder, name, err);
+static int write_picture(const struct stac_result *r, const char *folder, const struct figure *f, struct stac_strbuf *s,
+                         struct stac_error *err) {
     bool drawn = false;
+    if (!f->wanted) return STAC_OK;
+    char *path = stac_file_join(folder, f->name, err);
     if (!path) return err->status;
-    int status = draw(r, path, &drawn, err);
-    if (status == STAC_OK) status = stac_strbuf_printf(s, err, "<h2>%s</h2>\n", title);
+    int status = stac_picture_of(r, f->make, path, &drawn, err);
+    if (status == STAC_OK) status = stac_strbuf_printf(s, err, "<h2>%s</h2>\n", f->title);
     if (status == STAC_OK)
-        status = drawn ? embed(s, path, title, err)
+        status = drawn ? embed(s, path, f->title, err)
                        : stac_strbuf_puts(s, "<p class=\"note\">No picture: gnuplot is not installed.</p>\n", err);
+    if (status == STAC_OK && *f->note) status = stac_strbuf_printf(s, err, "<p class=\"note\">%s</p>\n", f->note);
     free(path);
     return status;
+}
+
+static int write_pictures(const struct stac_result *r, const char *folder, const struct figure *f, size_t n,
+                          struct stac_strbuf *s, struct stac_error *err) {
+    for (size_t i = 0; i < n; i++) STAC_TRY(write_picture(r, folder, &f[i], s, err));
+    return STAC_OK;
 }
 
 static int write_talks(const struct stac_result *r, struct stac_strbuf *s, struct stac_error *err) {
@@ -167,10 +185,10 @@ static int write_origin(const struct stac_result *r, struct stac_strbuf *s, stru
     STAC_TRY(stac_strbuf_printf(s, err, "<br><span class=\"note\">SHA-256 %s</span></td></tr>\n<tr><td>calibrated on</td><td>",
                                 o->model_sha256));
     STAC_TRY(escape(s, o->calibration, err));
-    if (r->text_path) {
+    if (r->text.name) {
         STAC_TRY(stac_strbuf_puts(s, "</td></tr>\n<tr><td>evaluated on</td><td>", err));
-        STAC_TRY(escape(s, r->text_path, err));
-        if (r->text_sha256) STAC_TRY(stac_strbuf_printf(s, err, "<br><span class=\"note\">SHA-256 %s</span>", r->text_sha256));
+        STAC_TRY(escape(s, r->text.name, err));
+        if (r->text.sha256) STAC_TRY(stac_strbuf_printf(s, err, "<br><span class=\"note\">SHA-256 %s</span>", r->text.sha256));
     }
     STAC_TRY(stac_strbuf_puts(s, "</td></tr>\n<tr><td>job</td><td><pre>", err));
     STAC_TRY(escape(s, o->job, err));
@@ -188,27 +206,51 @@ static bool trained(const struct stac_result *r) {
     return n > 0;
 }
 
+/* From the quality of the network to its sites and codes. */
+static int write_network(const struct stac_result *r, const char *folder, struct stac_strbuf *s, struct stac_error *err) {
+    bool spikes = r->scored && r->subject->side[STAC_SNN];
+    const struct figure figures[] = {
+        {r->layers.n > 0, "layers.png", "Layer by layer",
+         "Against the original on the beginning of the text, when only the first layers spike and those behind them run on "
+         "integers of 10 bits. At 0: what the INT8 weights, keys and values cost.",
+         stac_picture_layers},
+        {spikes, "spikes.png", "Spikes per activation", "", stac_picture_spikes},
+        {spikes, "work.png", "Where the additions are spent", "", stac_picture_work},
+        {r->raster.measured, "raster.png", "Spikes of a sentence",
+         "The first channels behind a norm (attn_in) and behind the activation function (down_in) of the layer in the middle. "
+         "Each "
+         "token has its own time steps.",
+         stac_picture_raster},
+        {spikes, "codes.png", "Codes",
+         "What comes back (upwards) of what goes in, in the layer in the middle; thresholds are where a piece begins. In units "
+         "of the site: of what the norm before it leaves, or of the root mean square of a token. Grey: silent; light blue, "
+         "blue, yellow, red: 1, 2, 3, 4 spikes and more.",
+         stac_picture_codes},
+        {spikes && trained(r), "training.png", "Training the thresholds", "", stac_picture_training},
+    };
+    return write_pictures(r, folder, figures, sizeof figures / sizeof *figures, s, err);
+}
+
+static int write_page(const struct stac_result *r, const char *folder, struct stac_strbuf *s, struct stac_error *err) {
+    const struct figure energy = {r->energy.measured, "energy.png", "Energy from the original to the SNN", "",
+                                  stac_picture_energy},
+                        turns = {r->talked, "turns.png", "Turn by turn", "", stac_picture_turns};
+    STAC_TRY(write_lead(r, s, err));
+    STAC_TRY(write_figures(r, s, err));
+    STAC_TRY(write_checks(r, s, err));
+    STAC_TRY(write_network(r, folder, s, err));
+    STAC_TRY(stac_page_energy(r, s, err));
+    STAC_TRY(write_picture(r, folder, &energy, s, err));
+    STAC_TRY(stac_page_turns(r, s, err));
+    STAC_TRY(write_picture(r, folder, &turns, s, err));
+    STAC_TRY(write_talks(r, s, err));
+    return write_origin(r, s, err);
+}
+
 int stac_page_write(const struct stac_result *r, const char *folder, struct stac_error *err) {
     struct stac_strbuf s = {0};
-    bool spikes = r->scored && r->subject->side[STAC_SNN];
     char *path = stac_file_join(folder, "report.html", err);
-    int status = path ? write_lead(r, &s, err) : err->status;
-    if (status == STAC_OK) status = write_figures(r, &s, err);
-    if (status == STAC_OK) status = write_checks(r, &s, err);
-    if (status == STAC_OK && spikes)
-        status = write_picture(r, folder, "spikes.png", "Spikes per activation, layer by layer", stac_picture_spikes, &s, err);
-    if (status == STAC_OK && spikes)
-        status = write_picture(r, folder, "work.png", "Where the additions are spent", stac_picture_work, &s, err);
-    if (status == STAC_OK) status = stac_page_energy(r, &s, err);
-    if (status == STAC_OK && r->energy.measured)
-        status = write_picture(r, folder, "energy.png", "Energy from the original to the SNN", stac_picture_energy, &s, err);
-    if (status == STAC_OK && trained(r))
-        status = write_picture(r, folder, "training.png", "Training the thresholds", stac_picture_training, &s, err);
-    if (status == STAC_OK) status = stac_page_turns(r, &s, err);
-    if (status == STAC_OK && r->talked)
-        status = write_picture(r, folder, "turns.png", "Turn by turn", stac_picture_turns, &s, err);
-    if (status == STAC_OK) status = write_talks(r, &s, err);
-    if (status == STAC_OK) status = write_origin(r, &s, err);
+    int status = path ? write_page(r, folder, &s, err) : err->status;
     if (status == STAC_OK) status = stac_file_write(path, s.data, s.size, err);
     stac_strbuf_clean(&s);
     free(path);

@@ -2,7 +2,7 @@
 #ifndef STAC_REPORT_PAGE_H
 #define STAC_REPORT_PAGE_H
 
-#include "eval/result.h"
+#include "result/result.h"
 
 /* Write report.html and its pictures into a folder. Rank 0 only. Without gnuplot the page says that pictures are missing. */
 int stac_page_write(const struct stac_result *r, const char *folder, struct stac_error *err);

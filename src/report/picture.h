@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "base/strbuf.h"
-#include "eval/result.h"
+#include "result/result.h"
 
 /* What a script begins with: a PNG of 960 x `height` pixels at `path`, lines and colours. */
 int stac_picture_begin(struct stac_strbuf *s, const char *path, int height, struct stac_error *err);
@@ -14,11 +14,11 @@ int stac_picture_begin(struct stac_strbuf *s, const char *path, int height, stru
  * STAC_ERR_IO. */
 int stac_picture_draw(const char *script, const char *path, bool *drawn, struct stac_error *err);
 
-/* Spikes per activation of every layer, a line for each kind of site; additions and multiply-accumulates by site. */
-int stac_picture_spikes(const struct stac_result *r, const char *path, bool *drawn, struct stac_error *err);
-int stac_picture_work(const struct stac_result *r, const char *path, bool *drawn, struct stac_error *err);
+/* A picture of a result: appends the script that draws it into `path`. */
+typedef int (*stac_picture_fn)(const struct stac_result *r, const char *path, struct stac_strbuf *script,
+                               struct stac_error *err);
 
-/* Losses of training the codes, relative to the first, a line for each layer. Only where they were trained. */
-int stac_picture_training(const struct stac_result *r, const char *path, bool *drawn, struct stac_error *err);
+/* Make the script and draw it. */
+int stac_picture_of(const struct stac_result *r, stac_picture_fn make, const char *path, bool *drawn, struct stac_error *err);
 
 #endif

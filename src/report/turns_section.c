@@ -1,30 +1,37 @@
 #include "report/turns_section.h"
 
+#include <math.h>
+
 #include "report/picture.h"
 
 /* ---- tables ------------------------------------------------------------------------------------------------------- */
 
 static int write_turns(const struct stac_parity *p, struct stac_strbuf *s, struct stac_error *err) {
-    STAC_TRY(stac_strbuf_puts(s,
-                              "<table>\n<tr><th>turn</th><th>conversations</th><th>tokens of answers</th><th>divergence</th>"
-                              "<th>top-1</th><th>spikes per token</th><th>AC/MAC</th></tr>\n",
-                              err));
+    STAC_TRY(
+        stac_strbuf_puts(s,
+                         "<table>\n<tr><th>turn</th><th class=\"n\">conversations</th><th class=\"n\">tokens of answers</th>"
+                         "<th class=\"n\">perplexity, original</th><th class=\"n\">SNN</th><th class=\"n\">divergence</th>"
+                         "<th class=\"n\">top-1</th><th class=\"n\">spikes per token</th><th class=\"n\">AC/MAC</th></tr>\n",
+                         err));
     for (int t = 0; t < p->n_turns; t++) {
         const struct stac_parity_turn *one = &p->turn[t];
         if (!(one->tokens > 0)) continue;
-        STAC_TRY(stac_strbuf_printf(s, err,
-                                    "<tr><td class=\"n\">%d</td><td class=\"n\">%.0f</td><td class=\"n\">%.0f</td>"
-                                    "<td class=\"n\">%.5f</td><td class=\"n\">%.4f</td><td class=\"n\">%.0f</td>"
-                                    "<td class=\"n\">%.4f</td></tr>\n",
-                                    t + 1, one->conversations, one->tokens, one->kl / one->tokens, one->agree / one->tokens,
-                                    one->spikes / one->read, one->acs / one->macs));
+        STAC_TRY(stac_strbuf_printf(
+            s, err,
+            "<tr><td>%d</td><td class=\"n\">%.0f</td><td class=\"n\">%.0f</td><td class=\"n\">%.4f</td><td "
+            "class=\"n\">%.4f</td>"
+            "<td class=\"n\">%.5f</td><td class=\"n\">%.4f</td><td class=\"n\">%.0f</td><td class=\"n\">%.4f</td></tr>\n",
+            t + 1, one->conversations, one->tokens, exp(one->nll[STAC_BASELINE] / one->tokens),
+            exp(one->nll[STAC_SNN] / one->tokens), one->kl / one->tokens, one->agree / one->tokens, one->spikes / one->read,
+            one->acs / one->macs));
     }
     return stac_strbuf_puts(s, "</table>\n", err);
 }
 
 static int write_answers(const struct stac_parity *p, struct stac_strbuf *s, struct stac_error *err) {
     STAC_TRY(stac_strbuf_puts(s,
-                              "<table>\n<tr><th>kind</th><th>questions</th><th>right, original</th><th>right, SNN</th></tr>\n",
+                              "<table>\n<tr><th>kind</th><th class=\"n\">questions</th><th class=\"n\">right, original</th><th "
+                              "class=\"n\">right, SNN</th></tr>\n",
                               err));
     for (int k = 0; k < p->n_kinds; k++) {
         const struct stac_parity_kind *one = &p->kind[k];
@@ -54,31 +61,25 @@ int stac_page_turns(const struct stac_result *r, struct stac_strbuf *s, struct s
 
 /* ---- picture ------------------------------------------------------------------------------------------------------ */
 
-static int write_script(const struct stac_parity *p, const char *path, struct stac_strbuf *s, struct stac_error *err) {
-    STAC_TRY(stac_picture_begin(s, path, 360, err));
+int stac_picture_turns(const struct stac_result *r, const char *path, struct stac_strbuf *s, struct stac_error *err) {
+    const struct stac_parity *p = &r->parity;
+    STAC_TRY(stac_picture_begin(s, path, 560, err));
     STAC_TRY(stac_strbuf_puts(s, "$turns << EOD\n", err));
     for (int t = 0; t < p->n_turns; t++) {
         const struct stac_parity_turn *one = &p->turn[t];
         if (one->tokens > 0)
-            STAC_TRY(stac_strbuf_printf(s, err, "%d %.8g %.8g %.8g\n", t + 1, one->kl / one->tokens, one->agree / one->tokens,
-                                        one->spikes / one->read));
+            STAC_TRY(stac_strbuf_printf(s, err, "%d %.8g %.8g %.8g %.8g %.8g\n", t + 1, one->kl / one->tokens,
+                                        one->agree / one->tokens, exp(one->nll[STAC_BASELINE] / one->tokens),
+                                        exp(one->nll[STAC_SNN] / one->tokens), one->spikes / one->read));
     }
     return stac_strbuf_puts(
         s,
-        "EOD\nset xtics 1\nset xlabel 'turn'\nset multiplot layout 1,2\nset yrange [0:*]\n"
-        "set ylabel 'divergence, nats per token'\nset y2label 'top-1 agreement'\nset y2range [0.5:1]\n"
-        "set y2tics\nset ytics nomirror\nset key bottom left\n"
-        "plot $turns using 1:2 with linespoints title 'divergence', '' using 1:3 axes x1y2 with linespoints "
-        "title 'top-1 agreement'\n"
-        "unset y2label\nunset y2tics\nset ylabel 'spikes per token'\n"
-        "plot $turns using 1:4 with linespoints notitle\nunset multiplot\n",
+        "EOD\nset xtics 1\nset xlabel 'turn'\nset offsets 0.2, 0.2\nset multiplot layout 2,2\nset yrange [0:*]\n"
+        "set ylabel 'divergence, nats per token'\nplot $turns using 1:2 with linespoints ls 1 notitle\n"
+        "set ylabel 'perplexity of the answers'\nset key bottom left\n"
+        "plot $turns using 1:4 with linespoints ls 1 title 'original', '' using 1:5 with linespoints ls 2 dt 2 title 'SNN'\n"
+        "set ylabel 'top-1 agreement'\nset yrange [0.5:1]\nplot $turns using 1:3 with linespoints ls 1 notitle\n"
+        "set ylabel 'spikes per token'\nset yrange [0:*]\nplot $turns using 1:6 with linespoints ls 1 notitle\n"
+        "unset multiplot\n",
         err);
-}
-
-int stac_picture_turns(const struct stac_result *r, const char *path, bool *drawn, struct stac_error *err) {
-    struct stac_strbuf script = {0};
-    int status = write_script(&r->parity, path, &script, err);
-    if (status == STAC_OK) status = stac_picture_draw(stac_strbuf_text(&script), path, drawn, err);
-    stac_strbuf_clean(&script);
-    return status;
 }

@@ -52,6 +52,10 @@ int stac_snn_load(struct stac_snn *snn, struct stac_part part, struct stac_netwo
  * when the file is of a version that kept no sensitivities. */
 int stac_snn_read_design(struct stac_snn *snn, struct stac_statistics *stats, struct stac_plan *plan, struct stac_error *err);
 
+/* The code of one site; the caller's to clean. */
+int stac_snn_read_code(struct stac_snn *snn, enum stac_site_kind kind, int layer, struct stac_code *out,
+                       struct stac_error *err);
+
 /* Losses of training the codes of a layer, *loss[*n], owned by the caller; NULL and 0 where they were not trained. */
 int stac_snn_read_losses(const struct stac_snn *snn, int layer, double **loss, size_t *n, struct stac_error *err);
 

@@ -295,6 +295,15 @@ static int read_code(struct stac_snn *s, struct stac_site *site, struct stac_err
     return status;
 }
 
+int stac_snn_read_code(struct stac_snn *snn, enum stac_site_kind kind, int layer, struct stac_code *out,
+                       struct stac_error *err) {
+    struct stac_site site = {.kind = kind, .layer = layer};
+    int status = read_code(snn, &site, err);
+    *out = site.code;
+    if (status != STAC_OK) stac_code_clean(out);
+    return status;
+}
+
 /* Scales are divided by or stand for a unit: none is 0. Zeros have a checksum of zero, so HDF5 does not notice a wiped piece.
  */
 static int read_scales(struct stac_snn *s, const char *path, size_t n, float **out, struct stac_error *err) {

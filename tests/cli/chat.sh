@@ -31,7 +31,8 @@ done > "$work/talk"
 echo /stats >> "$work/talk"
 chat 'sixty turns' 0
 holds 'every turn is answered' "$(grep -c '^SNN: ' "$work/out") == 61 && $(grep -c '^original: ' "$work/out") == 61"
-says 'figures of the last turn' '^SNN: [0-9]+ tokens read, [0-9]+ written .*AC/MAC [01]\.[0-9]+; .* pJ' "$work/out"
+says 'figures of the last turn' '^SNN: [0-9]+ tokens read, [0-9]+ written .*AC/MAC [01]\.[0-9]+$' "$work/out"
+says 'its energy' '^  energy [0-9.e+]+ pJ operations of products, .* and memory \(horowitz_45nm_memory, FP32\)' "$work/out"
 
 # Who answers, and what is not a command.
 printf '/mode snn\nROMEO:\n/mode baseline\nJULIET:\n/mode both\n//slash\n/help\n/reset\n/quit\nnot read\n' > "$work/talk"

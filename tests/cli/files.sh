@@ -118,6 +118,21 @@ looked=$((looked + 1))
 expect 'a starved conversion' 0 stac-convert --model_name "$tiny" --output_dir "$work/starved" --simplified --spike_budget 0.1 --quiet
 limits="--text $text --limit_tokens 600 --test_all --parity_steps 13 --quiet"
 expect 'a good result' 0 stac-eval "$work/snn" $limits
+cp "$work/snn/metrics.h5" "$work/good.h5"
+expect 'layer by layer' 0 h5dump -y -d /layers "$work/good.h5"
+steps=$(tr -d ' ,' < "$work/out" | grep -E '^[0-9.e-]+$' | paste -sd ' ') # 8 steps of 5 columns
+column() { echo "$steps" | cut -d ' ' -f "$(($1 * 5 + $2))"; }
+holds 'without spikes' "$(column 0 5) == 0 && $(column 0 3) < 0.001"
+holds 'a layer more' "$(column 1 5) > 0.05 && $(column 1 3) > $(column 0 3) && $(column 6 3) > $(column 1 3)"
+expect 'one window' 0 stac-eval "$work/snn" --text "$text" --limit_tokens 256 --quiet --json "$work/window.json"
+holds 'at the end the network itself' "$(column 7 3) / $(value "$work/window.json" kl) - 1 < 1e-6 &&
+    $(column 7 3) / $(value "$work/window.json" kl) - 1 > -1e-6 && $(column 7 2) / $(value "$work/window.json" ppl_ratio) - 1 < 1e-6"
+expect 'the same on 3 ranks' 0 ranks 3 stac-eval "$work/snn" $limits
+for part in /layers /raster /turns; do expect "$part on 3 ranks" 0 h5diff "$work/good.h5" "$work/snn/metrics.h5" $part; done
+for picture in layers raster codes turns; do
+    looked=$((looked + 1))
+    [ -s "$work/snn/$picture.png" ] || ! command -v gnuplot > /dev/null || fail "no $picture.png"
+done
 expect 'a bad result' 1 stac-eval "$work/starved" $limits
 expect 'the same result twice' 0 stac-eval --compare "$work/snn" "$work/snn/metrics.h5"
 says 'the same result twice' '^ppl_ratio +[0-9.]+ +[0-9.]+ += *$' "$work/out"

@@ -13,7 +13,9 @@ net: base dist model spike kernels
 convert: base job dist model text spike net kernels
 store: base dist model spike net convert
 eval: base job dist model text spike net convert store kernels
-report: base spike net store eval
+energy: base dist spike net eval
+result: base job spike net store eval energy
+report: base spike net store eval energy result
 '
 status=0
 looked=0

@@ -5,8 +5,8 @@
 #include <dirent.h>
 #include <math.h>
 
-#include "eval/energy.h"
-#include "eval/rival.h"
+#include "energy/energy.h"
+#include "energy/rival.h"
 #include "eval/spike_rates.h"
 #include "fixture_networks.h"
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "../fakes/nvml.h"
-#include "eval/meter.h"
+#include "energy/meter.h"
 #include "fixture_networks.h"
 
 /* ---- a fake sysfs ------------------------------------------------------------------------------------------------- */

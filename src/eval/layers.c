@@ -1,0 +1,117 @@
+#include "eval/layers.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "convert/recode.h"
+
+enum { TOKENS = 256, BITS = 10 };
+
+/* Codes of the sites of this part, in the order of the network: those that spike and those that do not. */
+struct codes {
+    struct stac_site **site; /* [n] */
+    struct stac_code *spikes, *integers;
+    int n;
+};
+
+static void codes_clean(struct codes *c) {
+    for (int i = 0; i < c->n; i++) {
+        c->site[i]->code = c->spikes[i];
+        stac_code_clean(&c->integers[i]);
+    }
+    free(c->site);
+    free(c->spikes);
+    free(c->integers);
+    *c = (struct codes){0};
+}
+
+static int codes_init(struct codes *c, struct stac_network *net, struct stac_error *err) {
+    int blocks = net->last - net->first, most = blocks * STAC_SITE_HEAD_IN + 1, n = 0;
+    STAC_TRY(STAC_NEW(c->site, most, "sites", err));
+    STAC_TRY(STAC_NEW(c->spikes, most, "codes", err));
+    STAC_TRY(STAC_NEW(c->integers, most, "codes", err));
+    for (int l = 0; l < blocks; l++)
+        for (int k = 0; k < STAC_SITE_HEAD_IN; k++) c->site[n++] = &net->block[l].site[k];
+    if (net->has_head) c->site[n++] = &net->head_in;
+    for (int i = 0; i < n; i++) c->spikes[i] = c->site[i]->code;
+    c->n = n;
+    return STAC_OK;
+}
+
+/* The integers that a plan gives the sites. */
+static int codes_build(struct codes *c, const struct stac_recoding *r, struct stac_error *err) {
+    for (int i = 0; i < c->n; i++)
+        STAC_TRY(stac_plan_build(&r->plan[stac_site_index(&r->stats.hp, c->site[i])], 1, &c->integers[i], err));
+    return STAC_OK;
+}
+
+/* Layers before `spiking` spike; at n_layer + 1 the head too. */
+static void codes_choose(struct codes *c, int n_layer, int spiking) {
+    for (int i = 0; i < c->n; i++) {
+        int layer = c->site[i]->kind == STAC_SITE_HEAD_IN ? n_layer : c->site[i]->layer;
+        c->site[i]->code = layer < spiking ? c->spikes[i] : c->integers[i];
+    }
+}
+
+static int plan_integers(struct stac_subject *s, struct stac_recoding *r, struct stac_error *err) {
+    const struct stac_scheme scheme = {.code = STAC_CODE_INTEGER, .timesteps = 1, .activation_bits = BITS};
+    r->ranks = s->ranks;
+    int status = STAC_NEW(r->plan, stac_site_count(&s->snn.hp), "plans", err);
+    if (status == STAC_OK) status = stac_snn_read_design(&s->snn, &r->stats, r->plan, err);
+    STAC_TRY(stac_agree(s->ranks, s->ranks->comm, status, err));
+    return stac_recode_plan(r, &scheme, 1, err);
+}
+
+/* All steps; `s` is silent. */
+static int walk(struct stac_subject *s, const struct stac_reading *text, struct codes *codes, const struct stac_log *log,
+                struct stac_layers *out, struct stac_error *err) {
+    struct stac_progress progress;
+    struct stac_kept kept = {0};
+    int status = stac_score_keep(s, text, &kept, err);
+    stac_progress_begin(&progress, log, "layer by layer", out->n);
+    for (int i = 0; i < out->n && status == STAC_OK; i++) {
+        struct stac_score score = {0};
+        codes_choose(codes, s->hp.n_layer, i);
+        status = stac_score_text(s, text, &kept, &score, err);
+        out->tokens = score.tokens;
+        out->step[i] = (struct stac_layer_step){score.ratio, score.kl, score.top1, stac_ac_per_mac(&score.total)};
+        stac_score_clean(&score);
+        stac_progress_step(&progress, 1);
+    }
+    if (status == STAC_OK) stac_progress_end(&progress);
+    stac_kept_clean(&kept);
+    return status;
+}
+
+int stac_layers_measure(struct stac_subject *s, const struct stac_reading *text, struct stac_layers *out,
+                        struct stac_error *err) {
+    static const struct stac_log silent = {0};
+    struct stac_subject quiet = *s;
+    struct stac_job job = *s->job;
+    struct stac_reading start = *text;
+    struct stac_recoding recoding = {0};
+    struct codes codes = {0};
+    int status = STAC_OK;
+    *out = (struct stac_layers){.n = s->hp.n_layer + 2};
+    job.neurobench = ""; /* of the whole network only */
+    quiet.job = &job;
+    quiet.log = &silent;
+    if (start.n > TOKENS) start.n = TOKENS;
+    if (start.context > TOKENS) start.context = start.stride = TOKENS;
+    STAC_TRY_DONE(plan_integers(s, &recoding, err));
+    status = STAC_NEW(out->step, out->n, "layers", err);
+    if (status == STAC_OK && s->grid.stage >= 0) status = codes_init(&codes, &quiet.net[STAC_SNN], err);
+    if (status == STAC_OK) status = codes_build(&codes, &recoding, err);
+    STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, status, err));
+    STAC_TRY_DONE(walk(&quiet, &start, &codes, s->log, out, err));
+done:
+    codes_clean(&codes);
+    stac_recoding_clean(&recoding);
+    if (status != STAC_OK) stac_layers_clean(out);
+    return status;
+}
+
+void stac_layers_clean(struct stac_layers *l) {
+    free(l->step);
+    *l = (struct stac_layers){0};
+}
