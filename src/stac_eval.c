@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -17,13 +19,14 @@
 #include "result/csv.h"
 #include "result/harness.h"
 #include "result/summary.h"
+#include "result/watch.h"
 
 struct program {
     struct stac_start start;
     struct stac_subject subject;
     struct stac_request request;
     struct stac_result result;
-    bool worse; /* --compare: a check that passed fails; rank 0 */
+    bool worse; /* --compare: a check that passed fails; --watch: a process died; rank 0 */
 };
 
 static int print_tokens(const struct stac_start *s, struct stac_error *err) {
@@ -212,6 +215,32 @@ static int compare(struct program *p, struct stac_error *err) {
     return stac_agree(&p->start.ranks, p->start.ranks.comm, status, err);
 }
 
+enum { PATIENCE = 3 }; /* looks before it is told that nothing is at work */
+
+/* --watch DIR, until nothing is at work there: redrawn at a terminal once a second, else lines every five. */
+static int watch(struct program *p, struct stac_error *err) {
+    bool terminal = isatty(STDOUT_FILENO);
+    struct timespec pause = {terminal ? 1 : 5, 0}, soon = {1, 0};
+    int lines = 0, looks = 0, status = STAC_OK;
+    while (p->start.ranks.rank == 0 && !p->worse) {
+        struct stac_strbuf text = {0};
+        struct stac_watched seen;
+        status = stac_watch_read(p->start.job.watch, &text, &seen, err);
+        if (terminal && lines > 0) printf("\033[%dA\033[J", lines);
+        fputs(stac_strbuf_text(&text), stdout);
+        fflush(stdout);
+        stac_strbuf_clean(&text);
+        lines = seen.ranks;
+        looks = seen.ranks > 0 ? PATIENCE : looks + 1; /* what was there and is gone has ended */
+        p->worse = seen.gone > 0;
+        if (status != STAC_OK || (seen.ranks == 0 && looks >= PATIENCE)) break;
+        nanosleep(seen.ranks == 0 ? &soon : &pause, NULL);
+    }
+    if (p->start.ranks.rank == 0 && status == STAC_OK)
+        printf(p->worse ? "%s: what was at work there died\n" : "%s: nothing is at work there\n", p->start.job.watch);
+    return stac_agree(&p->start.ranks, p->start.ranks.comm, status, err);
+}
+
 static int measure(struct program *p, struct stac_error *err) {
     struct stac_ranks *ranks = &p->start.ranks;
     double began = stac_clock_now();
@@ -228,6 +257,7 @@ static int run(struct program *p, struct stac_error *err) {
     struct stac_start *s = &p->start;
     if (s->job.tokenize[0]) return stac_agree(&s->ranks, s->ranks.comm, print_tokens(s, err), err);
     if (s->job.compare[0]) return compare(p, err);
+    if (s->job.watch[0]) return watch(p, err);
     p->subject = (struct stac_subject){.job = &s->job, .ranks = &s->ranks, .log = &s->log};
     STAC_TRY(stac_subject_open(&p->subject, err));
     if (s->job.frontier[0]) return frontier(p, err);

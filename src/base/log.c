@@ -1,6 +1,8 @@
 #include "base/log.h"
 
+#include <math.h>
 #include <stdarg.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -42,36 +44,50 @@ void stac_log_warn(const struct stac_log *log, const char *format, ...) {
     va_end(args);
 }
 
-void stac_progress_begin(struct stac_progress *p, const struct stac_log *log, const char *phase, double total) {
+/* ---- progress ----------------------------------------------------------------------------------------------------- */
+
+void stac_progress_begin(struct stac_progress *p, const struct stac_log *log, const char *phase, double total,
+                         const char *unit) {
     FILE *screen = log && !log->quiet ? log->screen : NULL;
-    *p = (struct stac_progress){.log = log, .phase = phase, .total = total, .terminal = screen && isatty(fileno(screen))};
+    *p = (struct stac_progress){
+        .log = log, .phase = phase, .unit = unit, .total = total, .terminal = screen && isatty(fileno(screen))};
     p->began = p->shown = stac_clock_now();
 }
 
+void stac_progress_fact(struct stac_progress *p, const char *name, double value) {
+    int i = 0;
+    while (i < p->n_facts && strcmp(p->fact[i].name, name) != 0) i++;
+    if (i == (int)(sizeof p->fact / sizeof *p->fact)) return;
+    if (i == p->n_facts) p->n_facts++;
+    p->fact[i].name = name;
+    p->fact[i].value = value;
+}
+
 static void draw(struct stac_progress *p, double now) {
-    char left[32];
-    double share = p->total > 0 ? p->done / p->total : 0, elapsed = now - p->began;
-    if (share > 1) share = 1;
-    if (share > 0)
-        stac_clock_duration(elapsed / share - elapsed, left, sizeof left);
-    else
-        snprintf(left, sizeof left, "unknown");
-    fprintf(p->log->screen, p->terminal ? "\r\033[K  %-28s %3.0f %%   %s left" : "  %-28s %3.0f %%   %s left\n", p->phase,
-            100 * share, left);
+    char left[32] = "unknown";
+    double share = p->total > 0 ? fmin(p->done / p->total, 1) : 0, elapsed = now - p->began;
+    double rate = elapsed > 0 ? p->done / elapsed : 0;
+    if (share > 0) stac_clock_duration(elapsed / share - elapsed, left, sizeof left);
+    fprintf(p->log->screen,
+            p->terminal ? "\r\033[K  %-28s %3.0f %%   %.*f %s a second, %s left"
+                        : "  %-28s %3.0f %%   %.*f %s a second, %s left\n",
+            p->phase, 100 * share, stac_rate_digits(rate), rate, p->unit, left);
     fflush(p->log->screen);
     p->shown = now;
 }
 
 void stac_progress_step(struct stac_progress *p, double amount) {
     p->done += amount;
-    if (!p->log || !p->log->screen || p->log->quiet) return;
+    if (!p->log) return;
+    if (p->log->live) stac_live_tell(p->log->live, p);
+    if (!p->log->screen || p->log->quiet) return;
     double now = stac_clock_now();
     if (now - p->shown >= (p->terminal ? REDRAW_SECONDS : LINE_SECONDS)) draw(p, now);
 }
 
 void stac_progress_end(struct stac_progress *p) {
-    if (!p->log) return;
     char took[32];
+    if (!p->log) return;
     if (p->terminal) fputs("\r\033[K", p->log->screen);
     stac_log_info(p->log, "  %-28s done in %s", p->phase, stac_clock_duration(stac_clock_now() - p->began, took, sizeof took));
 }

@@ -118,7 +118,7 @@ int stac_calibrate_means(struct stac_calibration *c, struct stac_error *err) {
     struct stac_progress progress;
     struct pass p = {.c = c, .n_windows = c->n_windows, .see = add_rows, .output = show_head_input, .cached = true};
     p.progress = &progress;
-    stac_progress_begin(&progress, c->log, "calibrate: means", c->n_windows);
+    stac_progress_begin(&progress, c->log, "calibrate: means", c->n_windows, "windows");
     STAC_TRY(run_pass(&p, err));
     stac_progress_end(&progress);
     return stac_statistics_merge_means(&c->stats, c->ranks, err);
@@ -173,7 +173,7 @@ int stac_calibrate_histograms(struct stac_calibration *c, struct stac_error *err
     p.progress = &progress;
     for (int i = 0; i < c->stats.n_sites; i++)
         if (stac_calibration_mean(c, i)) stac_statistics_mean(&c->stats, i, c->mean + c->stats.sums_at[i]);
-    stac_progress_begin(&progress, c->log, "calibrate: distributions", c->n_windows);
+    stac_progress_begin(&progress, c->log, "calibrate: distributions", c->n_windows, "windows");
     STAC_TRY(run_pass(&p, err));
     stac_progress_end(&progress);
     return stac_statistics_merge_histograms(&c->stats, c->ranks, err);
@@ -203,7 +203,7 @@ int stac_calibrate_gradients(struct stac_calibration *c, const char *name, uint6
     if (status == STAC_OK) status = STAC_NEW(gradient, (size_t)c->length * (size_t)c->hp->n_embd, "gradients", err);
     b.probe = probe;
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
-    stac_progress_begin(&progress, c->log, name, n_windows);
+    stac_progress_begin(&progress, c->log, name, n_windows, "windows");
     if (c->grid->stage >= 0) status = gradients_of_windows(c, &b, seed, n_windows, gradient, &progress, err);
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
     stac_progress_end(&progress);
@@ -305,7 +305,8 @@ int stac_calibrate_damage(struct stac_calibration *c, const struct stac_code *co
         .c = c, .n_windows = n_windows, .see = code_rows, .output = compare_window, .coded = &d, .progress = &progress};
     int status = coded_init(&d, c, n_windows, err);
     status = stac_agree(c->ranks, c->ranks->comm, status, err);
-    stac_progress_begin(&progress, c->log, "calibrate: sensitivity", (double)n_windows * (STAC_SITE_KINDS + 1));
+    stac_progress_begin(&progress, c->log, "calibrate: sensitivity", (double)n_windows * (STAC_SITE_KINDS + 1),
+                        "windows");
     for (int pass = 0; status == STAC_OK && pass <= STAC_SITE_KINDS; pass++) {
         d.kind = pass == 0 ? STAC_SITE_KINDS : (enum stac_site_kind)(pass - 1);
         memset(d.divergence, 0, (size_t)n_windows * sizeof *d.divergence);

@@ -171,6 +171,13 @@ static int finish_block(struct fitting *f, struct stac_network *net, int l, stru
     return f->training->steps ? stac_train_codes(f->training, c, &net->block[l], layer, lone_rows, f, err) : STAC_OK;
 }
 
+/* What training made of the loss of a layer, for whoever looks on. */
+static void tell_training(const struct stac_training *t, int layer, struct stac_progress *progress) {
+    double first = t->loss[(size_t)layer * (size_t)(t->steps + 1)];
+    double kept = t->note[layer * STAC_TRAINING_NOTES + STAC_TRAINING_LOSS_KEPT];
+    stac_progress_fact(progress, "loss of trained over closed-form", first > 0 ? kept / first : 1);
+}
+
 static int fit_stage(struct fitting *f, struct stac_network *net, struct stac_progress *progress, struct stac_error *err) {
     const struct stac_site *site[PRODUCTS + 1];
     struct stac_linear *linear[PRODUCTS + 1];
@@ -179,12 +186,14 @@ static int fit_stage(struct fitting *f, struct stac_network *net, struct stac_pr
         struct stac_linear *products[PRODUCTS] = {&b->qkv, &b->o, &b->up, &b->down};
         memcpy(linear, products, sizeof products);
         for (int k = 0; k < PRODUCTS; k++) site[k] = &b->site[fed[k]];
+        stac_progress_fact(progress, "layer", net->first + l);
         STAC_TRY(build_codes(f, site, 0, PRODUCTS, err));
         if (f->before) memcpy(f->before, f->x, f->n_x * sizeof *f->x);
         int status = pass_layer(f, l, false, err);
         STAC_TRY(stac_agree(f->c->ranks, f->c->grid->stage_comm, status, err));
         STAC_TRY(fit_products(f, linear, site, 0, PRODUCTS, err));
         STAC_TRY(finish_block(f, net, l, err));
+        if (f->training->steps) tell_training(f->training, net->first + l, progress);
         stac_progress_step(progress, f->c->grid->n_stages);
     }
     if (!net->has_head) return STAC_OK;
@@ -202,7 +211,7 @@ int stac_fit_network(struct stac_calibration *c, struct stac_network *net, const
     struct stac_progress progress;
     int status = c->grid->stage < 0 ? STAC_OK : fitting_init(&f, err);
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
-    stac_progress_begin(&progress, c->log, "fit weights", c->hp->n_layer);
+    stac_progress_begin(&progress, c->log, "fit weights", c->hp->n_layer, "layers");
     if (c->grid->stage >= 0) status = enter(&f, err);
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
     if (c->grid->stage >= 0) status = fit_stage(&f, net, &progress, err);

@@ -100,7 +100,7 @@ int stac_sample_windows(const struct stac_ranks *ranks, const struct stac_grid *
     size_t n = (size_t)n_windows * (size_t)length;
     int status = STAC_OK;
     memset(tokens, 0, n * sizeof *tokens);
-    stac_progress_begin(&progress, log, "calibrate: texts", (double)n);
+    stac_progress_begin(&progress, log, "calibrate: texts", (double)n, "tokens");
     if (grid->stage >= 0) status = write_share(&w, net, seed, first, n_windows, length, tokens, &progress, err);
     STAC_TRY(stac_agree(ranks, ranks->comm, status, err));
     stac_progress_end(&progress);

@@ -35,6 +35,15 @@ static int answer(struct stac_start *s, enum stac_job_request request, const cha
     }
 }
 
+/* The folder that is written, or looked at; a conversation is seen by whoever holds it. */
+static int begin_live(struct stac_start *s, struct stac_error *err) {
+    const char *folder = s->job.program == STAC_CONVERT ? s->job.output_dir : s->job.dir;
+    const char *name = s->job.program == STAC_CONVERT ? "stac-convert" : "stac-eval";
+    if (s->job.program == STAC_CHAT || s->job.watch[0]) return STAC_OK;
+    s->log.live = &s->live;
+    return stac_live_init(&s->live, folder, name, s->ranks.rank, s->ranks.size, err);
+}
+
 int stac_start(struct stac_start *s, enum stac_program program, int argc, char *const *argv, const char *version,
                struct stac_error *err) {
     const char *path = NULL;
@@ -58,12 +67,14 @@ int stac_start(struct stac_start *s, enum stac_program program, int argc, char *
     }
     stac_ranks_set_threads(&s->ranks, (int)s->job.threads);
     if (s->ranks.rank == 0) s->log = (struct stac_log){.screen = stderr, .quiet = s->job.quiet};
+    status = stac_agree(&s->ranks, s->ranks.comm, begin_live(s, err), err);
 done:
     free(text);
     return status;
 }
 
 int stac_finish(struct stac_start *s, int code, const struct stac_error *err) {
+    stac_live_clean(&s->live);
     stac_strbuf_clean(&s->answer);
     stac_job_clean(&s->job);
     return stac_ranks_end(&s->ranks, code, err);

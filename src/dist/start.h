@@ -10,6 +10,7 @@ struct stac_start {
     struct stac_ranks ranks;
     struct stac_job job;
     struct stac_log log;       /* to standard error on rank 0, silent elsewhere */
+    struct stac_live live;     /* of the folder that the job is about, for stac-eval --watch */
     struct stac_strbuf answer; /* help, reference or version: to be printed instead of running the job; rank 0 */
     bool answered;
 };

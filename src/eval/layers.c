@@ -68,9 +68,10 @@ static int walk(struct stac_subject *s, const struct stac_reading *text, struct 
     struct stac_progress progress;
     struct stac_kept kept = {0};
     int status = stac_score_keep(s, text, &kept, err);
-    stac_progress_begin(&progress, log, "layer by layer", out->n);
+    stac_progress_begin(&progress, log, "layer by layer", out->n, "passes");
     for (int i = 0; i < out->n && status == STAC_OK; i++) {
         struct stac_score score = {0};
+        stac_progress_fact(&progress, "spiking layers", i);
         codes_choose(codes, s->hp.n_layer, i);
         status = stac_score_text(s, text, &kept, &score, err);
         out->tokens = score.tokens;

@@ -262,7 +262,7 @@ int stac_parity_run(struct stac_subject *s, const struct stac_dialogues *set, st
     if (status == STAC_OK) status = STAC_NEW(p.events, STAC_MOST_TURNS, "conversations", err);
     if (status == STAC_OK) status = STAC_NEW(p.scratch, s->hp.n_vocab, "logits", err);
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, status, err));
-    stac_progress_begin(&p.progress, s->log, "conversations", (double)set->n);
+    stac_progress_begin(&p.progress, s->log, "conversations", (double)set->n, "conversations");
     if (s->grid.stage >= 0) status = run_share(&p, err);
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, status, err));
     stac_progress_end(&p.progress);

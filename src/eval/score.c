@@ -74,8 +74,29 @@ static int window_output(void *ctx, int item, const struct stac_batch *batch, fl
     return STAC_OK;
 }
 
+/* What the windows of this rank say until now: the losses where its heads predict, the spikes of its part. */
+static void tell(struct scoring *g) {
+    static const char *const losses[STAC_SIDES] = {"loss of the original", "loss of the SNN"};
+    struct stac_window_score sum = {0};
+    for (size_t i = 0; g->tally && i < g->n_windows; i++) { /* none where the predictions are kept for later */
+        sum.tokens += g->tally[i].tokens;
+        for (int side = 0; side < STAC_SIDES; side++) sum.nll[side] += g->tally[i].nll[side];
+    }
+    for (int side = 0; side < STAC_SIDES; side++)
+        if (sum.tokens > 0 && sum.nll[side] > 0) stac_progress_fact(&g->progress, losses[side], sum.nll[side] / sum.tokens);
+    for (int p = 0; p < g->stand->n_sides; p++) {
+        const struct stac_run *run = &g->stand->run[p];
+        struct stac_counts counts = {0};
+        if (g->stand->side[p] != STAC_SNN) continue;
+        for (int i = 0; i < run->n_sites; i++) stac_counts_add(&counts, &run->counts[i]);
+        stac_progress_fact(&g->progress, "spikes", (double)counts.spikes);
+        stac_progress_fact(&g->progress, "spikes per activation", stac_spikes_per_activation(&counts));
+    }
+}
+
 static void window_step(void *ctx, int item) {
     struct scoring *g = ctx;
+    tell(g);
     stac_progress_step(&g->progress, (double)g->window[item].size * g->stand->subject->grid.n_groups);
 }
 
@@ -169,7 +190,7 @@ static int read_windows(struct scoring *g, const char *phase,
     int status = STAC_OK;
     double tokens = 0; /* more than the text has where windows overlap */
     for (size_t i = 0; i < g->n_windows; i++) tokens += (double)g->window[i].size;
-    stac_progress_begin(&g->progress, s->log, phase, tokens);
+    stac_progress_begin(&g->progress, s->log, phase, tokens, "tokens");
     if (s->grid.stage >= 0) status = stac_pipeline_work(&g->stand->pipeline, &work, err);
     STAC_TRY(stac_agree(s->ranks, s->ranks->comm, status, err));
     stac_progress_end(&g->progress);

@@ -50,7 +50,7 @@ struct stac_job {
     char *energy_model, *conversations;
     double energy_ratio_min, spike_rate_factor, parity_tolerance;
     int64_t parity_steps;
-    char *text, *ids, *logits_out, *tokenize, *json, *lm_eval, *neurobench, *csv, *compare;
+    char *text, *ids, *logits_out, *tokenize, *json, *lm_eval, *neurobench, *csv, *compare, *watch;
     int64_t context, stride, limit_tokens, execution;
     int64_t bos, words; /* enum stac_job_bos, stac_job_words */
     double fidelity_ratio_max, fidelity_top1_min;

@@ -174,6 +174,10 @@ static const struct stac_key keys[] = {
      "File that receives NeuroBench's metrics of the SNN as JSON, counted by NeuroBench's rules while the text is read."},
     {"csv", E, STAC_KEY_TEXT, AT(csv), "", 0, 0, NULL, "", NULL, eval_group,
      "File that receives one row a site of the SNN as CSV; FILE_summary.csv beside it receives all figures with their units."},
+    {"watch", E, STAC_KEY_TEXT, AT(watch), "", 0, 0, NULL, "", NULL, eval_group,
+     "--watch DIR: show what programs are at that convert into DIR or evaluate it, rank by rank, until they end: phase, share "
+     "done, rate, "
+     "time left, layer, losses and spikes so far. Exit code 1 when one of them died."},
     {"compare", E, STAC_KEY_TEXT, AT(compare), "", 0, 0, NULL, "", NULL, eval_group,
      "--compare A B: set two results side by side and end; each a metrics.h5 or a folder that holds one. Exit code 1 when a "
      "check "
