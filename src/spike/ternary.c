@@ -31,24 +31,29 @@ static void add_candidate(const struct stac_code *code, struct candidate *list, 
 
 /* Where T is small, words of two spikes leave gaps anywhere; where values spread over octaves, between the heavy ones. */
 int stac_ternary_ordinary(const struct stac_histogram *h, int timesteps) {
-    return timesteps <= 10 || (timesteps <= 16 && h->logarithmic) ? 3 : 2;
+    if (timesteps <= 8) return 4;
+    if (h->logarithmic) return timesteps <= 32 ? 3 : 2;
+    return timesteps <= 10 ? 3 : 2;
 }
 
 static int most_candidates(int timesteps, int ordinary) {
-    int n = timesteps + 1;
-    return ordinary == 3 ? n * n * n : n * n;
+    int n = 1;
+    for (int i = 0; i < ordinary; i++) n *= timesteps + 1;
+    return n;
 }
 
-/* Words of three spikes, the first of them positive. */
-static void add_triples(const struct stac_code *code, struct candidate *list, int *n) {
-    for (int a = 0; a < code->timesteps; a++)
-        for (int b = a + 1; b < code->timesteps; b++)
-            for (int c = b + 1; c < code->timesteps; c++)
-                for (int signs = 0; signs < 4; signs++) {
-                    uint64_t second = UINT64_C(1) << b, third = UINT64_C(1) << c;
-                    add_candidate(code, list, n, UINT64_C(1) << a | (signs & 1 ? 0 : second) | (signs & 2 ? 0 : third),
-                                  (signs & 1 ? second : 0) | (signs & 2 ? third : 0));
-                }
+/* Words with up to `more` spikes of either sign behind those of `word`, which come before the step `from`; the first of a word
+ * is positive. */
+static void add_words(const struct stac_code *code, struct candidate *list, int *n, struct stac_word word, int from, int more) {
+    for (int t = from; t < code->timesteps && more > 0; t++) {
+        struct stac_word with = {word.plus | UINT64_C(1) << t, word.minus},
+                         against = {word.plus, word.minus | UINT64_C(1) << t};
+        add_candidate(code, list, n, with.plus, with.minus);
+        add_words(code, list, n, with, t + 1, more - 1);
+        if (!word.plus) continue;
+        add_candidate(code, list, n, against.plus, against.minus);
+        add_words(code, list, n, against, t + 1, more - 1);
+    }
 }
 
 /* All ordinary words and, for values beyond their reach, words that add a third or a fourth spike to the heaviest steps; the
@@ -56,15 +61,7 @@ static void add_triples(const struct stac_code *code, struct candidate *list, in
 static int list_candidates(const struct stac_code *code, int ordinary, struct candidate *list) {
     int n = 0, steps = code->timesteps;
     add_candidate(code, list, &n, 0, 0);
-    for (int a = 0; a < steps; a++) {
-        uint64_t first = UINT64_C(1) << a;
-        add_candidate(code, list, &n, first, 0);
-        for (int b = a + 1; b < steps; b++) {
-            add_candidate(code, list, &n, first | UINT64_C(1) << b, 0);
-            add_candidate(code, list, &n, first, UINT64_C(1) << b);
-        }
-    }
-    if (ordinary == 3) add_triples(code, list, &n);
+    add_words(code, list, &n, (struct stac_word){0}, 0, ordinary);
     for (int heaviest = ordinary; heaviest < STAC_MAX_SPIKES; heaviest++)
         for (int c = heaviest; c < steps; c++)
             add_candidate(code, list, &n, ((UINT64_C(1) << heaviest) - 1) | UINT64_C(1) << c, 0);
@@ -209,9 +206,10 @@ int stac_ternary_design(struct stac_code *out, const struct stac_histogram *h, i
     struct scratch s = {0};
     struct best best = {.price = INFINITY};
     struct stac_moments *m = NULL;
-    int n, status = STAC_OK, ordinary = stac_ternary_ordinary(h, timesteps);
+    int n, ordinary, status = STAC_OK;
     const struct stac_base *base = stac_bases(&n);
     STAC_TRY_DONE(check_timesteps(timesteps, err));
+    ordinary = stac_ternary_ordinary(h, timesteps);
     STAC_TRY_DONE(STAC_NEW(m, 1, "a distribution", err));
     STAC_TRY_DONE(scratch_init(&s, timesteps, ordinary, err));
     stac_moments_take(m, h);

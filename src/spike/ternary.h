@@ -1,7 +1,7 @@
 /* The default code: words of few signed spikes, chosen by rate and distortion.
  *
- * A word has at most two spikes, or three (where T is small, and where values spread over octaves); only a value beyond their
- * reach gets up to STAC_MAX_SPIKES. Of all these words a value v gets the one that minimises
+ * A word has at most two spikes, or three (where values spread over octaves, up to T = 32, and up to T = 10), or four (up to
+ * T = 8); only a value beyond their reach gets up to STAC_MAX_SPIKES. Of all these words a value v gets the one that minimises
  *
  *     (x - unit v)^2 + lambda * spikes(v)
  *
@@ -18,7 +18,7 @@
 int stac_ternary_design(struct stac_code *out, const struct stac_histogram *h, int timesteps, double lambda, int max_integer,
                         bool geometric, struct stac_code_cost *cost, struct stac_error *err);
 
-/* Spikes of ordinary words, 2 or 3, that the design uses for a distribution. */
+/* Spikes of ordinary words, 2 to 4, that the design uses for a distribution. */
 int stac_ternary_ordinary(const struct stac_histogram *h, int timesteps);
 
 /* The same with base, unit and the spikes of ordinary words given: the table of thresholds alone is derived. */
