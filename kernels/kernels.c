@@ -1,5 +1,6 @@
 #include "kernels/kernels.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "kernels/operators.h"
@@ -15,23 +16,30 @@
 
 static const struct stac_kernels ref_set = TABLE(ref);
 
-#ifdef STAC_HAVE_AVX2
-static const struct stac_kernels avx2_set = TABLE(avx2);
-static int avx2_runs_here(void) {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
+#ifdef STAC_HAVE_X86
+static const struct stac_kernels avx2_set = TABLE(avx2), avx512_set = TABLE(avx512);
 #endif
 
-const struct stac_kernels *stac_kernels_best(void) {
-#ifdef STAC_HAVE_AVX2
-    if (avx2_runs_here()) return &avx2_set;
+/* Every set and whether it runs here, the fastest first. */
+static const struct stac_kernels *set_at(int i) {
+#ifdef STAC_HAVE_X86
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+    bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                  __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                  __builtin_cpu_supports("avx512vnni");
+    if (avx512 && i-- == 0) return &avx512_set;
+    if (avx2 && i-- == 0) return &avx2_set;
 #endif
-    return &ref_set;
+    return i == 0 ? &ref_set : NULL;
+}
+
+const struct stac_kernels *stac_kernels_best(void) {
+    return set_at(0);
 }
 
 const struct stac_kernels *stac_kernels_named(const char *name) {
-#ifdef STAC_HAVE_AVX2
-    if (strcmp(name, avx2_set.name) == 0) return avx2_runs_here() ? &avx2_set : NULL;
-#endif
-    return strcmp(name, ref_set.name) == 0 ? &ref_set : NULL;
+    const struct stac_kernels *set;
+    for (int i = 0; (set = set_at(i)); i++)
+        if (strcmp(set->name, name) == 0) return set;
+    return NULL;
 }

@@ -88,7 +88,7 @@ struct stac_kernels {
 
 enum stac_kernel_act { STAC_KERNEL_SILU, STAC_KERNEL_GELU_TANH, STAC_KERNEL_GELU_ERF, STAC_KERNEL_RELU };
 
-/* The fastest set this processor can run, or the set of that name ("ref", "avx2"); NULL for a name that is unknown or
+/* The fastest set this processor can run, or the set of that name ("ref", "avx2", "avx512"); NULL for a name that is unknown or
  * cannot run here. */
 const struct stac_kernels *stac_kernels_best(void);
 const struct stac_kernels *stac_kernels_named(const char *name);

@@ -2,11 +2,13 @@
  * packed so that one fits the first-level cache, and serve every row of x. The chain of each output is that of the definition:
  * a block of k that is not the first starts from the value stored by the block before it. */
 #include <immintrin.h>
+#include <math.h>
+#include <omp.h>
 #include <string.h>
 
 #include "kernels/operators.h"
 
-enum { MR = 6, NR = 16, KC = 256, WIDE = 64, AHEAD = 8 };
+enum { MR = 6, NR = 16, KC = 256, WIDE = 64, AHEAD = 8, GROUP = 8 };
 
 /* c[rows][16] (+)= a[rows][k] b[k][16]; `first` starts the chains at zero. ROWS is a constant after inlining. */
 static inline __attribute__((always_inline)) void tile(const int rows, int k, const float *a, int lda, const float *b, int ldb,
@@ -81,24 +83,43 @@ static void strip(int m, int cols, int k, const float *x, int ldx, const float *
     }
 }
 
-/* One row against 64 columns, read straight from w. */
-static void wide_row(int k, const float *x, const float *w, int ldw, float *y) {
-    __m256 acc[WIDE / 8];
-    for (int h = 0; h < WIDE / 8; h++) acc[h] = _mm256_setzero_ps();
-    for (int l = 0; l < k; l++) {
-        __m256 s = _mm256_broadcast_ss(x + l);
-        for (int h = 0; h < WIDE / 8; h++) acc[h] = _mm256_fmadd_ps(s, _mm256_loadu_ps(w + (size_t)l * ldw + 8 * h), acc[h]);
+/* ---- one row ------------------------------------------------------------------------------------------------------ */
+
+/* y[cols] (+)= x[k] w[k][cols] for a few rows of w, which are read side by side as they lie. */
+static void add_group(int k, int cols, const float *x, const float *w, int ldw, int first, float *y) {
+    int j = 0;
+    for (; j + 32 <= cols; j += 32) {
+        __m256 acc[4];
+        for (int g = 0; g < 4; g++) acc[g] = first ? _mm256_setzero_ps() : _mm256_loadu_ps(y + j + 8 * g);
+        for (int l = 0; l < k; l++) {
+            __m256 s = _mm256_broadcast_ss(x + l);
+            for (int g = 0; g < 4; g++) acc[g] = _mm256_fmadd_ps(s, _mm256_loadu_ps(w + (size_t)l * ldw + j + 8 * g), acc[g]);
+        }
+        for (int g = 0; g < 4; g++) _mm256_storeu_ps(y + j + 8 * g, acc[g]);
     }
-    for (int h = 0; h < WIDE / 8; h++) _mm256_storeu_ps(y + 8 * h, acc[h]);
+    for (; j < cols; j++) {
+        float sum = first ? 0 : y[j];
+        for (int l = 0; l < k; l++) sum = fmaf(x[l], w[(size_t)l * ldw + j], sum);
+        y[j] = sum;
+    }
+}
+
+static void one_row(int n, int k, const float *x, const float *w, int ldw, float *y) {
+#pragma omp parallel if ((double)n * k > 32768)
+    {
+        long pieces = (n + WIDE - 1) / WIDE, share = omp_get_thread_num(), shares = omp_get_num_threads();
+        int begin = (int)(pieces * share / shares) * WIDE, end = (int)(pieces * (share + 1) / shares) * WIDE;
+        if (end > n) end = n;
+        for (int l = 0; l < k; l += GROUP)
+            add_group(k - l < GROUP ? k - l : GROUP, end - begin, x + l, w + (size_t)l * ldw + begin, ldw, l == 0, y + begin);
+    }
 }
 
 void stac_gemm_f32_avx2(int m, int n, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy) {
-#pragma omp parallel for schedule(static) if ((double)m * n * k > 32768)
-    for (int j = 0; j < n; j += WIDE) {
-        int cols = n - j < WIDE ? n - j : WIDE;
-        if (m == 1 && cols == WIDE)
-            wide_row(k, x, w + j, ldw, y + j);
-        else
-            strip(m, cols, k, x, ldx, w + j, ldw, y + j, ldy);
+    if (m == 1) {
+        one_row(n, k, x, w, ldw, y);
+        return;
     }
+#pragma omp parallel for schedule(static) if ((double)m * n * k > 32768)
+    for (int j = 0; j < n; j += WIDE) strip(m, n - j < WIDE ? n - j : WIDE, k, x, ldx, w + j, ldw, y + j, ldy);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernels/operators.h"
+#include "kernels/thin.h"
 
 enum { MR = 6, NR = 16, KC = 512, WIDE = 64 };
 
@@ -118,32 +119,49 @@ static void strip(int m, int cols, int k, const int16_t *x, int ldx, const int8_
     }
 }
 
-/* One row against 64 columns, read straight from w. */
-static void wide_row(int k, const int16_t *x, const int8_t *w, int ldw, int32_t *y) {
-    static const int8_t zeros[WIDE];
-    __m256i acc[WIDE / 8];
-    for (int h = 0; h < WIDE / 8; h++) acc[h] = _mm256_setzero_si256();
-    for (int l = 0; l < k; l += 2) {
-        const int8_t *even = w + (size_t)l * ldw, *odd = l + 1 < k ? even + ldw : zeros;
-        int16_t both[2] = {x[l], l + 1 < k ? x[l + 1] : 0};
-        __m256i s = pair_of(both);
-        for (int g = 0; g < WIDE / 16; g++) {
-            __m128i e = _mm_loadu_si128((const void *)(even + 16 * g)), o = _mm_loadu_si128((const void *)(odd + 16 * g));
-            __m256i lo = _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(e, o)), hi = _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(e, o));
-            acc[2 * g] = _mm256_add_epi32(acc[2 * g], _mm256_madd_epi16(s, lo));
-            acc[2 * g + 1] = _mm256_add_epi32(acc[2 * g + 1], _mm256_madd_epi16(s, hi));
+/* ---- few rows ----------------------------------------------------------------------------------------------------- */
+
+/* Columns [j, j + 32) of all rows. */
+static inline void add_columns(const struct stac_thin *t, int from, const int8_t *w, int ldw, int32_t *y, int ldy) {
+    static const int8_t zeros[32];
+    __m256i acc[STAC_THIN_ROWS][4];
+    for (int i = 0; i < t->rows; i++)
+        for (int g = 0; g < 4; g++)
+            acc[i][g] = from ? _mm256_loadu_si256((const void *)(y + (size_t)i * ldy + 8 * g)) : _mm256_setzero_si256();
+    for (int e = from; e < from + STAC_THIN_GROUP && e < t->n; e += 2) {
+        const int8_t *even = w + (size_t)t->index[e] * ldw, *odd = e + 1 < t->n ? w + (size_t)t->index[e + 1] * ldw : zeros;
+        __m256i pair[4];
+        for (int g = 0; g < 2; g++) {
+            __m128i a = _mm_loadu_si128((const void *)(even + 16 * g)), b = _mm_loadu_si128((const void *)(odd + 16 * g));
+            pair[2 * g] = _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(a, b));
+            pair[2 * g + 1] = _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(a, b));
+        }
+        for (int i = 0; i < t->rows; i++) {
+            __m256i s = pair_of(t->code[i] + e);
+            for (int g = 0; g < 4; g++) acc[i][g] = _mm256_add_epi32(acc[i][g], _mm256_madd_epi16(s, pair[g]));
         }
     }
-    for (int h = 0; h < WIDE / 8; h++) _mm256_storeu_si256((void *)(y + 8 * h), acc[h]);
+    for (int i = 0; i < t->rows; i++)
+        for (int g = 0; g < 4; g++) _mm256_storeu_si256((void *)(y + (size_t)i * ldy + 8 * g), acc[i][g]);
+}
+
+static void add_group(const struct stac_thin *t, int from, int cols, const int8_t *w, int ldw, int32_t *y, int ldy) {
+    int j = 0;
+    for (; j + 32 <= cols; j += 32) add_columns(t, from, w + j, ldw, y + j, ldy);
+    for (; j < cols; j++)
+        for (int i = 0; i < t->rows; i++) {
+            int32_t sum = from ? y[(size_t)i * ldy + j] : 0;
+            for (int e = from; e < from + STAC_THIN_GROUP && e < t->n; e++)
+                sum += t->code[i][e] * w[(size_t)t->index[e] * ldw + j];
+            y[(size_t)i * ldy + j] = sum;
+        }
 }
 
 void stac_gemm_i16i8_avx2(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
-#pragma omp parallel for schedule(static) if ((double)m * n * k > 65536)
-    for (int j = 0; j < n; j += WIDE) {
-        int cols = n - j < WIDE ? n - j : WIDE;
-        if (m == 1 && cols == WIDE)
-            wide_row(k, x, w + j, ldw, y + j);
-        else
-            strip(m, cols, k, x, ldx, w + j, ldw, y + j, ldy);
+    if (m <= STAC_THIN_ROWS && k <= STAC_THIN_INPUTS) {
+        stac_thin_product(add_group, m, n, k, x, ldx, w, ldw, y, ldy);
+        return;
     }
+#pragma omp parallel for schedule(static) if ((double)m * n * k > 65536)
+    for (int j = 0; j < n; j += WIDE) strip(m, n - j < WIDE ? n - j : WIDE, k, x, ldx, w + j, ldw, y + j, ldy);
 }

@@ -4,10 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-bool stac_check_holds_in_pieces(const struct stac_subject *s, enum stac_side side) {
-    return side != STAC_SNN || s->snn.neuron != STAC_NEURON_ST_BIF;
-}
-
 void stac_check_perplexity(const struct stac_subject *s, const struct stac_score *score, struct stac_check *out) {
     *out = (struct stac_check){.name = "perplexity", .passed = true, .limit = s->hp.n_vocab};
     for (int side = 0; side < STAC_SIDES; side++) {
@@ -37,7 +33,7 @@ void stac_check_fidelity(const struct stac_subject *s, const struct stac_score *
 
 /* What a check that compares pieces says where it did not. */
 void stac_check_tell_left_out(const struct stac_subject *s, struct stac_check *out) {
-    if (!s->side[STAC_SNN] || stac_check_holds_in_pieces(s, STAC_SNN)) return;
+    if (!s->side[STAC_SNN] || stac_subject_holds_in_pieces(s, STAC_SNN)) return;
     snprintf(out->text + strlen(out->text), sizeof out->text - strlen(out->text),
              "; not compared on the SNN: what ST-BIF+ neurons do depends on the pieces");
 }

@@ -15,11 +15,7 @@ struct stac_check {
 /* The checks below run on every side of the subject and are collective over all ranks; every rank gets the result. A
  * returned status is an error of the machinery; a failed check is not an error. */
 
-/* Whether a side gives the same bits for a text read in pieces and at once. ST-BIF+ neurons do not (net/gradual.h): checks that
- * compare the two leave this side out and say so. */
-bool stac_check_holds_in_pieces(const struct stac_subject *s, enum stac_side side);
-
-/* What such a check says where it left a side out, behind its text. */
+/* What a check says, behind its text, where it left out a side that does not hold in pieces. */
 void stac_check_tell_left_out(const struct stac_subject *s, struct stac_check *out);
 
 /* Perplexity is a finite number below the size of the vocabulary. Fidelity holds the limits of the job. From a score. */

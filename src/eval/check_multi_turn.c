@@ -70,7 +70,7 @@ int stac_check_multi_turn(struct stac_subject *s, char *transcript[STAC_SIDES], 
         if (!s->side[side]) continue;
         STAC_TRY(stac_stand_init(&stand, s, (enum stac_side)side, 2, capacity, 64, err));
         int status = s->grid.stage < 0 ? STAC_OK : converse(s, &stand, &talk, err);
-        if (status == STAC_OK && s->grid.stage >= 0 && stac_check_holds_in_pieces(s, (enum stac_side)side))
+        if (status == STAC_OK && s->grid.stage >= 0 && stac_subject_holds_in_pieces(s, (enum stac_side)side))
             status = read_again(s, &talk, &f, err);
         if (status == STAC_OK && transcript) transcript[side] = stac_strdup(stac_strbuf_text(&talk.text), err);
         status = stac_agree(s->ranks, s->ranks->comm, status, err);

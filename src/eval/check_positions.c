@@ -28,7 +28,7 @@ static int look_at_positions(struct stac_subject *s, struct stac_stand *t, struc
         STAC_TRY_DONE(stac_finding_read(t, &one, i == 0, b + (size_t)i * vocab, err));
     }
     if (last) {
-        if (stac_check_holds_in_pieces(s, t->side[0])) stac_finding_compare(f, a, b, all);
+        if (stac_subject_holds_in_pieces(s, t->side[0])) stac_finding_compare(f, a, b, all);
         for (size_t i = 0; i < all; i++) stac_finding_fault(f, !isfinite(a[i]), "logits at the last positions are not finite");
     }
     struct stac_batch in_front = {n, token, front, slot};

@@ -131,7 +131,7 @@ int stac_check_tsp_state(struct stac_subject *s, struct stac_check *out, struct 
     *out = (struct stac_check){.name = "tsp_state"};
     for (int side = 0; side < STAC_SIDES; side++) {
         struct looking l = {.s = s, .f = &f};
-        if (!s->side[side] || !stac_check_holds_in_pieces(s, (enum stac_side)side)) continue;
+        if (!s->side[side] || !stac_subject_holds_in_pieces(s, (enum stac_side)side)) continue;
         STAC_TRY(stac_processor_init(&l.processor, s, (enum stac_side)side, CONVERSATIONS, room, err));
         int status = look_at(&l, room, err);
         stac_processor_clean(&l.processor);

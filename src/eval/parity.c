@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "eval/check.h"
 #include "eval/conversation.h"
 #include "net/logits.h"
 
@@ -151,7 +150,7 @@ static int read_again(struct parity *p, int side, int i, struct stac_error *err)
     struct stac_sessions *s = &p->sessions[side];
     struct spoken *out = spoken_of(p, i);
     size_t n = vocabulary(p);
-    if (!stac_check_holds_in_pieces(p->s, (enum stac_side)side)) return STAC_OK;
+    if (!stac_subject_holds_in_pieces(p->s, (enum stac_side)side)) return STAC_OK;
     stac_sessions_reset(s, TOGETHER);
     STAC_TRY(stac_sessions_add(s, TOGETHER, s->at[i].token, s->at[i].n, err));
     STAC_TRY(stac_sessions_read(s, NULL, NULL, err));

@@ -1,6 +1,5 @@
 #include "eval/request.h"
 
-#include "eval/check.h"
 #include "eval/reading.h"
 
 /* ---- what is asked ------------------------------------------------------------------------------------------------ */
@@ -13,7 +12,7 @@ static bool asked(const struct stac_job *job, bool by_name, bool able) {
 static struct stac_request make_out(const struct stac_subject *s) {
     const struct stac_job *job = s->job;
     bool snn = s->side[STAC_SNN], both = snn && s->side[STAC_BASELINE];
-    bool pieces = s->side[STAC_BASELINE] || stac_check_holds_in_pieces(s, STAC_SNN);
+    bool pieces = s->side[STAC_BASELINE] || stac_subject_holds_in_pieces(s, STAC_SNN);
     struct stac_request r = {
         .perplexity = asked(job, job->test_perplexity, true),
         .fidelity = asked(job, job->test_fidelity, both),
@@ -89,7 +88,7 @@ static int check_files(const struct stac_subject *s, const struct stac_request *
 /* Every check has the sides that it needs. */
 static int check_sides(const struct stac_subject *s, const struct stac_request *r, struct stac_error *err) {
     bool snn = s->side[STAC_SNN], both = snn && s->side[STAC_BASELINE];
-    bool pieces = s->side[STAC_BASELINE] || stac_check_holds_in_pieces(s, STAC_SNN);
+    bool pieces = s->side[STAC_BASELINE] || stac_subject_holds_in_pieces(s, STAC_SNN);
     const char *compares = r->fidelity            ? "test_fidelity"
                            : r->energy            ? "test_energy"
                            : r->parity_multi_turn ? "test_parity_multi_turn"

@@ -121,6 +121,10 @@ int stac_subject_context(const struct stac_subject *s) {
     return (int)(asked > s->hp.n_ctx && !stac_job_gives(s->job, "max_context_length") ? s->hp.n_ctx : asked);
 }
 
+bool stac_subject_holds_in_pieces(const struct stac_subject *s, enum stac_side side) {
+    return side != STAC_SNN || s->snn.neuron != STAC_NEURON_ST_BIF;
+}
+
 /* ---- stands ------------------------------------------------------------------------------------------------------- */
 
 int stac_stand_init(struct stac_stand *t, struct stac_subject *s, enum stac_side only, int n_slots, int capacity, int max_rows,

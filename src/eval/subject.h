@@ -40,6 +40,10 @@ void stac_subject_close(struct stac_subject *s);
  * model. */
 int stac_subject_context(const struct stac_subject *s);
 
+/* Whether a side gives the same bits for a text read in pieces and at once. ST-BIF+ neurons do not (net/gradual.h): what
+ * compares the two leaves this side out and says so. */
+bool stac_subject_holds_in_pieces(const struct stac_subject *s, enum stac_side side);
+
 /* Caches, runs and a pipeline over some sides of a subject. */
 struct stac_stand {
     struct stac_subject *subject; /* borrowed */

@@ -70,8 +70,8 @@ static double check_model(const char *folder) {
     float *logits = calloc((size_t)(n_seq * length) * (size_t)hp->n_vocab, sizeof *logits);
     float *first = calloc((size_t)(n_seq * length) * (size_t)hp->n_vocab, sizeof *logits);
     double worst = 0;
-    const char *sets[] = {"ref", "avx2"};
-    for (int s = 0; s < 2; s++) {
+    const char *sets[] = {"ref", "avx2", "avx512"};
+    for (int s = 0; s < 3; s++) {
         if (!stac_kernels_named(sets[s])) continue;
         run.kernels = stac_kernels_named(sets[s]);
         stac_cache_reset(&cache, -1);

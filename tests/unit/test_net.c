@@ -184,12 +184,13 @@ static void read_by_all_kernels_and_threads(const char *name, const struct stac_
     struct stac_counts *first_counts = calloc(n_sites, sizeof *first_counts), *counts = calloc(n_sites, sizeof *counts);
     fx_tokens(token, LENGTH, net->hp.n_vocab, 1);
     const enum stac_mode modes[] = {mode, mode == STAC_MODE_COUNT ? STAC_MODE_TEMPORAL : mode};
+    const char *sets[] = {"ref", "avx2", "avx512"};
     omp_set_num_threads(1);
     float *first = fx_logits(net, mode, stac_kernels_named("ref"), token, LENGTH, first_counts);
     for (int m = 0; m < (mode == STAC_MODE_COUNT ? 2 : 1); m++)
-        for (int s = 0; s < 2; s++)
+        for (int s = 0; s < 3; s++)
             for (int t = 1; t <= 3; t++) {
-                const struct stac_kernels *kernels = stac_kernels_named(s ? "avx2" : "ref");
+                const struct stac_kernels *kernels = stac_kernels_named(sets[s]);
                 if (!kernels) continue;
                 omp_set_num_threads(t);
                 float *logits = fx_logits(net, modes[m], kernels, token, LENGTH, counts);
@@ -204,6 +205,7 @@ static void read_by_all_kernels_and_threads(const char *name, const struct stac_
 static void kernels_and_threads_do_not_change_a_bit(void **state) {
     (void)state;
     if (!stac_kernels_named("avx2")) print_message("no avx2 here: only the plain kernels were run\n");
+    if (!stac_kernels_named("avx512")) print_message("no AVX-512 with VNNI here: its kernels were not run\n");
     on_all_networks(read_by_all_kernels_and_threads);
 }
 

@@ -84,8 +84,8 @@ static void encoding_equals_a_search_through_the_thresholds(void **state) {
     }
     for (int i = 0; i < code.n_levels - 1 && i < N; i++) x[i] = code.levels.threshold[i] * code.unit; /* at the edges */
     x[N - 1] = NAN, x[N - 2] = INFINITY, x[N - 3] = -INFINITY, x[N - 4] = 1e-40f, x[N - 5] = -0.0f;
-    const char *sets[] = {"ref", "avx2"};
-    for (int s = 0; s < 2; s++)
+    const char *sets[] = {"ref", "avx2", "avx512"};
+    for (int s = 0; s < 3; s++)
         for (int with_mean = 0; with_mean < 2; with_mean++) {
             const struct stac_kernels *k = stac_kernels_named(sets[s]);
             if (!k) continue;
@@ -129,8 +129,9 @@ static void trains_equal_the_collapsed_product(void **state) {
             int16_t integer[300];
             for (int i = 0; i < n_in * n_out; i++) w[i] = (int8_t)((int)(stac_random_u64(&r) % 255) - 127);
             for (int i = 0; i < n_in; i++) x[i] = (float)stac_random_normal(&r) * (i % 10 ? 1.0f : 20.0f);
-            for (int s = 0; s < 2; s++) {
-                const struct stac_kernels *k = stac_kernels_named(s ? "avx2" : "ref");
+            const char *sets[] = {"ref", "avx2", "avx512"};
+            for (int s = 0; s < 3; s++) {
+                const struct stac_kernels *k = stac_kernels_named(sets[s]);
                 if (!k) continue;
                 int64_t spikes = k->encode(&code.levels, n_in, x, NULL, 1.0f / code.unit, integer);
                 assert_true(stac_train_play(&train, &code, n_in, x, NULL, 1.0f / code.unit) == spikes);

@@ -1,0 +1,128 @@
+/* Float matrix product for AVX-512: tiles of 12 x 32 outputs held in registers while k runs; panels of 32 columns of w are
+ * packed so that one fits the first-level cache, and serve every row of x. The chain of each output is that of the definition:
+ * a block of k that is not the first starts from the value stored by the block before it. */
+#include <immintrin.h>
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+#include "kernels/operators.h"
+
+enum { MR = 12, NR = 32, KC = 256, WIDE = 64, AHEAD = 8, GROUP = 8 };
+
+/* c[rows][32] (+)= a[rows][k] b[k][32]; `first` starts the chains at zero. ROWS is a constant after inlining. */
+static inline __attribute__((always_inline)) void tile(const int rows, int k, const float *a, int lda, const float *b,
+                                                       int first, float *c, int ldc) {
+    __m512 acc[MR][2];
+    for (int i = 0; i < rows; i++)
+        for (int h = 0; h < 2; h++) acc[i][h] = first ? _mm512_setzero_ps() : _mm512_loadu_ps(c + (size_t)i * ldc + 16 * h);
+    for (int l = 0; l < k; l++) {
+        __m512 b0 = _mm512_load_ps(b + (size_t)l * NR), b1 = _mm512_load_ps(b + (size_t)l * NR + 16);
+#pragma GCC unroll 12
+        for (int i = 0; i < rows; i++) {
+            __m512 s = _mm512_set1_ps(a[(size_t)i * lda + l]);
+            acc[i][0] = _mm512_fmadd_ps(s, b0, acc[i][0]);
+            acc[i][1] = _mm512_fmadd_ps(s, b1, acc[i][1]);
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int h = 0; h < 2; h++) _mm512_storeu_ps(c + (size_t)i * ldc + 16 * h, acc[i][h]);
+}
+
+static void tile_rows(int rows, int k, const float *a, int lda, const float *b, int first, float *c, int ldc) {
+    switch (rows) {
+    case 12: tile(12, k, a, lda, b, first, c, ldc); return;
+    case 8: tile(8, k, a, lda, b, first, c, ldc); return;
+    case 4: tile(4, k, a, lda, b, first, c, ldc); return;
+    case 2: tile(2, k, a, lda, b, first, c, ldc); return;
+    case 1: tile(1, k, a, lda, b, first, c, ldc); return;
+    default: break;
+    }
+    int part = rows > 8 ? 8 : rows > 4 ? 4 : 2;
+    tile_rows(part, k, a, lda, b, first, c, ldc);
+    tile_rows(rows - part, k, a + (size_t)part * lda, lda, b, first, c + (size_t)part * ldc, ldc);
+}
+
+/* Columns [0, cols) of kc rows of w, cols <= WIDE, as panels [k][32] filled up with zeros. Rows of w may lie pages apart,
+ * so all panels are packed while a row is at hand. */
+static void pack(int cols, int kc, const float *w, int ldw, float *packed) {
+    for (int l = 0; l < kc; l++) {
+        const float *row = w + (size_t)l * ldw, *ahead = row + (size_t)AHEAD * ldw;
+        for (int p = 0; p < cols; p += NR) {
+            if (l + AHEAD < kc) _mm_prefetch((const char *)(ahead + p), _MM_HINT_T0);
+            float *out = packed + (size_t)p * KC + l * NR;
+            int n = cols - p < NR ? cols - p : NR;
+            if (n < NR) memset(out, 0, NR * sizeof *out);
+            memcpy(out, row + p, (size_t)n * sizeof *out);
+        }
+    }
+}
+
+/* One block of k: all rows against one packed panel of `cols` <= 32 columns. */
+static void panel(int m, int cols, int kc, const float *x, int ldx, const float *packed, int first, float *y, int ldy) {
+    float edge[MR * NR];
+    for (int i = 0; i < m; i += MR) {
+        int rows = m - i < MR ? m - i : MR;
+        const float *a = x + (size_t)i * ldx;
+        float *c = y + (size_t)i * ldy;
+        if (cols == NR) {
+            tile_rows(rows, kc, a, ldx, packed, first, c, ldy);
+            continue;
+        }
+        for (int r = 0; r < rows && !first; r++) memcpy(edge + r * NR, c + (size_t)r * ldy, (size_t)cols * sizeof *c);
+        tile_rows(rows, kc, a, ldx, packed, first, edge, NR);
+        for (int r = 0; r < rows; r++) memcpy(c + (size_t)r * ldy, edge + r * NR, (size_t)cols * sizeof *c);
+    }
+}
+
+/* All rows against `cols` <= WIDE columns. */
+static void strip(int m, int cols, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy) {
+    _Alignas(64) float packed[KC * WIDE];
+    for (int k0 = 0; k0 < k; k0 += KC) {
+        int kc = k - k0 < KC ? k - k0 : KC;
+        pack(cols, kc, w + (size_t)k0 * ldw, ldw, packed);
+        for (int p = 0; p < cols; p += NR)
+            panel(m, cols - p < NR ? cols - p : NR, kc, x + k0, ldx, packed + (size_t)p * KC, k0 == 0, y + p, ldy);
+    }
+}
+
+/* ---- one row ------------------------------------------------------------------------------------------------------ */
+
+/* y[cols] (+)= x[k] w[k][cols] for a few rows of w, which are read side by side as they lie. */
+static void add_group(int k, int cols, const float *x, const float *w, int ldw, int first, float *y) {
+    int j = 0;
+    for (; j + 64 <= cols; j += 64) {
+        __m512 acc[4];
+        for (int g = 0; g < 4; g++) acc[g] = first ? _mm512_setzero_ps() : _mm512_loadu_ps(y + j + 16 * g);
+        for (int l = 0; l < k; l++) {
+            __m512 s = _mm512_set1_ps(x[l]);
+            for (int g = 0; g < 4; g++) acc[g] = _mm512_fmadd_ps(s, _mm512_loadu_ps(w + (size_t)l * ldw + j + 16 * g), acc[g]);
+        }
+        for (int g = 0; g < 4; g++) _mm512_storeu_ps(y + j + 16 * g, acc[g]);
+    }
+    for (; j < cols; j++) {
+        float sum = first ? 0 : y[j];
+        for (int l = 0; l < k; l++) sum = fmaf(x[l], w[(size_t)l * ldw + j], sum);
+        y[j] = sum;
+    }
+}
+
+static void one_row(int n, int k, const float *x, const float *w, int ldw, float *y) {
+#pragma omp parallel if ((double)n * k > 32768)
+    {
+        long pieces = (n + WIDE - 1) / WIDE, share = omp_get_thread_num(), shares = omp_get_num_threads();
+        int begin = (int)(pieces * share / shares) * WIDE, end = (int)(pieces * (share + 1) / shares) * WIDE;
+        if (end > n) end = n;
+        for (int l = 0; l < k; l += GROUP)
+            add_group(k - l < GROUP ? k - l : GROUP, end - begin, x + l, w + (size_t)l * ldw + begin, ldw, l == 0, y + begin);
+    }
+}
+
+void stac_gemm_f32_avx512(int m, int n, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy) {
+    if (m == 1) {
+        one_row(n, k, x, w, ldw, y);
+        return;
+    }
+#pragma omp parallel for schedule(static) if ((double)m * n * k > 32768)
+    for (int j = 0; j < n; j += WIDE) strip(m, n - j < WIDE ? n - j : WIDE, k, x, ldx, w + j, ldw, y + j, ldy);
+}

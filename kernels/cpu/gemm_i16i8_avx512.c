@@ -1,0 +1,169 @@
+/* Integer matrix product for AVX-512 with VNNI: pairs of k in one multiply-and-accumulate of 16-bit integers (vpdpwssd), tiles
+ * of 12 x 32 outputs in registers, panels of 32 columns of w widened and interleaved by pairs, one of which fits the
+ * first-level cache. Few rows read w where it lies. */
+#include <immintrin.h>
+#include <string.h>
+
+#include "kernels/operators.h"
+#include "kernels/thin.h"
+
+enum { MR = 12, NR = 32, KC = 256, WIDE = 64 };
+
+/* ---- weights ------------------------------------------------------------------------------------------------------ */
+
+/* Rows k and k + 1 of 64 columns, interleaved by pairs and widened: 16 columns each. */
+static inline void pairs_of(__m512i even, __m512i odd, __m512i out[4]) {
+    const __m512i order = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7); /* so that a half of the interleaved bytes is in order */
+    even = _mm512_permutexvar_epi64(order, even);
+    odd = _mm512_permutexvar_epi64(order, odd);
+    __m512i low = _mm512_unpacklo_epi8(even, odd), high = _mm512_unpackhi_epi8(even, odd);
+    out[0] = _mm512_cvtepi8_epi16(_mm512_castsi512_si256(low));
+    out[1] = _mm512_cvtepi8_epi16(_mm512_extracti64x4_epi64(low, 1));
+    out[2] = _mm512_cvtepi8_epi16(_mm512_castsi512_si256(high));
+    out[3] = _mm512_cvtepi8_epi16(_mm512_extracti64x4_epi64(high, 1));
+}
+
+/* The first `cols` columns of a row, the others zero. */
+static inline __m512i columns_of(const int8_t *row, int cols) {
+    return _mm512_maskz_loadu_epi8(cols >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << cols) - 1, row);
+}
+
+/* Columns [0, cols) of kc rows of w, cols <= WIDE, as panels [pair][32][2] filled up with zeros. */
+static void pack(int cols, int kc, const int8_t *w, int ldw, int16_t *packed) {
+    for (int l = 0; l < kc; l += 2) {
+        const int8_t *row = w + (size_t)l * ldw;
+        __m512i out[4];
+        pairs_of(columns_of(row, cols), l + 1 < kc ? columns_of(row + ldw, cols) : _mm512_setzero_si512(), out);
+        for (int g = 0; g < 4; g++)
+            _mm512_store_si512(packed + (size_t)(g / 2) * KC * NR + (size_t)l * NR + 32 * (g % 2), out[g]);
+    }
+}
+
+/* ---- many rows ---------------------------------------------------------------------------------------------------- */
+
+static inline __m512i pair_at(const int16_t *x) {
+    int32_t both;
+    memcpy(&both, x, sizeof both);
+    return _mm512_set1_epi32(both);
+}
+
+/* acc + the sums of adjacent products; left to the compiler, accumulators are copied to and fro. */
+static inline __m512i multiply_add(__m512i acc, __m512i a, __m512i b) {
+    __asm__("vpdpwssd %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));
+    return acc;
+}
+
+/* c[rows][32] (+)= a[rows][2 pairs] b[pairs][32][2]; ROWS is a constant after inlining. */
+static inline __attribute__((always_inline)) void tile(const int rows, int pairs, const int16_t *a, int lda, const int16_t *b,
+                                                       int first, int32_t *c, int ldc) {
+    __m512i acc[MR][2];
+    for (int i = 0; i < rows; i++)
+        for (int h = 0; h < 2; h++)
+            acc[i][h] = first ? _mm512_setzero_si512() : _mm512_loadu_si512(c + (size_t)i * ldc + 16 * h);
+    for (int l = 0; l < pairs; l++) {
+        __m512i b0 = _mm512_load_si512(b + 64 * l), b1 = _mm512_load_si512(b + 64 * l + 32);
+#pragma GCC unroll 12
+        for (int i = 0; i < rows; i++) {
+            __m512i s = pair_at(a + (size_t)i * lda + 2 * l);
+            acc[i][0] = multiply_add(acc[i][0], s, b0);
+            acc[i][1] = multiply_add(acc[i][1], s, b1);
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int h = 0; h < 2; h++) _mm512_storeu_si512(c + (size_t)i * ldc + 16 * h, acc[i][h]);
+}
+
+static void tile_rows(int rows, int pairs, const int16_t *a, int lda, const int16_t *b, int first, int32_t *c, int ldc) {
+    switch (rows) {
+    case 12: tile(12, pairs, a, lda, b, first, c, ldc); return;
+    case 8: tile(8, pairs, a, lda, b, first, c, ldc); return;
+    case 4: tile(4, pairs, a, lda, b, first, c, ldc); return;
+    case 2: tile(2, pairs, a, lda, b, first, c, ldc); return;
+    case 1: tile(1, pairs, a, lda, b, first, c, ldc); return;
+    default: break;
+    }
+    int part = rows > 8 ? 8 : rows > 4 ? 4 : 2;
+    tile_rows(part, pairs, a, lda, b, first, c, ldc);
+    tile_rows(rows - part, pairs, a + (size_t)part * lda, lda, b, first, c + (size_t)part * ldc, ldc);
+}
+
+/* A tile whose last pair has only one k: the missing x is zero, and is not read. */
+static void tile_any(int rows, int kc, const int16_t *a, int lda, const int16_t *b, int first, int32_t *c, int ldc) {
+    int16_t tail[MR * 2];
+    if (kc > 1) tile_rows(rows, kc / 2, a, lda, b, first, c, ldc);
+    if (kc % 2 == 0) return;
+    for (int i = 0; i < rows; i++) {
+        tail[2 * i] = a[(size_t)i * lda + kc - 1];
+        tail[2 * i + 1] = 0;
+    }
+    tile_rows(rows, 1, tail, 2, b + NR * (kc - 1), first && kc == 1, c, ldc);
+}
+
+/* One block of k: all rows against one packed panel of `cols` <= 32 columns. */
+static void panel(int m, int cols, int kc, const int16_t *x, int ldx, const int16_t *packed, int first, int32_t *y, int ldy) {
+    int32_t edge[MR * NR];
+    for (int i = 0; i < m; i += MR) {
+        int rows = m - i < MR ? m - i : MR;
+        const int16_t *a = x + (size_t)i * ldx;
+        int32_t *c = y + (size_t)i * ldy;
+        if (cols == NR) {
+            tile_any(rows, kc, a, ldx, packed, first, c, ldy);
+            continue;
+        }
+        for (int r = 0; r < rows && !first; r++) memcpy(edge + r * NR, c + (size_t)r * ldy, (size_t)cols * sizeof *c);
+        tile_any(rows, kc, a, ldx, packed, first, edge, NR);
+        for (int r = 0; r < rows; r++) memcpy(c + (size_t)r * ldy, edge + r * NR, (size_t)cols * sizeof *c);
+    }
+}
+
+/* All rows against `cols` <= WIDE columns. */
+static void strip(int m, int cols, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
+    _Alignas(64) int16_t packed[KC * WIDE];
+    for (int k0 = 0; k0 < k; k0 += KC) {
+        int kc = k - k0 < KC ? k - k0 : KC;
+        pack(cols, kc, w + (size_t)k0 * ldw, ldw, packed);
+        for (int p = 0; p < cols; p += NR)
+            panel(m, cols - p < NR ? cols - p : NR, kc, x + k0, ldx, packed + (size_t)p * KC, k0 == 0, y + p, ldy);
+    }
+}
+
+/* ---- few rows ----------------------------------------------------------------------------------------------------- */
+
+/* Of 16 columns from 16 g on, those that are below `width`. */
+static inline __mmask16 mask_of(int width, int g) {
+    int left = width - 16 * g;
+    return left >= 16 ? 0xffff : left > 0 ? (__mmask16)((1 << left) - 1) : 0;
+}
+
+static void add_group(const struct stac_thin *t, int from, int cols, const int8_t *w, int ldw, int32_t *y, int ldy) {
+    for (int j = 0; j < cols; j += 64) {
+        int width = cols - j < 64 ? cols - j : 64;
+        const int8_t *column = w + j;
+        __m512i acc[STAC_THIN_ROWS][4], pair[4];
+        for (int i = 0; i < t->rows; i++)
+            for (int g = 0; g < 4; g++)
+                acc[i][g] = from ? _mm512_maskz_loadu_epi32(mask_of(width, g), y + (size_t)i * ldy + j + 16 * g)
+                                 : _mm512_setzero_si512();
+        for (int e = from; e < from + STAC_THIN_GROUP && e < t->n; e += 2) {
+            const int8_t *even = column + (size_t)t->index[e] * ldw;
+            const int8_t *odd = e + 1 < t->n ? column + (size_t)t->index[e + 1] * ldw : NULL;
+            pairs_of(columns_of(even, width), odd ? columns_of(odd, width) : _mm512_setzero_si512(), pair);
+            for (int i = 0; i < t->rows; i++) {
+                __m512i s = pair_at(t->code[i] + e);
+                for (int g = 0; g < 4; g++) acc[i][g] = multiply_add(acc[i][g], s, pair[g]);
+            }
+        }
+        for (int i = 0; i < t->rows; i++)
+            for (int g = 0; g < 4; g++)
+                _mm512_mask_storeu_epi32(y + (size_t)i * ldy + j + 16 * g, mask_of(width, g), acc[i][g]);
+    }
+}
+
+void stac_gemm_i16i8_avx512(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
+    if (m <= STAC_THIN_ROWS && k <= STAC_THIN_INPUTS) {
+        stac_thin_product(add_group, m, n, k, x, ldx, w, ldw, y, ldy);
+        return;
+    }
+#pragma omp parallel for schedule(static) if ((double)m * n * k > 65536)
+    for (int j = 0; j < n; j += WIDE) strip(m, n - j < WIDE ? n - j : WIDE, k, x, ldx, w + j, ldw, y + j, ldy);
+}

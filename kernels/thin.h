@@ -1,0 +1,55 @@
+/* Integer products of few rows, as in decoding: weights are read once, several rows of them side by side as they lie in memory,
+ * and a row whose inputs are all zero is not read at all. */
+#ifndef STAC_KERNELS_THIN_H
+#define STAC_KERNELS_THIN_H
+
+#include <omp.h>
+#include <stdint.h>
+#include <string.h>
+
+enum {
+    STAC_THIN_ROWS = 4,
+    STAC_THIN_INPUTS = 16384,
+    STAC_THIN_GROUP = 8, /* rows of weights read side by side; even */
+    STAC_THIN_WIDE = 64, /* threads share columns in pieces of so many */
+};
+
+/* The inputs that some row has, in their order, and what each row has there; behind the last a zero. */
+struct stac_thin {
+    int rows, n;
+    uint16_t index[STAC_THIN_INPUTS];
+    int16_t code[STAC_THIN_ROWS][STAC_THIN_INPUTS + 1];
+};
+
+static inline void stac_thin_gather(struct stac_thin *t, int m, int k, const int16_t *x, int ldx) {
+    t->rows = m;
+    t->n = 0;
+    for (int l = 0; l < k; l++) {
+        int any = 0;
+        for (int i = 0; i < m; i++) any |= t->code[i][t->n] = x[(size_t)i * ldx + l];
+        t->index[t->n] = (uint16_t)l;
+        t->n += any != 0;
+    }
+    for (int i = 0; i < m; i++) t->code[i][t->n] = 0;
+}
+
+/* Adds inputs [from, from + STAC_THIN_GROUP), of which there are t->n, to y[rows][cols]; from == 0: y holds nothing yet. */
+typedef void (*stac_thin_fn)(const struct stac_thin *t, int from, int cols, const int8_t *w, int ldw, int32_t *y, int ldy);
+
+/* y[m][n] = x[m][k] w[k][n], m <= STAC_THIN_ROWS, k <= STAC_THIN_INPUTS. */
+static inline void stac_thin_product(stac_thin_fn add, int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw,
+                                     int32_t *y, int ldy) {
+    struct stac_thin t;
+    stac_thin_gather(&t, m, k, x, ldx);
+    for (int i = 0; t.n == 0 && i < m; i++) memset(y + (size_t)i * ldy, 0, (size_t)n * sizeof *y);
+#pragma omp parallel if ((double)m * n * t.n > 65536)
+    {
+        long pieces = (n + STAC_THIN_WIDE - 1) / STAC_THIN_WIDE, share = omp_get_thread_num(), shares = omp_get_num_threads();
+        int begin = (int)(pieces * share / shares) * STAC_THIN_WIDE,
+            end = (int)(pieces * (share + 1) / shares) * STAC_THIN_WIDE;
+        if (end > n) end = n;
+        for (int from = 0; from < t.n; from += STAC_THIN_GROUP) add(&t, from, end - begin, w + begin, ldw, y + begin, ldy);
+    }
+}
+
+#endif
