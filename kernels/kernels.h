@@ -41,6 +41,9 @@ struct stac_kernels {
     /* y[m][n] = x[m][k] w[k][n] */
     void (*gemm_f32)(int m, int n, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy);
 
+    /* The same for weights in bfloat16, the upper halves of floats: the bits of gemm_f32 on the floats. */
+    void (*gemm_bf16)(int m, int n, int k, const float *x, int ldx, const uint16_t *w, int ldw, float *y, int ldy);
+
     /* y[m][n] = x[m][k] w[k][n], integers, exact */
     void (*gemm_i16i8)(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy);
 

@@ -43,17 +43,42 @@ static void tile_rows(int rows, int k, const float *a, int lda, const float *b, 
     tile_rows(rows - part, k, a + (size_t)part * lda, lda, b, first, c + (size_t)part * ldc, ldc);
 }
 
+/* Weights as floats, or as the upper halves of floats (bfloat16); the other is NULL. */
+struct weights {
+    const float *full;
+    const uint16_t *half;
+};
+
+static inline struct weights weights_at(struct weights w, size_t at) {
+    return (struct weights){w.full ? w.full + at : NULL, w.half ? w.half + at : NULL};
+}
+
+static inline __attribute__((always_inline)) __m512 load(struct weights w, size_t at) {
+    if (w.full) return _mm512_loadu_ps(w.full + at);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)(w.half + at))), 16));
+}
+
+static inline float weight(struct weights w, size_t at) {
+    uint32_t bits = w.full ? 0 : (uint32_t)w.half[at] << 16;
+    float widened;
+    memcpy(&widened, &bits, sizeof widened);
+    return w.full ? w.full[at] : widened;
+}
+
+static void prefetch(struct weights w, size_t at) {
+    _mm_prefetch(w.full ? (const char *)(w.full + at) : (const char *)(w.half + at), _MM_HINT_T0);
+}
+
 /* Columns [0, cols) of kc rows of w, cols <= WIDE, as panels [k][32] filled up with zeros. Rows of w may lie pages apart,
  * so all panels are packed while a row is at hand. */
-static void pack(int cols, int kc, const float *w, int ldw, float *packed) {
+static void pack(int cols, int kc, struct weights w, int ldw, float *packed) {
     for (int l = 0; l < kc; l++) {
-        const float *row = w + (size_t)l * ldw, *ahead = row + (size_t)AHEAD * ldw;
+        size_t row = (size_t)l * ldw;
         for (int p = 0; p < cols; p += NR) {
-            if (l + AHEAD < kc) _mm_prefetch((const char *)(ahead + p), _MM_HINT_T0);
+            if (l + AHEAD < kc) prefetch(w, row + (size_t)AHEAD * ldw + p);
             float *out = packed + (size_t)p * KC + l * NR;
-            int n = cols - p < NR ? cols - p : NR;
-            if (n < NR) memset(out, 0, NR * sizeof *out);
-            memcpy(out, row + p, (size_t)n * sizeof *out);
+            for (int i = 0; i < NR && cols - p >= NR; i += 16) _mm512_storeu_ps(out + i, load(w, row + p + i));
+            for (int i = 0; i < NR && cols - p < NR; i++) out[i] = i < cols - p ? weight(w, row + p + i) : 0;
         }
     }
 }
@@ -76,11 +101,11 @@ static void panel(int m, int cols, int kc, const float *x, int ldx, const float 
 }
 
 /* All rows against `cols` <= WIDE columns. */
-static void strip(int m, int cols, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy) {
+static void strip(int m, int cols, int k, const float *x, int ldx, struct weights w, int ldw, float *y, int ldy) {
     _Alignas(64) float packed[KC * WIDE];
     for (int k0 = 0; k0 < k; k0 += KC) {
         int kc = k - k0 < KC ? k - k0 : KC;
-        pack(cols, kc, w + (size_t)k0 * ldw, ldw, packed);
+        pack(cols, kc, weights_at(w, (size_t)k0 * ldw), ldw, packed);
         for (int p = 0; p < cols; p += NR)
             panel(m, cols - p < NR ? cols - p : NR, kc, x + k0, ldx, packed + (size_t)p * KC, k0 == 0, y + p, ldy);
     }
@@ -89,40 +114,56 @@ static void strip(int m, int cols, int k, const float *x, int ldx, const float *
 /* ---- one row ------------------------------------------------------------------------------------------------------ */
 
 /* y[cols] (+)= x[k] w[k][cols] for a few rows of w, which are read side by side as they lie. */
-static void add_group(int k, int cols, const float *x, const float *w, int ldw, int first, float *y) {
+static inline __attribute__((always_inline)) void add_group(int k, int cols, const float *x, struct weights w, int ldw,
+                                                            int first, float *y) {
     int j = 0;
     for (; j + 64 <= cols; j += 64) {
         __m512 acc[4];
         for (int g = 0; g < 4; g++) acc[g] = first ? _mm512_setzero_ps() : _mm512_loadu_ps(y + j + 16 * g);
         for (int l = 0; l < k; l++) {
             __m512 s = _mm512_set1_ps(x[l]);
-            for (int g = 0; g < 4; g++) acc[g] = _mm512_fmadd_ps(s, _mm512_loadu_ps(w + (size_t)l * ldw + j + 16 * g), acc[g]);
+            for (int g = 0; g < 4; g++) acc[g] = _mm512_fmadd_ps(s, load(w, (size_t)l * ldw + j + 16 * g), acc[g]);
         }
         for (int g = 0; g < 4; g++) _mm512_storeu_ps(y + j + 16 * g, acc[g]);
     }
     for (; j < cols; j++) {
         float sum = first ? 0 : y[j];
-        for (int l = 0; l < k; l++) sum = fmaf(x[l], w[(size_t)l * ldw + j], sum);
+        for (int l = 0; l < k; l++) sum = fmaf(x[l], weight(w, (size_t)l * ldw + j), sum);
         y[j] = sum;
     }
 }
 
-static void one_row(int n, int k, const float *x, const float *w, int ldw, float *y) {
+static void one_row(int n, int k, const float *x, struct weights w, int ldw, float *y) {
 #pragma omp parallel if ((double)n * k > 32768)
     {
         long pieces = (n + WIDE - 1) / WIDE, share = omp_get_thread_num(), shares = omp_get_num_threads();
         int begin = (int)(pieces * share / shares) * WIDE, end = (int)(pieces * (share + 1) / shares) * WIDE;
         if (end > n) end = n;
-        for (int l = 0; l < k; l += GROUP)
-            add_group(k - l < GROUP ? k - l : GROUP, end - begin, x + l, w + (size_t)l * ldw + begin, ldw, l == 0, y + begin);
+        for (int l = 0; l < k; l += GROUP) {
+            size_t at = (size_t)l * ldw + begin;
+            int rows = k - l < GROUP ? k - l : GROUP, cols = end - begin;
+            if (w.full) /* each call is compiled for its kind of weights */
+                add_group(rows, cols, x + l, (struct weights){w.full + at, NULL}, ldw, l == 0, y + begin);
+            else
+                add_group(rows, cols, x + l, (struct weights){NULL, w.half + at}, ldw, l == 0, y + begin);
+        }
     }
 }
 
-void stac_gemm_f32_avx512(int m, int n, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy) {
+static void product(int m, int n, int k, const float *x, int ldx, struct weights w, int ldw, float *y, int ldy) {
     if (m == 1) {
         one_row(n, k, x, w, ldw, y);
         return;
     }
 #pragma omp parallel for schedule(static) if ((double)m * n * k > 32768)
-    for (int j = 0; j < n; j += WIDE) strip(m, n - j < WIDE ? n - j : WIDE, k, x, ldx, w + j, ldw, y + j, ldy);
+    for (int j = 0; j < n; j += WIDE)
+        strip(m, n - j < WIDE ? n - j : WIDE, k, x, ldx, weights_at(w, (size_t)j), ldw, y + j, ldy);
+}
+
+void stac_gemm_f32_avx512(int m, int n, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy) {
+    product(m, n, k, x, ldx, (struct weights){w, NULL}, ldw, y, ldy);
+}
+
+void stac_gemm_bf16_avx512(int m, int n, int k, const float *x, int ldx, const uint16_t *w, int ldw, float *y, int ldy) {
+    product(m, n, k, x, ldx, (struct weights){NULL, w}, ldw, y, ldy);
 }

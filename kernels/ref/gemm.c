@@ -1,5 +1,6 @@
 /* Matrix products, written as their definition. */
 #include <math.h>
+#include <string.h>
 
 #include "kernels/operators.h"
 #include "kernels/set.h"
@@ -9,6 +10,19 @@ void K(gemm_f32)(int m, int n, int k, const float *x, int ldx, const float *w, i
         for (int j = 0; j < n; j++) {
             float sum = 0;
             for (int l = 0; l < k; l++) sum = fmaf(x[(size_t)i * ldx + l], w[(size_t)l * ldw + j], sum);
+            y[(size_t)i * ldy + j] = sum;
+        }
+}
+
+void K(gemm_bf16)(int m, int n, int k, const float *x, int ldx, const uint16_t *w, int ldw, float *y, int ldy) {
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            float sum = 0, widened;
+            for (int l = 0; l < k; l++) {
+                uint32_t bits = (uint32_t)w[(size_t)l * ldw + j] << 16;
+                memcpy(&widened, &bits, sizeof widened);
+                sum = fmaf(x[(size_t)i * ldx + l], widened, sum);
+            }
             y[(size_t)i * ldy + j] = sum;
         }
 }

@@ -304,7 +304,7 @@ int stac_convert_texts(struct stac_conversion *c, struct stac_error *err) {
     stac_log_info(c->log, "%s: %d layers over %d stage%s, %d group%s of ranks", hp->arch, hp->n_layer, c->grid.n_stages,
                   c->grid.n_stages > 1 ? "s" : "", c->grid.n_groups, c->grid.n_groups > 1 ? "s" : "");
     if (c->grid.stage >= 0)
-        status = stac_network_load(c->model, c->part, &c->net, err);
+        status = stac_network_load(c->model, c->part, false, &c->net, err);
     else
         status = stac_network_init(&c->net, hp, c->part, err);
     STAC_TRY_DONE(agree(c, status, err));

@@ -89,7 +89,7 @@ static int open_files(struct stac_subject *s, struct stac_error *err) {
 
 static int load_parts(struct stac_subject *s, struct stac_error *err) {
     if (s->grid.stage < 0) return STAC_OK;
-    if (s->side[STAC_BASELINE]) STAC_TRY(stac_network_load(s->model, s->part, &s->net[STAC_BASELINE], err));
+    if (s->side[STAC_BASELINE]) STAC_TRY(stac_network_load(s->model, s->part, true, &s->net[STAC_BASELINE], err));
     if (s->side[STAC_SNN]) STAC_TRY(stac_snn_load(&s->snn, s->part, &s->net[STAC_SNN], err));
     return STAC_OK;
 }

@@ -94,8 +94,27 @@ done:
     return status;
 }
 
-static int read_block(struct stac_model *m, int layer, struct stac_block *b, const struct stac_hparams *hp,
-                      struct stac_error *err) {
+/* Weights of which the lower halves are zero take half of the memory, and of the time to read them. */
+static int halve(struct stac_linear *l, struct stac_error *err) {
+    size_t n = (size_t)l->n_in * l->n_out;
+    uint32_t bits, low = 0;
+    for (size_t i = 0; i < n && !low; i++) memcpy(&bits, &l->w[i], sizeof bits), low = bits & 0xffff;
+    if (low) return STAC_OK;
+    STAC_TRY(STAC_NEW(l->half, n, "weights", err));
+    for (size_t i = 0; i < n; i++) memcpy(&bits, &l->w[i], sizeof bits), l->half[i] = (uint16_t)(bits >> 16);
+    free(l->w);
+    l->w = NULL;
+    return STAC_OK;
+}
+
+static int read_product(struct stac_model *m, int layer, const struct beside *parts, int n, bool to_run, struct stac_linear *l,
+                        struct stac_error *err) {
+    STAC_TRY(read_beside(m, layer, parts, n, l, err));
+    return to_run ? halve(l, err) : STAC_OK;
+}
+
+static int read_block(struct stac_model *m, int layer, bool to_run, struct stac_block *b, struct stac_error *err) {
+    const struct stac_hparams *hp = stac_model_hparams(m);
     int q = stac_q_width(hp), kv = stac_kv_width(hp);
     const struct beside qkv[] = {{STAC_W_Q, STAC_W_Q_BIAS, q}, {STAC_W_K, STAC_W_K_BIAS, kv}, {STAC_W_V, STAC_W_V_BIAS, kv}};
     const struct beside o = {STAC_W_O, STAC_W_O_BIAS, hp->n_embd}, down = {STAC_W_DOWN, STAC_W_DOWN_BIAS, hp->n_embd};
@@ -104,13 +123,14 @@ static int read_block(struct stac_model *m, int layer, struct stac_block *b, con
     STAC_TRY(read_whole(m, STAC_W_ATTN_NORM_BIAS, layer, &b->attn_norm_bias, err));
     STAC_TRY(read_whole(m, STAC_W_MLP_NORM, layer, &b->mlp_norm, err));
     STAC_TRY(read_whole(m, STAC_W_MLP_NORM_BIAS, layer, &b->mlp_norm_bias, err));
-    STAC_TRY(read_beside(m, layer, qkv, 3, &b->qkv, err));
-    STAC_TRY(read_beside(m, layer, &o, 1, &b->o, err));
-    STAC_TRY(hp->gated ? read_beside(m, layer, up, 2, &b->up, err) : read_beside(m, layer, up + 1, 1, &b->up, err));
-    return read_beside(m, layer, &down, 1, &b->down, err);
+    STAC_TRY(read_product(m, layer, qkv, 3, to_run, &b->qkv, err));
+    STAC_TRY(read_product(m, layer, &o, 1, to_run, &b->o, err));
+    STAC_TRY(read_product(m, layer, hp->gated ? up : up + 1, hp->gated ? 2 : 1, to_run, &b->up, err));
+    return read_product(m, layer, &down, 1, to_run, &b->down, err);
 }
 
-int stac_network_load(struct stac_model *model, struct stac_part part, struct stac_network *net, struct stac_error *err) {
+int stac_network_load(struct stac_model *model, struct stac_part part, bool to_run, struct stac_network *net,
+                      struct stac_error *err) {
     const struct stac_hparams *hp = stac_model_hparams(model);
     int status = STAC_OK;
     STAC_TRY_DONE(stac_network_init(net, hp, part, err));
@@ -118,12 +138,12 @@ int stac_network_load(struct stac_model *model, struct stac_part part, struct st
         STAC_TRY_DONE(read_whole(model, STAC_W_TOKEN_EMBD, 0, &net->token_embd, err));
         STAC_TRY_DONE(read_whole(model, STAC_W_POSITION_EMBD, 0, &net->position_embd, err));
     }
-    for (int l = part.first; l < part.last; l++) STAC_TRY_DONE(read_block(model, l, &net->block[l - part.first], hp, err));
+    for (int l = part.first; l < part.last; l++) STAC_TRY_DONE(read_block(model, l, to_run, &net->block[l - part.first], err));
     if (part.head) {
         const struct beside head = {STAC_W_HEAD, STAC_W_COUNT, hp->n_vocab};
         STAC_TRY_DONE(read_whole(model, STAC_W_FINAL_NORM, 0, &net->final_norm, err));
         STAC_TRY_DONE(read_whole(model, STAC_W_FINAL_NORM_BIAS, 0, &net->final_norm_bias, err));
-        STAC_TRY_DONE(read_beside(model, 0, &head, 1, &net->head, err));
+        STAC_TRY_DONE(read_product(model, 0, &head, 1, to_run, &net->head, err));
     }
 done:
     if (status != STAC_OK) stac_network_clean(net);
@@ -146,11 +166,11 @@ const struct stac_linear *stac_site_linear(const struct stac_network *net, const
 
 void stac_linear_clean(struct stac_linear *l) {
     free(l->w);
+    free(l->half);
     free(l->q);
     free(l->scale);
     free(l->bias);
-    l->w = l->scale = l->bias = NULL;
-    l->q = NULL;
+    *l = (struct stac_linear){.n_in = l->n_in, .n_out = l->n_out};
 }
 
 static void clean_block(struct stac_block *b) {

@@ -10,13 +10,14 @@
 #include "model/model.h"
 #include "net/site.h"
 
-/* y = x W + bias, as float or as int8 with a scale per output: W[i][j] = scale[j] * q[i][j]. */
+/* y = x W + bias, as float, as bfloat16, or as int8 with a scale per output: W[i][j] = scale[j] * q[i][j]. */
 struct stac_linear {
     int n_in, n_out;
-    float *w;     /* [n_in][n_out], or NULL */
-    int8_t *q;    /* [n_in][n_out], or NULL */
-    float *scale; /* [n_out] with q */
-    float *bias;  /* [n_out], or NULL */
+    float *w;       /* [n_in][n_out], or NULL */
+    uint16_t *half; /* [n_in][n_out] the same in bfloat16, in place of w, or NULL */
+    int8_t *q;      /* [n_in][n_out], or NULL */
+    float *scale;   /* [n_out] with q */
+    float *bias;    /* [n_out], or NULL */
 };
 
 /* One block; linears feed on the sites of the same index: q, k, v are one product, so are gate and up. */
@@ -51,8 +52,10 @@ struct stac_part {
     bool embedding, head;
 };
 
-/* The original weights of a part of a model, float32, no site spiking. Not collective; reads only what it needs. */
-int stac_network_load(struct stac_model *model, struct stac_part part, struct stac_network *net, struct stac_error *err);
+/* The original weights of a part of a model, no site spiking: as float32, which can be folded and trained; or `to_run` only,
+ * where products whose weights are all bfloat16 keep them so. Not collective; reads only what it needs. */
+int stac_network_load(struct stac_model *model, struct stac_part part, bool to_run, struct stac_network *net,
+                      struct stac_error *err);
 
 /* An empty network of that shape: sites described, no weights. */
 int stac_network_init(struct stac_network *net, const struct stac_hparams *hp, struct stac_part part, struct stac_error *err);

@@ -129,7 +129,10 @@ static void spiking_product(struct stac_run *run, const struct stac_site *site, 
 }
 
 void stac_dense_product(const struct stac_run *run, const struct stac_linear *l, int n, const float *x, float *y) {
-    run->kernels->gemm_f32(n, l->n_out, l->n_in, x, l->n_in, l->w, l->n_out, y, l->n_out);
+    if (l->half)
+        run->kernels->gemm_bf16(n, l->n_out, l->n_in, x, l->n_in, l->half, l->n_out, y, l->n_out);
+    else
+        run->kernels->gemm_f32(n, l->n_out, l->n_in, x, l->n_in, l->w, l->n_out, y, l->n_out);
     if (!l->bias) return;
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < n; i++) run->kernels->add(l->n_out, l->bias, y + (size_t)i * l->n_out);
@@ -148,8 +151,9 @@ int stac_product(struct stac_run *run, const struct stac_site *site, const struc
         }
         return STAC_OK;
     }
-    if (!linear->w || site->mean)
+    if (!(linear->w || linear->half) || site->mean)
         return stac_fail(err, STAC_ERR_USAGE, "a converted network has no float weights: it runs spiking only");
+    /* counted as the float32 model that it is: in bfloat16 half of the bytes are read */
     int64_t values = (int64_t)n * linear->n_in, bytes = (int64_t)sizeof(float) * linear->n_in * linear->n_out;
     stac_count(run, site,
                (struct stac_counts){.values = values,

@@ -54,7 +54,7 @@ FX_NET void fx_open(const char *name, struct stac_model **model) {
 FX_NET void fx_load(struct stac_model *model, struct stac_network *net) {
     struct stac_error err = {0};
     const struct stac_hparams *hp = stac_model_hparams(model);
-    OK(stac_network_load(model, (struct stac_part){0, hp->n_layer, true, true}, net, &err));
+    OK(stac_network_load(model, (struct stac_part){0, hp->n_layer, true, true}, false, net, &err));
 }
 
 /* Tokens, the same for the same stream. */

@@ -164,7 +164,7 @@ static void parts_are_rewritten_as_in_the_whole(void **state) {
         int layers = whole.hp.n_layer, d = whole.hp.n_embd;
         for (int first = 0; first < layers; first++)
             for (int last = first + 1; last <= layers; last++) {
-                OK(stac_network_load(model, (struct stac_part){first, last, first == 0, last == layers}, &part, &err));
+                OK(stac_network_load(model, (struct stac_part){first, last, first == 0, last == layers}, false, &part, &err));
                 fx_rewrite(&part, 4);
                 assert_int_equal(part.hadamard, whole.hadamard);
                 for (int l = first; l < last; l++) {

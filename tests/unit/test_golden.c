@@ -62,7 +62,7 @@ static double check_model(const char *folder) {
 
     OK(stac_model_open(folder, &model, &err));
     const struct stac_hparams *hp = stac_model_hparams(model);
-    OK(stac_network_load(model, (struct stac_part){0, hp->n_layer, true, true}, &net, &err));
+    OK(stac_network_load(model, (struct stac_part){0, hp->n_layer, true, true}, true, &net, &err));
     OK(stac_cache_init(&cache, &net, n_seq, length, &err));
     OK(stac_run_init(&run, &net, &cache, STAC_MODE_DENSE, n_seq * length, &err));
     OK(stac_batch_from_padded(n_seq, length, ids, mask, position, NULL, &batch, &storage, NULL, &err));

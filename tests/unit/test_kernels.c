@@ -45,6 +45,19 @@ static void float_products_have_the_bits_of_the_definition(void **state) {
                         fail_msg("%s %dx%dx%d at %d,%d: %a is not %a", k->name, m, n, kk, r, c, (double)y[r * ldy + c],
                                  (double)sum);
                 }
+            uint16_t *half = malloc(sizeof *half * (size_t)kk * ldw);
+            float *again = malloc(sizeof *again * (size_t)m * ldy);
+            for (int j = 0; j < kk * ldw; j++) { /* of the upper halves of the weights */
+                uint32_t bits;
+                memcpy(&bits, &w[j], sizeof bits);
+                half[j] = (uint16_t)(bits >> 16);
+                bits &= 0xffff0000;
+                memcpy(&w[j], &bits, sizeof bits);
+            }
+            k->gemm_f32(m, n, kk, x, ldx, w, ldw, y, ldy);
+            k->gemm_bf16(m, n, kk, x, ldx, half, ldw, again, ldy);
+            for (int r = 0; r < m; r++) assert_memory_equal(&y[r * ldy], &again[r * ldy], (size_t)n * sizeof *y);
+            free(half), free(again);
             free(x), free(w), free(y);
         }
     }

@@ -202,6 +202,30 @@ static void read_by_all_kernels_and_threads(const char *name, const struct stac_
     free(first), free(counts), free(first_counts);
 }
 
+/* A model in bfloat16 keeps its weights so where it only runs, and predicts the same. */
+static void bfloat16_weights_give_the_bits_of_floats(void **state) {
+    (void)state;
+    struct stac_error err = {0};
+    struct stac_model *model;
+    struct stac_network floats = {0}, halves = {0};
+    int32_t token[LENGTH];
+    fx_open("llama-wide-heads-bf16", &model);
+    fx_load(model, &floats);
+    OK(stac_network_load(model, (struct stac_part){0, floats.hp.n_layer, true, true}, true, &halves, &err));
+    assert_true(floats.block[0].up.w && !floats.block[0].up.half);
+    assert_true(!halves.block[0].up.w && halves.block[0].up.half && !halves.block[1].qkv.w && !halves.head.w);
+    fx_tokens(token, LENGTH, floats.hp.n_vocab, 1);
+    for (int n = 1; n <= LENGTH; n += LENGTH - 1) { /* a single row has a loop of its own */
+        float *a = fx_logits(&floats, STAC_MODE_DENSE, NULL, token, n, NULL);
+        float *b = fx_logits(&halves, STAC_MODE_DENSE, NULL, token, n, NULL);
+        assert_same_bits(a, b, (size_t)n * (size_t)floats.hp.n_vocab, "%d rows", n);
+        free(a), free(b);
+    }
+    stac_network_clean(&floats);
+    stac_network_clean(&halves);
+    stac_model_close(model);
+}
+
 static void kernels_and_threads_do_not_change_a_bit(void **state) {
     (void)state;
     if (!stac_kernels_named("avx2")) print_message("no avx2 here: only the plain kernels were run\n");
@@ -435,6 +459,7 @@ int main(void) {
         cmocka_unit_test(a_padded_batch_gives_what_its_sequences_give_alone),
         cmocka_unit_test(no_row_sees_a_later_one),
         cmocka_unit_test(kernels_and_threads_do_not_change_a_bit),
+        cmocka_unit_test(bfloat16_weights_give_the_bits_of_floats),
         cmocka_unit_test(temporal_mode_gives_the_bits_and_counts_of_count_mode),
         cmocka_unit_test(counts_are_those_of_the_products),
         cmocka_unit_test(more_spikes_and_time_come_closer_to_the_dense_logits),
