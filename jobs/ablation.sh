@@ -14,28 +14,9 @@ set -eu
 cd "$(dirname "$0")/.."
 . jobs/setup.sh
 
-model=tests/models/gpt2-tiny-shakespeare
-text=$model/heldout.txt
 T=16 TOKENS=8192 OUT=out/ablation STEPS= BUDGET=
-if [ $# -gt 0 ] && [ "${1#*=}" = "$1" ]; then
-    [ $# -gt 1 ] || die "give a MODEL and a TEXT, or neither; see the head of this script"
-    model=$1 text=$2
-    BUDGET=1.2
-    shift 2
-fi
-for pair in "$@"; do
-    case $pair in
-    T=* | BUDGET=* | TOKENS=* | OUT=* | STEPS=*) eval "${pair%%=*}=\${pair#*=}" ;;
-    *) die "unknown argument $pair; see the head of this script" ;;
-    esac
-done
-BUDGET=${BUDGET:-0.85}
-PATH=$PATH:$PWD/build/release
-command -v stac-convert > /dev/null || die "no programs: build them with jobs/quickstart.sh, or cmake -S . -B build/release"
+settings "T BUDGET TOKENS OUT STEPS" "$@"
 STEPS=${STEPS:-rotation means hadamard values hidden fisher fit ramps}
-
-# value FILE KEY: a number of a flat JSON object
-value() { sed -n 's/^ *"'"$2"'": \(.*[^,]\),*$/\1/p' "$1"; }
 
 # logged LOG COMMAND...: its output is shown only when it fails
 logged() {

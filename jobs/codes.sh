@@ -17,31 +17,12 @@ set -eu
 cd "$(dirname "$0")/.."
 . jobs/setup.sh
 
-model=tests/models/gpt2-tiny-shakespeare
-text=$model/heldout.txt
 T=16 TOKENS=8192 MODE=full OUT=out/codes ROWS= BUDGET=
-if [ $# -gt 0 ] && [ "${1#*=}" = "$1" ]; then
-    [ $# -gt 1 ] || die "give a MODEL and a TEXT, or neither; see the head of this script"
-    model=$1 text=$2
-    BUDGET=1.2
-    shift 2
-fi
-for pair in "$@"; do
-    case $pair in
-    T=* | BUDGET=* | TOKENS=* | MODE=* | OUT=* | ROWS=*) eval "${pair%%=*}=\${pair#*=}" ;;
-    *) die "unknown argument $pair; see the head of this script" ;;
-    esac
-done
-BUDGET=${BUDGET:-0.85}
-PATH=$PATH:$PWD/build/release
-command -v stac-convert > /dev/null || die "no programs: build them with jobs/quickstart.sh, or cmake -S . -B build/release"
+settings "T BUDGET TOKENS MODE OUT ROWS" "$@"
 long=$((4 * T > 64 ? 64 : 4 * T))
 [ -n "$ROWS" ] || ROWS="ternary:table ternary:causal phase:table phase:causal one_spike:table one_spike:causal
     rate:table rate:if rate:if:timesteps=$long rate:lif rate:st_bif rate:st_bif:timesteps=$long:levels=$T
     integer:table:activation_bits=4 integer:table:activation_bits=5 integer:table:activation_bits=6 integer:table:activation_bits=8"
-
-# value FILE KEY: a number of a flat JSON object
-value() { sed -n 's/^ *"'"$2"'": \(.*[^,]\),*$/\1/p' "$1"; }
 
 mkdir -p "$OUT"
 say "$model, T = $T, $TOKENS tokens of $text, $MODE"

@@ -85,3 +85,30 @@ on_ranks() {
     # shellcheck disable=SC2086
     OMP_WAIT_POLICY=passive mpirun $flags -n "$n" "$@"
 }
+
+# settings "T BUDGET ..." [MODEL TEXT] [NAME=VALUE ...]: the arguments of an experiment, as $model $text and variables of these
+# names; without MODEL the small GPT-2 of the tests. BUDGET becomes what fits the model if it is not given. Wants the programs.
+settings() {
+    names=$1
+    shift
+    model=tests/models/gpt2-tiny-shakespeare
+    text=$model/heldout.txt
+    usual=0.85
+    if [ $# -gt 0 ] && [ "${1#*=}" = "$1" ]; then
+        [ $# -gt 1 ] || die "give a MODEL and a TEXT, or neither; see the head of this script"
+        model=$1 text=$2 usual=1.2
+        shift 2
+    fi
+    for pair in "$@"; do
+        case " $names " in
+        *" ${pair%%=*} "*) eval "${pair%%=*}=\${pair#*=}" ;;
+        *) die "unknown argument $pair; see the head of this script" ;;
+        esac
+    done
+    BUDGET=${BUDGET:-$usual}
+    PATH=$PATH:$PWD/build/release
+    command -v stac-convert > /dev/null || die "no programs: build them with jobs/quickstart.sh, or cmake -S . -B build/release"
+}
+
+# value FILE KEY: a number of a flat JSON object
+value() { sed -n 's/^ *"'"$2"'": \(.*[^,]\),*$/\1/p' "$1"; }
