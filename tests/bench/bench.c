@@ -1,6 +1,7 @@
 /* stac-bench: how fast a network is, beside what the machine can do at most. Lines of CSV: name,value,unit.
  *
  *     stac-bench limits                            bandwidth and peaks of this machine
+ *     stac-bench checkpoint SHAPE DIR              a Hugging Face folder with random weights: 135M, 360M or 1.7B
  *     stac-bench network DIR [flags of stac-chat]  tokens a second of each side of a converted folder, or of a model alone with
  *                                                  --mode baseline: reading 512 tokens at once, and one by one after 128
  */
@@ -10,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "checkpoint.h"
 #include "dist/start.h"
 #include "eval/subject.h"
 #include "limits.h"
@@ -99,6 +101,15 @@ static int bench_network(struct stac_start *start, struct stac_error *err) {
     return status;
 }
 
+static int bench_checkpoint(const char *name, const char *folder) {
+    struct stac_error err = {0};
+    const struct shape *shape = shape_named(name);
+    if (!shape) stac_fail(&err, STAC_ERR_USAGE, "no shape is called %s: 135M, 360M or 1.7B", name);
+    if (shape) checkpoint_write(shape, folder, &err);
+    if (err.status != STAC_OK) fprintf(stderr, "error: %s\n", err.text);
+    return err.status != STAC_OK;
+}
+
 int main(int argc, char **argv) {
     static struct stac_start start;
     struct stac_error err = {0};
@@ -106,8 +117,10 @@ int main(int argc, char **argv) {
         print_limits();
         return 0;
     }
+    if (argc == 4 && strcmp(argv[1], "checkpoint") == 0) return bench_checkpoint(argv[2], argv[3]);
     if (argc < 3 || strcmp(argv[1], "network") != 0) {
-        fputs("usage: stac-bench limits | stac-bench network DIR [flags of stac-chat]\n", stderr);
+        fputs("usage: stac-bench limits | stac-bench checkpoint SHAPE DIR | stac-bench network DIR [flags of stac-chat]\n",
+              stderr);
         return 2;
     }
     int status = stac_start(&start, STAC_CHAT, argc - 1, argv + 1, stac_build_info(), &err);
