@@ -8,7 +8,7 @@
 
 #include "kernels/operators.h"
 
-enum { MR = 6, NR = 16, KC = 256, WIDE = 64, AHEAD = 8, GROUP = 8 };
+enum { MR = 6, NR = 16, KC = 256, WIDE = 64, AHEAD = 8, GROUP = 8, FEW = 4, MOST_FEW = 8 };
 
 /* c[rows][16] (+)= a[rows][k] b[k][16]; `first` starts the chains at zero. ROWS is a constant after inlining. */
 static inline __attribute__((always_inline)) void tile(const int rows, int k, const float *a, int lda, const float *b, int ldb,
@@ -108,48 +108,73 @@ static void strip(int m, int cols, int k, const float *x, int ldx, struct weight
     }
 }
 
-/* ---- one row ------------------------------------------------------------------------------------------------------ */
+/* ---- few rows ----------------------------------------------------------------------------------------------------- */
 
-/* y[cols] (+)= x[k] w[k][cols] for a few rows of w, which are read side by side as they lie. */
-static inline __attribute__((always_inline)) void add_group(int k, int cols, const float *x, struct weights w, int ldw,
-                                                            int first, float *y) {
+/* y[rows][cols] (+)= x[rows][k] w[k][cols] for a few rows of w, which are read side by side as they lie. ROWS is a constant
+ * after inlining. */
+static inline __attribute__((always_inline)) void add_group(const int rows, int k, int cols, const float *x, int ldx,
+                                                            struct weights w, int ldw, int first, float *y, int ldy) {
     int j = 0;
-    for (; j + 32 <= cols; j += 32) {
-        __m256 acc[4];
-        for (int g = 0; g < 4; g++) acc[g] = first ? _mm256_setzero_ps() : _mm256_loadu_ps(y + j + 8 * g);
+    for (; j + 16 <= cols; j += 16) {
+        __m256 acc[FEW][2];
+        for (int i = 0; i < rows; i++)
+            for (int h = 0; h < 2; h++)
+                acc[i][h] = first ? _mm256_setzero_ps() : _mm256_loadu_ps(y + (size_t)i * ldy + j + 8 * h);
         for (int l = 0; l < k; l++) {
-            __m256 s = _mm256_set1_ps(x[l]);
-            for (int g = 0; g < 4; g++) acc[g] = _mm256_fmadd_ps(s, load(w, (size_t)l * ldw + j + 8 * g), acc[g]);
+            __m256 b0 = load(w, (size_t)l * ldw + j), b1 = load(w, (size_t)l * ldw + j + 8);
+#pragma GCC unroll 4
+            for (int i = 0; i < rows; i++) {
+                __m256 s = _mm256_set1_ps(x[(size_t)i * ldx + l]);
+                acc[i][0] = _mm256_fmadd_ps(s, b0, acc[i][0]);
+                acc[i][1] = _mm256_fmadd_ps(s, b1, acc[i][1]);
+            }
         }
-        for (int g = 0; g < 4; g++) _mm256_storeu_ps(y + j + 8 * g, acc[g]);
+        for (int i = 0; i < rows; i++)
+            for (int h = 0; h < 2; h++) _mm256_storeu_ps(y + (size_t)i * ldy + j + 8 * h, acc[i][h]);
     }
-    for (; j < cols; j++) {
-        float sum = first ? 0 : y[j];
-        for (int l = 0; l < k; l++) sum = fmaf(x[l], weight(w, (size_t)l * ldw + j), sum);
-        y[j] = sum;
-    }
+    for (; j < cols; j++)
+        for (int i = 0; i < rows; i++) {
+            float sum = first ? 0 : y[(size_t)i * ldy + j];
+            for (int l = 0; l < k; l++) sum = fmaf(x[(size_t)i * ldx + l], weight(w, (size_t)l * ldw + j), sum);
+            y[(size_t)i * ldy + j] = sum;
+        }
 }
 
-static void one_row(int n, int k, const float *x, struct weights w, int ldw, float *y) {
-#pragma omp parallel if ((double)n * k > 32768)
+/* Each case is compiled for its number of rows and kind of weights. */
+static void add_rows(int rows, int k, int cols, const float *x, int ldx, struct weights w, int ldw, int first, float *y,
+                     int ldy) {
+#define CASE(n)                                                                                                                \
+    case n:                                                                                                                    \
+        if (w.full)                                                                                                            \
+            add_group(n, k, cols, x, ldx, (struct weights){w.full, NULL}, ldw, first, y, ldy);                                 \
+        else                                                                                                                   \
+            add_group(n, k, cols, x, ldx, (struct weights){NULL, w.half}, ldw, first, y, ldy);                                 \
+        break;
+    switch (rows) {
+        CASE(1)
+        CASE(2)
+        CASE(3)
+        CASE(4)
+    }
+#undef CASE
+}
+
+static void few_rows(int m, int n, int k, const float *x, int ldx, struct weights w, int ldw, float *y, int ldy) {
+#pragma omp parallel if ((double)m * n * k > 32768)
     {
         long pieces = (n + WIDE - 1) / WIDE, share = omp_get_thread_num(), shares = omp_get_num_threads();
         int begin = (int)(pieces * share / shares) * WIDE, end = (int)(pieces * (share + 1) / shares) * WIDE;
         if (end > n) end = n;
-        for (int l = 0; l < k; l += GROUP) {
-            size_t at = (size_t)l * ldw + begin;
-            int rows = k - l < GROUP ? k - l : GROUP, cols = end - begin;
-            if (w.full) /* each call is compiled for its kind of weights */
-                add_group(rows, cols, x + l, (struct weights){w.full + at, NULL}, ldw, l == 0, y + begin);
-            else
-                add_group(rows, cols, x + l, (struct weights){NULL, w.half + at}, ldw, l == 0, y + begin);
-        }
+        for (int l = 0; l < k; l += GROUP)
+            for (int i = 0; i < m; i += FEW)
+                add_rows(m - i < FEW ? m - i : FEW, k - l < GROUP ? k - l : GROUP, end - begin, x + (size_t)i * ldx + l, ldx,
+                         weights_at(w, (size_t)l * ldw + begin), ldw, l == 0, y + (size_t)i * ldy + begin, ldy);
     }
 }
 
 static void product(int m, int n, int k, const float *x, int ldx, struct weights w, int ldw, float *y, int ldy) {
-    if (m == 1) {
-        one_row(n, k, x, w, ldw, y);
+    if (m <= MOST_FEW) {
+        few_rows(m, n, k, x, ldx, w, ldw, y, ldy);
         return;
     }
 #pragma omp parallel for schedule(static) if ((double)m * n * k > 32768)

@@ -212,7 +212,7 @@ static int write_network(const struct stac_result *r, const char *folder, struct
     const struct figure figures[] = {
         {r->layers.n > 0, "layers.png", "Layer by layer",
          "Against the original on the beginning of the text, when only the first layers spike and those behind them run on "
-         "integers of 10 bits. At 0: what the INT8 weights, keys and values cost.",
+         "integers of 10 bits. At 0: what the INT8 weights, keys and values cost. At the last point the head spikes too.",
          stac_picture_layers},
         {spikes, "spikes.png", "Spikes per activation", "", stac_picture_spikes},
         {spikes, "work.png", "Where the additions are spent", "", stac_picture_work},
