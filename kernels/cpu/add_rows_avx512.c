@@ -39,8 +39,25 @@ static void add_wide(int32_t *acc, const int8_t *w, int ldw, struct stac_events 
     }
 }
 
+/* The last columns, at most 32 of them. */
+static void add_narrow(int cols, int32_t *acc, const int8_t *w, int ldw, struct stac_events events) {
+    __mmask32 mask = cols >= 32 ? ~(__mmask32)0 : ((__mmask32)1 << cols) - 1;
+    __mmask16 low = (__mmask16)mask, high = (__mmask16)(mask >> 16);
+    for (int begin = 0, n = events.n_plus + events.n_minus; begin < n; begin += BURST) {
+        __m512i sum = _mm512_setzero_si512();
+        for (int e = begin; e < n && e < begin + BURST; e++) {
+            __m512i r = _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(mask, w + (size_t)events.index[e] * ldw));
+            sum = e < events.n_plus ? _mm512_add_epi16(sum, r) : _mm512_sub_epi16(sum, r);
+        }
+        __m512i lo = _mm512_cvtepi16_epi32(_mm512_castsi512_si256(sum));
+        __m512i hi = _mm512_cvtepi16_epi32(_mm512_extracti64x4_epi64(sum, 1));
+        _mm512_mask_storeu_epi32(acc, low, _mm512_add_epi32(_mm512_maskz_loadu_epi32(low, acc), lo));
+        _mm512_mask_storeu_epi32(acc + 16, high, _mm512_add_epi32(_mm512_maskz_loadu_epi32(high, acc + 16), hi));
+    }
+}
+
 void stac_add_rows_avx512(int n, int32_t *acc, const int8_t *w, int ldw, struct stac_events events) {
     int j = 0;
     for (; j + WIDE <= n; j += WIDE) add_wide(acc + j, w + j, ldw, events);
-    if (j < n) stac_add_rows_ref(n - j, acc + j, w + j, ldw, events);
+    for (; j < n; j += 32) add_narrow(n - j < 32 ? n - j : 32, acc + j, w + j, ldw, events);
 }

@@ -17,17 +17,13 @@ const char *stac_neuron_name(enum stac_neuron_kind kind) {
 
 /* ---- running ------------------------------------------------------------------------------------------------------ */
 
-/* Number of thresholds that the magnitude reaches. */
+/* Number of thresholds that the magnitude reaches: those below its bin, and those inside it that it steps past. A value that is
+ * not a number reaches none. */
 static int level_of(const struct stac_levels *levels, float magnitude) {
-    int low = 0, high = levels->n_levels - 1; /* the last threshold is infinite */
-    while (low < high) {
-        int middle = (low + high) / 2;
-        if (magnitude >= levels->threshold[middle])
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    float at = magnitude * levels->bins_per_unit, end = (float)levels->n_bins - 1;
+    int level = levels->bin[at < end ? (int)at : at >= end ? levels->n_bins - 1 : 0];
+    while (magnitude >= levels->threshold[level]) level++; /* the last threshold is infinite */
+    return level;
 }
 
 struct stac_word stac_neuron_word(const struct stac_code *code, float magnitude) {
