@@ -35,6 +35,15 @@ struct stac_levels {
     float bins_per_unit;
 };
 
+/* The level of a magnitude: the number of thresholds that it reaches, those below its bin and those inside it that it steps
+ * past. What is not a number has level 0. */
+static inline int stac_level_of(const struct stac_levels *t, float magnitude) {
+    float at = magnitude * t->bins_per_unit, end = (float)t->n_bins - 1;
+    int level = t->bin[at < end ? (int)at : at >= end ? t->n_bins - 1 : 0];
+    while (magnitude >= t->threshold[level]) level++; /* the last one is infinite */
+    return level;
+}
+
 struct stac_kernels {
     const char *name;
 

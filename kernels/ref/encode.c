@@ -7,14 +7,11 @@
 
 int64_t K(encode)(const struct stac_levels *levels, int n, const float *x, const float *mean, float inv_scale, int16_t *code) {
     int64_t spikes = 0;
-    float end = (float)levels->n_bins - 1;
     for (int i = 0; i < n; i++) {
         float centred = mean ? x[i] - mean[i] : x[i];
         float a = fabsf(centred) * inv_scale;
         a = a > FLT_MAX ? FLT_MAX : a; /* infinity too ends below the last threshold */
-        float at = a * levels->bins_per_unit;
-        int level = levels->bin[at < end ? (int)at : (at >= end ? levels->n_bins - 1 : 0)];
-        while (a >= levels->threshold[level]) level++; /* the last threshold is infinite */
+        int level = stac_level_of(levels, a);
         code[i] = (int16_t)(centred < 0 ? -levels->value[level] : levels->value[level]);
         spikes += levels->spikes[level];
     }

@@ -81,10 +81,13 @@ static bool put(const char *path, const char *text) {
     return good;
 }
 
+bool stac_live_is_due(const struct stac_live *l) {
+    return l->path && stac_clock_now() - l->written >= interval(l);
+}
+
 void stac_live_tell(struct stac_live *l, const struct stac_progress *p) {
-    double now = stac_clock_now();
-    if (!l->path || now - l->written < interval(l)) return;
-    l->written = now;
+    if (!stac_live_is_due(l)) return;
+    l->written = stac_clock_now();
     mkdir(l->folder, 0777);
     char *text = describe(l, p);
     if (text && put(l->path, text)) {

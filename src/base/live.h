@@ -9,6 +9,8 @@
 #ifndef STAC_BASE_LIVE_H
 #define STAC_BASE_LIVE_H
 
+#include <stdbool.h>
+
 #include "base/status.h"
 
 struct stac_progress;
@@ -26,7 +28,10 @@ char *stac_live_folder(const char *folder, struct stac_error *err);
 /* Nothing is written yet. Rank 0 takes away what an earlier program left. */
 int stac_live_init(struct stac_live *l, const char *folder, const char *program, int rank, int ranks, struct stac_error *err);
 
-/* Write how far a phase is, if the last time was long enough ago. */
+/* Whether the last time was long enough ago that the file is to be written anew. */
+bool stac_live_is_due(const struct stac_live *l);
+
+/* Write how far a phase is, if that is due. */
 void stac_live_tell(struct stac_live *l, const struct stac_progress *p);
 
 /* Take the file away, and the folder with the last one. */

@@ -9,10 +9,27 @@ static bool asked(const struct stac_job *job, bool by_name, bool able) {
     return by_name || (job->test_all && able);
 }
 
+static bool has_both(const struct stac_subject *s) {
+    return s->side[STAC_BASELINE] && s->side[STAC_SNN];
+}
+
+/* Some side can be compared with itself, read in pieces and at once. */
+static bool has_pieces(const struct stac_subject *s) {
+    return s->side[STAC_BASELINE] || stac_subject_holds_in_pieces(s, STAC_SNN);
+}
+
+/* Checks of a text; and those without one. */
+static bool checks_text(const struct stac_request *r) {
+    return r->perplexity || r->fidelity || r->energy || r->spike_rates;
+}
+
+static bool checks_itself(const struct stac_request *r) {
+    return r->multi_turn || r->attention_mask || r->position_boundaries || r->temporal || r->tsp_state || r->parity_multi_turn;
+}
+
 static struct stac_request make_out(const struct stac_subject *s) {
     const struct stac_job *job = s->job;
-    bool snn = s->side[STAC_SNN], both = snn && s->side[STAC_BASELINE];
-    bool pieces = s->side[STAC_BASELINE] || stac_subject_holds_in_pieces(s, STAC_SNN);
+    bool snn = s->side[STAC_SNN], both = has_both(s), pieces = has_pieces(s);
     struct stac_request r = {
         .perplexity = asked(job, job->test_perplexity, true),
         .fidelity = asked(job, job->test_fidelity, both),
@@ -27,20 +44,13 @@ static struct stac_request make_out(const struct stac_subject *s) {
         .tsp_state = asked(job, job->test_tsp_state, pieces),
         .parity_multi_turn = asked(job, job->test_parity_multi_turn, both),
     };
-    bool itself = r.multi_turn || r.attention_mask || r.position_boundaries || r.temporal || r.tsp_state || r.parity_multi_turn;
-    r.score = r.perplexity || r.fidelity || r.energy || r.spike_rates || (job->text[0] && !itself);
+    r.score = checks_text(&r) || (job->text[0] && !checks_itself(&r));
     return r;
 }
 
 /* A file of results that is asked for by name, or NULL. */
 static const char *result_file(const struct stac_job *job) {
     return job->json[0] ? "json" : job->lm_eval[0] ? "lm_eval" : job->neurobench[0] ? "neurobench" : job->csv[0] ? "csv" : NULL;
-}
-
-static bool checks_anything(const struct stac_job *job) {
-    return job->test_all || job->test_perplexity || job->test_fidelity || job->test_energy || job->test_spike_rates ||
-           job->test_multi_turn || job->test_attention_mask || job->test_position_boundaries || job->test_temporal ||
-           job->test_tsp_state || job->test_parity_multi_turn;
 }
 
 /* ---- whether it can be ------------------------------------------------------------------------------------------ */
@@ -87,8 +97,7 @@ static int check_files(const struct stac_subject *s, const struct stac_request *
 
 /* Every check has the sides that it needs. */
 static int check_sides(const struct stac_subject *s, const struct stac_request *r, struct stac_error *err) {
-    bool snn = s->side[STAC_SNN], both = snn && s->side[STAC_BASELINE];
-    bool pieces = s->side[STAC_BASELINE] || stac_subject_holds_in_pieces(s, STAC_SNN);
+    bool snn = s->side[STAC_SNN], both = has_both(s), pieces = has_pieces(s);
     const char *compares = r->fidelity            ? "test_fidelity"
                            : r->energy            ? "test_energy"
                            : r->parity_multi_turn ? "test_parity_multi_turn"
@@ -115,7 +124,7 @@ int stac_request_of(const struct stac_subject *s, struct stac_request *out, stru
     *out = make_out(s);
     STAC_TRY(check_sweep_keys(job, err));
     STAC_TRY(check_files(s, out, err));
-    if (!out->score && !checks_anything(job))
+    if (!out->score && !checks_itself(out))
         return stac_fail(err, STAC_ERR_USAGE, "nothing to do: give --text FILE, --test_all or another check; see --help");
     STAC_TRY(check_sides(s, out, err));
     if (out->score && !job->text[0] && !s->side[STAC_BASELINE])
@@ -125,9 +134,10 @@ int stac_request_of(const struct stac_subject *s, struct stac_request *out, stru
 
 int stac_request_check_sweep(const struct stac_subject *s, struct stac_error *err) {
     const struct stac_job *job = s->job;
-    const char *other = checks_anything(job) ? "checks" : job->ids[0] ? "ids" : result_file(job);
+    const struct stac_request r = make_out(s);
+    const char *other = checks_text(&r) || checks_itself(&r) ? "checks" : job->ids[0] ? "ids" : result_file(job);
     if (other) return stac_fail(err, STAC_ERR_USAGE, "--frontier writes its own table: leave %s out", other);
-    if (!s->side[STAC_BASELINE] || !s->side[STAC_SNN])
+    if (!has_both(s))
         return stac_fail(err, STAC_ERR_USAGE, "--frontier holds a converted network against its original: use --mode both");
     return check_context(s, err);
 }

@@ -96,7 +96,8 @@ static void tell(struct scoring *g) {
 
 static void window_step(void *ctx, int item) {
     struct scoring *g = ctx;
-    tell(g);
+    const struct stac_log *log = g->stand->subject->log;
+    if (log && log->live && stac_live_is_due(log->live)) tell(g);
     stac_progress_step(&g->progress, (double)g->window[item].size * g->stand->subject->grid.n_groups);
 }
 

@@ -17,21 +17,12 @@ const char *stac_neuron_name(enum stac_neuron_kind kind) {
 
 /* ---- running ------------------------------------------------------------------------------------------------------ */
 
-/* Number of thresholds that the magnitude reaches: those below its bin, and those inside it that it steps past. A value that is
- * not a number reaches none. */
-static int level_of(const struct stac_levels *levels, float magnitude) {
-    float at = magnitude * levels->bins_per_unit, end = (float)levels->n_bins - 1;
-    int level = levels->bin[at < end ? (int)at : at >= end ? levels->n_bins - 1 : 0];
-    while (magnitude >= levels->threshold[level]) level++; /* the last threshold is infinite */
-    return level;
-}
-
 struct stac_word stac_neuron_word(const struct stac_code *code, float magnitude) {
     switch (code->neuron.kind) {
     case STAC_NEURON_CAUSAL: return stac_causal_word(code, magnitude);
     case STAC_NEURON_IF: return stac_rate_word(code, magnitude);
     case STAC_NEURON_LIF: return stac_leaky_word(code, magnitude);
-    default: return code->word[level_of(&code->levels, magnitude)];
+    default: return code->word[stac_level_of(&code->levels, magnitude)];
     }
 }
 
