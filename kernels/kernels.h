@@ -30,9 +30,12 @@ struct stac_levels {
     const uint8_t *spikes;  /* [n_levels] spikes of each level */
     const int32_t *emit;    /* [n_levels] both together: value | spikes << 16 */
     int n_levels;
-    const uint16_t *bin; /* [n_bins + 1] number of thresholds <= the lower edge of each bin; the last is padding */
+    const uint16_t *bin; /* [n_bins + 1] number of thresholds in the bins before each; the last is padding */
+    const float *edge;   /* [n_bins] the threshold inside a bin: infinity where there is none, NaN where there are several */
+    const int32_t *sent; /* [2 n_bins] emit of the values of a bin with at most one threshold: below it, and from it on */
     int n_bins;
     float bins_per_unit;
+    int rounds; /* the code of an integer quantiser: threshold[i] == i + 0.5, value[i] == i, no spikes */
 };
 
 /* The level of a magnitude: the number of thresholds that it reaches, those below its bin and those inside it that it steps

@@ -1,21 +1,43 @@
-/* Encoder for AVX-512: sixteen values at a time look up where their bin starts and step past the thresholds inside it. */
+/* Encoder for AVX-512: sixteen values at a time look up their bin and the one threshold inside it, or round. */
 #include <float.h>
 #include <immintrin.h>
 
 #include "kernels/operators.h"
 
-/* Levels of sixteen magnitudes. A value that is not a number ends at level 0. */
-static inline __m512i levels_of(const struct stac_levels *t, __m512 a) {
+/* Bins of sixteen magnitudes. What is not a number is in bin 0. */
+static inline __m512i bins_of(const struct stac_levels *t, __m512 a) {
     const __m512 end = _mm512_set1_ps((float)t->n_bins - 1);
     __m512 at = _mm512_mul_ps(a, _mm512_set1_ps(t->bins_per_unit));
     at = _mm512_mask_mov_ps(at, _mm512_cmp_ps_mask(at, end, _CMP_GE_OQ), end);
-    __m512i bin = _mm512_max_epi32(_mm512_cvttps_epi32(at), _mm512_setzero_si512());
+    return _mm512_max_epi32(_mm512_cvttps_epi32(at), _mm512_setzero_si512());
+}
+
+/* What magnitudes in crowded bins emit: they step past threshold after threshold, the last of which is infinite. */
+static __m512i emit_stepping(const struct stac_levels *t, __m512 a, __m512i bin) {
     __m512i level = _mm512_and_si512(_mm512_i32gather_epi32(bin, t->bin, 2), _mm512_set1_epi32(0xffff));
-    for (;;) { /* the last threshold is infinite */
+    for (;;) {
         __mmask16 beyond = _mm512_cmp_ps_mask(a, _mm512_i32gather_ps(level, t->threshold, 4), _CMP_GE_OQ);
-        if (!beyond) return level;
+        if (!beyond) return _mm512_i32gather_epi32(level, t->emit, 4);
         level = _mm512_mask_add_epi32(level, beyond, level, _mm512_set1_epi32(1));
     }
+}
+
+/* Rounded half up, without a rounding on the way: the thresholds are exact. */
+static inline __m512i rounded(const struct stac_levels *t, __m512 a) {
+    const __m512 most = _mm512_set1_ps((float)t->n_levels - 1), half = _mm512_set1_ps(0.5f);
+    __m512 least = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, a, _CMP_ORD_Q), _mm512_min_ps(a, most));
+    __m512i level = _mm512_cvttps_epi32(least);
+    __mmask16 up = _mm512_cmp_ps_mask(least, _mm512_add_ps(_mm512_cvtepi32_ps(level), half), _CMP_GE_OQ);
+    return _mm512_mask_add_epi32(level, up, level, _mm512_set1_epi32(1));
+}
+
+static inline __m512i emit_of(const struct stac_levels *t, __m512 a) {
+    if (t->rounds) return rounded(t, a);
+    __m512i bin = bins_of(t, a), twice = _mm512_add_epi32(bin, bin);
+    __m512 edge = _mm512_i32gather_ps(bin, t->edge, 4);
+    if (_mm512_cmp_ps_mask(edge, edge, _CMP_UNORD_Q)) return emit_stepping(t, a, bin);
+    __mmask16 beyond = _mm512_cmp_ps_mask(a, edge, _CMP_GE_OQ);
+    return _mm512_i32gather_epi32(_mm512_mask_sub_epi32(twice, beyond, twice, _mm512_set1_epi32(-1)), t->sent, 4);
 }
 
 int64_t stac_encode_avx512(const struct stac_levels *levels, int n, const float *x, const float *mean, float inv_scale,
@@ -28,7 +50,7 @@ int64_t stac_encode_avx512(const struct stac_levels *levels, int n, const float 
         if (mean) centred = _mm512_sub_ps(centred, _mm512_loadu_ps(mean + i));
         __m512 a = _mm512_mul_ps(_mm512_abs_ps(centred), inverse);
         a = _mm512_mask_mov_ps(a, _mm512_cmp_ps_mask(a, largest, _CMP_GT_OQ), largest);
-        __m512i emit = _mm512_i32gather_epi32(levels_of(levels, a), levels->emit, 4);
+        __m512i emit = emit_of(levels, a);
         spikes = _mm512_add_epi32(spikes, _mm512_srli_epi32(emit, 16));
         __m512i value = _mm512_and_si512(emit, _mm512_set1_epi32(0xffff));
         __mmask16 negative = _mm512_cmp_ps_mask(centred, _mm512_setzero_ps(), _CMP_LT_OQ);

@@ -4,6 +4,7 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "kernels/cpu/gemm_i8.h"
 #include "kernels/operators.h"
 #include "kernels/thin.h"
 
@@ -162,6 +163,10 @@ static void add_group(const struct stac_thin *t, int from, int cols, const int8_
 void stac_gemm_i16i8_avx512(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
     if (m <= STAC_THIN_ROWS && k <= STAC_THIN_INPUTS) {
         stac_thin_product(add_group, m, n, k, x, ldx, w, ldw, y, ldy);
+        return;
+    }
+    if (stac_fits_i8_avx512(m, k, x, ldx)) {
+        stac_gemm_i8_avx512(m, n, k, x, ldx, w, ldw, y, ldy);
         return;
     }
 #pragma omp parallel for schedule(static) if ((double)m * n * k > 65536)

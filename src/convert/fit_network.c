@@ -144,7 +144,7 @@ static int fit_products(struct fitting *f, struct stac_linear *const *linear, co
     for (int k = from; k < to; k++) STAC_TRY(share_rows(f, k, linear[k]->n_in, err));
     for (int k = from; k < to && status == STAC_OK; k++) {
         if (c->grid->group != owner_of(f, k)) continue;
-        struct stac_inputs inputs = {c->n_windows * c->length, f->z[k]};
+        struct stac_inputs inputs = {c->n_windows * c->length, f->z[k], !c->stats.means_cleared};
         status =
             stac_quantise_linear(linear[k], stac_calibration_mean(c, stac_site_index(c->hp, site[k])), f->bits, &inputs, err);
     }

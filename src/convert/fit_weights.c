@@ -8,11 +8,14 @@
 #include "kernels/kernels.h"
 #include "kernels/transpose.h"
 
-enum { TILE = 64 }; /* columns that are rounded together */
+enum {
+    TILE = 64,   /* columns that are rounded together */
+    BLOCK = 256, /* rows that are summed up in float: inputs that are large at a few tokens would drown the damping in roundings */
+};
 
 #define DAMPING 0.01 /* of the mean diagonal, added to it: inputs that hardly vary stay harmless */
 
-/* h[n_in][n_in] = Z^T Z / n_rows, damped */
+/* h[n_in][n_in] = Z^T Z / n_rows, damped; h is zero before */
 static int second_moments(int n_in, int n_rows, const float *z, double *h, struct stac_error *err) {
     float *turned = NULL, *product = NULL;
     double mean = 0;
@@ -20,9 +23,13 @@ static int second_moments(int n_in, int n_rows, const float *z, double *h, struc
     STAC_TRY_DONE(STAC_NEW(turned, (size_t)n_in * n_rows, "second moments", err));
     STAC_TRY_DONE(STAC_NEW(product, (size_t)n_in * n_in, "second moments", err));
     stac_transpose(n_rows, n_in, z, n_in, turned);
-    stac_kernels_best()->gemm_f32(n_in, n_in, n_rows, turned, n_rows, z, n_in, product, n_in);
-    for (int i = 0; i < n_in; i++) mean += (double)product[(size_t)i * n_in + i] / n_rows / n_in;
-    for (size_t i = 0; i < (size_t)n_in * n_in; i++) h[i] = (double)product[i] / n_rows;
+    for (int row = 0; row < n_rows; row += BLOCK) {
+        stac_kernels_best()->gemm_f32(n_in, n_in, n_rows - row < BLOCK ? n_rows - row : BLOCK, turned + row, n_rows,
+                                      z + (size_t)row * n_in, n_in, product, n_in);
+#pragma omp parallel for schedule(static)
+        for (size_t i = 0; i < (size_t)n_in * n_in; i++) h[i] += (double)product[i] / n_rows;
+    }
+    for (int i = 0; i < n_in; i++) mean += h[(size_t)i * n_in + i] / n_in;
     for (int i = 0; i < n_in; i++) h[(size_t)i * n_in + i] += mean > 0 ? DAMPING * mean : 1;
 done:
     free(turned);

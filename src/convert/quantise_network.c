@@ -62,7 +62,7 @@ int stac_quantise_linear(struct stac_linear *l, const float *mean, int bits, con
     column_scales(l, largest, l->scale);
     if (inputs) {
         STAC_TRY(stac_fit_weights(l->n_in, l->n_out, inputs->n_rows, inputs->z, l->w, l->scale, largest, l->q, err));
-        STAC_TRY(centre(l, inputs, err));
+        if (inputs->centred) STAC_TRY(centre(l, inputs, err));
     } else {
         round_to_nearest(l, largest);
     }

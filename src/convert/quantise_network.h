@@ -8,10 +8,11 @@
 struct stac_inputs {
     int n_rows;
     const float *z; /* [n_rows][n_in] */
+    bool centred;   /* what they stand for has a mean of 0 */
 };
 
 /* Float weights into integers of `bits` bits (2 to 8) with a scale per output; frees the floats. inputs == NULL: each to
- * the nearest; else fitted to the inputs (convert/fit_weights.h), and the bias takes away what their mean would add. With
+ * the nearest; else fitted to the inputs (convert/fit_weights.h), and the bias takes away what the mean of centred ones would add. With
  * `mean`[n_in] the bias takes up W mean, computed with the float weights. */
 int stac_quantise_linear(struct stac_linear *l, const float *mean, int bits, const struct stac_inputs *inputs,
                          struct stac_error *err);

@@ -107,6 +107,7 @@ int stac_statistics_add_cache(struct stac_statistics *s, int layer, int head, in
 }
 
 void stac_statistics_clear_means(struct stac_statistics *s) {
+    s->means_cleared = true;
     memset(s->sums, 0, s->sums_at[s->n_sites] * sizeof *s->sums);
     memset(s->k_sums, 0, (size_t)s->hp.n_layer * stac_kv_width(&s->hp) * sizeof *s->k_sums);
 }

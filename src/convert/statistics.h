@@ -27,6 +27,7 @@ struct stac_statistics {
     int64_t *sums;                    /* all channels of all sites one after the other */
     size_t *sums_at;                  /* [n_sites + 1] where a site's channels begin; q and p have none */
     int64_t *k_sums;                  /* [n_layer][kv] sums of keys, as they lie in the cache */
+    bool means_cleared;               /* means count as 0 although they are not */
     float *v_max;                     /* [n_layer][kv] largest |value| of each channel of v */
     struct stac_histogram *histogram; /* [n_sites] of |x - mean| / scale; p: of the weight */
 };

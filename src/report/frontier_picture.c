@@ -53,25 +53,31 @@ static int write_lines(const struct stac_point *p, size_t n, struct stac_strbuf 
     return STAC_OK;
 }
 
-/* Marks of others, with their names beside them. */
+/* Additions per multiply-accumulate of a mark; at the edge where they are not known. */
+static double at_of(const struct stac_published *p) {
+    return p->ac_per_mac > 0 ? p->ac_per_mac : EDGE;
+}
+
+/* Marks of others, with their names beside them: on the left of those at the right edge. */
 static int write_marks(struct stac_strbuf *s, struct stac_strbuf *plot, bool first, struct stac_error *err) {
     static const char *const titles[] = {"published", "published, spikes estimated", "published, spikes unknown"};
     static const int shapes[] = {5, 4, 9};
     size_t n;
     const struct stac_published *p = stac_published_points(&n);
+    for (size_t i = 0; i < n; i++) {
+        bool left = p[i].ac_per_mac == 0 || p[i].ac_per_mac > 6;
+        STAC_TRY(stac_strbuf_printf(
+            s, err, "set label \"%s, T = %d\" at %.6g, %.6g %s offset char %d, 0 font ',8' tc '#555555' noenhanced\n",
+            p[i].name, p[i].timesteps, at_of(&p[i]), height(p[i].ppl_ratio), left ? "right" : "left", left ? -1 : 1));
+    }
     for (int kind = 0; kind < 3; kind++) {
         STAC_TRY(stac_strbuf_printf(s, err, "$mark%d << EOD\n", kind));
-        for (size_t i = 0; i < n; i++) {
-            if (kind != (p[i].ac_per_mac == 0 ? 2 : p[i].estimated)) continue;
-            double x = p[i].ac_per_mac > 0 ? p[i].ac_per_mac : EDGE;
-            STAC_TRY(stac_strbuf_printf(s, err, "%.6g %.6g \"%s, T = %d  \"\n", x, height(p[i].ppl_ratio), p[i].name,
-                                        p[i].timesteps));
-        }
+        for (size_t i = 0; i < n; i++)
+            if (kind == (p[i].ac_per_mac == 0 ? 2 : p[i].estimated))
+                STAC_TRY(stac_strbuf_printf(s, err, "%.6g %.6g\n", at_of(&p[i]), height(p[i].ppl_ratio)));
         STAC_TRY(stac_strbuf_puts(s, "EOD\n", err));
-        STAC_TRY(stac_strbuf_printf(plot, err,
-                                    "%s$mark%d using 1:2 with points pt %d ps 1.1 lc '#555555' title '%s', $mark%d using "
-                                    "1:2:3 with labels right font ',8' tc '#555555' noenhanced notitle",
-                                    kind || !first ? ", " : "plot ", kind, shapes[kind], titles[kind], kind));
+        STAC_TRY(stac_strbuf_printf(plot, err, "%s$mark%d using 1:2 with points pt %d ps 1.1 lc '#555555' title '%s'",
+                                    kind || !first ? ", " : "plot ", kind, shapes[kind], titles[kind]));
     }
     return stac_strbuf_puts(plot, "\n", err);
 }

@@ -29,22 +29,49 @@ int64_t stac_code_reach(const struct stac_code *code) {
 
 /* ---- tables ------------------------------------------------------------------------------------------------------- */
 
-/* The table without branches: bin b starts at the number of thresholds whose own bin lies before b, computed with the
- * same float arithmetic as the lookup, so it never starts too high. */
-static void fill_bins(struct stac_levels *levels, uint16_t *bin, int n_bins, float bins_per_unit) {
-    int level = 0;
-    for (int b = 0; b < n_bins; b++) {
-        while (level < levels->n_levels - 1 && levels->threshold[level] * bins_per_unit < (float)b &&
-               (int)(levels->threshold[level] * bins_per_unit) < b)
-            level++;
-        bin[b] = (uint16_t)level;
-    }
-    levels->bin = bin;
-    levels->n_bins = n_bins;
-    levels->bins_per_unit = bins_per_unit;
+enum { LEAST_BINS = 128, MOST_BINS = 4096 };
+
+/* The bin of a magnitude, with the float arithmetic of the lookup, so that no rounding sets them apart. */
+static int bin_of(float magnitude, int n_bins, float bins_per_unit) {
+    float at = magnitude * bins_per_unit;
+    return at < (float)(n_bins - 1) ? (int)at : n_bins - 1;
 }
 
-enum { LOOKUP_BINS = 4096 };
+/* The fewest bins, a power of two, that keep the thresholds apart; at most MOST_BINS, whatever they do. */
+static int bins_for(const struct stac_levels *levels, float top) {
+    int n = LEAST_BINS;
+    for (int i = 1; i < levels->n_levels - 1 && n < MOST_BINS;) {
+        float per_unit = (float)(n - 1) / top;
+        if (bin_of(levels->threshold[i], n, per_unit) > bin_of(levels->threshold[i - 1], n, per_unit))
+            i++;
+        else
+            n *= 2, i = 1;
+    }
+    return n;
+}
+
+/* The table without branches; *bin, *edge and *sent are of MOST_BINS. */
+static void fill_bins(struct stac_levels *levels, uint16_t *bin, float *edge, int32_t *sent) {
+    int level = 0, n_thresholds = levels->n_levels - 1;
+    float top = n_thresholds > 0 ? levels->threshold[n_thresholds - 1] : 1.0f;
+    levels->n_bins = bins_for(levels, top);
+    levels->bins_per_unit = (float)(levels->n_bins - 1) / top;
+    for (int b = 0; b < levels->n_bins; b++) {
+        int begin = level;
+        while (level < n_thresholds && bin_of(levels->threshold[level], levels->n_bins, levels->bins_per_unit) <= b) level++;
+        bin[b] = (uint16_t)begin;
+        edge[b] = level == begin ? INFINITY : level == begin + 1 ? levels->threshold[begin] : NAN;
+        sent[2 * b] = levels->emit[begin];
+        sent[2 * b + 1] = levels->emit[level];
+    }
+}
+
+static bool only_rounds(const struct stac_levels *l) {
+    bool same = true;
+    for (int i = 0; i < l->n_levels && same; i++)
+        same = l->value[i] == i && l->spikes[i] == 0 && (i == l->n_levels - 1 || l->threshold[i] == (float)i + 0.5f);
+    return same;
+}
 
 int stac_code_tabulate(struct stac_code *code, int n_levels, const struct stac_level *level, bool with_words,
                        struct stac_error *err) {
@@ -53,6 +80,8 @@ int stac_code_tabulate(struct stac_code *code, int n_levels, const struct stac_l
     uint8_t *spikes = NULL;
     int32_t *emit = NULL;
     uint16_t *bin = NULL;
+    float *edge = NULL;
+    int32_t *sent = NULL;
     int status = STAC_OK;
     code->n_levels = code->levels.n_levels = n_levels;
     if (with_words) STAC_TRY_DONE(STAC_NEW(code->word, n_levels, "a code", err));
@@ -64,7 +93,12 @@ int stac_code_tabulate(struct stac_code *code, int n_levels, const struct stac_l
     code->levels.spikes = spikes;
     STAC_TRY_DONE(STAC_NEW(emit, n_levels, "a code", err));
     code->levels.emit = emit;
-    STAC_TRY_DONE(STAC_NEW(bin, LOOKUP_BINS + 1, "a code", err));
+    STAC_TRY_DONE(STAC_NEW(bin, MOST_BINS + 1, "a code", err));
+    code->levels.bin = bin;
+    STAC_TRY_DONE(STAC_NEW(edge, MOST_BINS, "a code", err));
+    code->levels.edge = edge;
+    STAC_TRY_DONE(STAC_NEW(sent, 2 * MOST_BINS, "a code", err));
+    code->levels.sent = sent;
     for (int i = 0; i < n_levels; i++) {
         value[i] = level[i].value;
         spikes[i] = level[i].spikes;
@@ -72,11 +106,10 @@ int stac_code_tabulate(struct stac_code *code, int n_levels, const struct stac_l
         threshold[i] = i < n_levels - 1 ? level[i].threshold : INFINITY;
         if (with_words) code->word[i] = level[i].word;
     }
-    float top = n_levels > 1 ? threshold[n_levels - 2] : 1.0f;
-    fill_bins(&code->levels, bin, LOOKUP_BINS, (LOOKUP_BINS - 1) / top);
+    fill_bins(&code->levels, bin, edge, sent);
+    code->levels.rounds = only_rounds(&code->levels);
     return STAC_OK;
 done:
-    free(bin);
     stac_code_clean(code);
     return status;
 }
@@ -150,5 +183,7 @@ void stac_code_clean(struct stac_code *code) {
     free((void *)(uintptr_t)code->levels.spikes);
     free((void *)(uintptr_t)code->levels.emit);
     free((void *)(uintptr_t)code->levels.bin);
+    free((void *)(uintptr_t)code->levels.edge);
+    free((void *)(uintptr_t)code->levels.sent);
     *code = (struct stac_code){0};
 }

@@ -30,10 +30,7 @@ static double width_of(const struct stac_code *code, int level) {
 }
 
 int stac_tuning_cell(const struct stac_code *code, float magnitude) {
-    const struct stac_levels *l = &code->levels;
-    float at = magnitude * l->bins_per_unit;
-    int level = l->bin[at < (float)(l->n_bins - 1) ? (int)at : l->n_bins - 1];
-    while (magnitude >= l->threshold[level]) level++;
+    int level = stac_level_of(&code->levels, magnitude);
     double within = ((double)magnitude - begin_of(code, level)) / width_of(code, level) * STAC_LEVEL_CELLS;
     return level * STAC_LEVEL_CELLS + (within < STAC_LEVEL_CELLS - 1 ? (int)within : STAC_LEVEL_CELLS - 1);
 }

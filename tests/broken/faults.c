@@ -81,8 +81,13 @@ static void bypass(struct stac_site *site, struct stac_linear *l) {
 
 /* No value reaches a threshold. */
 static void silence(struct stac_site *site) {
-    for (int i = 0; i < site->code.levels.n_bins; i++) ((uint16_t *)(uintptr_t)site->code.levels.bin)[i] = 0;
-    for (int i = 0; i < site->code.n_levels; i++) ((float *)(uintptr_t)site->code.levels.threshold)[i] = INFINITY;
+    struct stac_levels *l = &site->code.levels;
+    for (int i = 0; i < l->n_levels; i++) ((float *)(uintptr_t)l->threshold)[i] = INFINITY;
+    for (int i = 0; i < l->n_bins; i++) {
+        ((uint16_t *)(uintptr_t)l->bin)[i] = 0;
+        ((float *)(uintptr_t)l->edge)[i] = INFINITY;
+        ((int32_t *)(uintptr_t)l->sent)[2 * i] = 0;
+    }
 }
 
 int __real_stac_snn_load(struct stac_snn *snn, struct stac_part part, struct stac_network *net, struct stac_error *err);

@@ -297,18 +297,22 @@ static void fitted_weights_give_a_closer_product(void **state) {
         for (int i = 0; i < N_IN; i++) mean[i] += (double)z[t * N_IN + i] / ROWS;
     for (int bits = 3; bits <= 8; bits++) {
         struct stac_error err = {0};
-        struct stac_linear l[3];
-        struct stac_inputs inputs = {ROWS, z};
-        double error[2][2] = {{0}}, bound = (1 << (bits - 1)) - 1;
-        for (int k = 0; k < 3; k++) l[k] = some_linear(N_IN, N_OUT, 77);
-        for (int k = 0; k < 3; k++) /* the special columns are for the nearest ones */
+        struct stac_linear
+            l[4]; /* nearest, fitted to inputs that count as centred, as they were, fitted to inputs with a mean */
+        struct stac_inputs inputs = {ROWS, z, true}, uncentred = {ROWS, z, false};
+        double error[4][2] = {{0}}, bound = (1 << (bits - 1)) - 1;
+        for (int k = 0; k < 4; k++) l[k] = some_linear(N_IN, N_OUT, 77);
+        for (int k = 0; k < 4; k++) /* the special columns are for the nearest ones */
             for (int i = 0; i < N_IN * N_OUT; i++)
                 if (i % N_OUT < SPECIAL) l[k].w[i] = (float)(i % 7) - 3;
         OK(stac_quantise_linear(&l[0], NULL, bits, NULL, &err));
         OK(stac_quantise_linear(&l[1], NULL, bits, &inputs, &err));
+        OK(stac_quantise_linear(&l[3], NULL, bits, &uncentred, &err));
         assert_same_bits(l[0].scale, l[1].scale, N_OUT, "scales");
+        assert_memory_equal(l[1].q, l[3].q, N_IN * N_OUT);
+        assert_null(l[3].bias);
         for (int i = 0; i < N_IN * N_OUT; i++) assert_true(abs(l[1].q[i]) <= bound);
-        for (int k = 0; k < 2; k++)
+        for (int k = 0; k < 4; k += k == 1 ? 2 : 1)
             for (int t = 0; t < 2 * ROWS; t++)
                 for (int j = 0; j < N_OUT; j++) {
                     double gap = k == 1 ? l[k].bias[j] : 0; /* which takes the mean away */
@@ -322,7 +326,8 @@ static void fitted_weights_give_a_closer_product(void **state) {
                error[1][0] / error[0][0], error[1][1] / error[0][1]);
         assert_true(error[1][0] < 0.5 * error[0][0]);
         assert_true(error[1][1] < 0.5 * error[0][1]);
-        for (int k = 0; k < 3; k++) stac_linear_clean(&l[k]);
+        assert_true(error[3][0] < 0.5 * error[0][0] && error[3][1] < 0.5 * error[0][1]);
+        for (int k = 0; k < 4; k++) stac_linear_clean(&l[k]);
     }
     free(z);
 }

@@ -297,8 +297,13 @@ static void counters_that_do_not_agree_fail(void **state) {
 
 /* Thresholds that no value reaches. */
 static void silence(struct stac_site *site) {
-    for (int i = 0; i < site->code.levels.n_levels; i++) ((float *)(uintptr_t)site->code.levels.threshold)[i] = INFINITY;
-    for (int i = 0; i <= site->code.levels.n_bins; i++) ((uint16_t *)(uintptr_t)site->code.levels.bin)[i] = 0;
+    struct stac_levels *l = &site->code.levels;
+    for (int i = 0; i < l->n_levels; i++) ((float *)(uintptr_t)l->threshold)[i] = INFINITY;
+    for (int i = 0; i < l->n_bins; i++) {
+        ((uint16_t *)(uintptr_t)l->bin)[i] = 0;
+        ((float *)(uintptr_t)l->edge)[i] = INFINITY;
+        ((int32_t *)(uintptr_t)l->sent)[2 * i] = 0;
+    }
 }
 
 static void a_dead_layer_is_named(void **state) {

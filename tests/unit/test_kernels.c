@@ -63,29 +63,37 @@ static void float_products_have_the_bits_of_the_definition(void **state) {
     }
 }
 
+/* One product with x in [low, high], on odd shapes at random and on the others all of them `high`. */
+static void integer_product_is_exact(const struct stac_kernels *k, size_t shape, int low, int high) {
+    int m = shapes[shape][0], n = shapes[shape][1], kk = shapes[shape][2], ldx = kk + 3, ldw = n + 5, ldy = n + 2;
+    int16_t *x = malloc(sizeof *x * (size_t)m * ldx);
+    int8_t *w = malloc((size_t)kk * ldw);
+    int32_t *y = malloc(sizeof *y * (size_t)m * ldy);
+    for (int j = 0; j < m * ldx; j++) x[j] = (int16_t)(shape % 2 ? uniform(low, high) : high);
+    for (int l = 0; l < kk && shape % 3 != 1; l++) /* silent inputs, and on one shape nothing else */
+        for (int r = 0; r < m && (shape == 4 || uniform(0, 2) == 0); r++) x[r * ldx + l] = 0;
+    for (int j = 0; j < kk * ldw; j++) w[j] = (int8_t)(shape % 2 ? uniform(-127, 127) : -127);
+    k->gemm_i16i8(m, n, kk, x, ldx, w, ldw, y, ldy);
+    for (int r = 0; r < m; r++)
+        for (int c = 0; c < n; c++) {
+            int64_t sum = 0;
+            for (int l = 0; l < kk; l++) sum += (int64_t)x[r * ldx + l] * w[l * ldw + c];
+            assert_int_equal(y[r * ldy + c], sum);
+        }
+    free(x), free(w), free(y);
+}
+
 static void integer_products_are_exact(void **state) {
     (void)state;
     for (int s = 0; s < N_SETS; s++) {
         const struct stac_kernels *k = stac_kernels_named(set_names[s]);
         if (!k) continue;
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-            int m = shapes[i][0], n = shapes[i][1], kk = shapes[i][2], ldx = kk + 3, ldw = n + 5, ldy = n + 2;
-            int limit = 2147483647 / 127 / kk < 32767 ? 2147483647 / 127 / kk : 32767;
-            int16_t *x = malloc(sizeof *x * (size_t)m * ldx);
-            int8_t *w = malloc((size_t)kk * ldw);
-            int32_t *y = malloc(sizeof *y * (size_t)m * ldy);
-            for (int j = 0; j < m * ldx; j++) x[j] = (int16_t)(i % 2 ? uniform(-limit, limit) : limit); /* extremes too */
-            for (int l = 0; l < kk && i % 3 != 1; l++) /* silent inputs, and on one shape nothing else */
-                for (int r = 0; r < m && (i == 4 || uniform(0, 2) == 0); r++) x[r * ldx + l] = 0;
-            for (int j = 0; j < kk * ldw; j++) w[j] = (int8_t)(i % 2 ? uniform(-127, 127) : -127);
-            k->gemm_i16i8(m, n, kk, x, ldx, w, ldw, y, ldy);
-            for (int r = 0; r < m; r++)
-                for (int c = 0; c < n; c++) {
-                    int64_t sum = 0;
-                    for (int l = 0; l < kk; l++) sum += (int64_t)x[r * ldx + l] * w[l * ldw + c];
-                    assert_int_equal(y[r * ldy + c], sum);
-                }
-            free(x), free(w), free(y);
+            int no_overflow = 2147483647 / 127 / shapes[i][2], limit = no_overflow < 32767 ? no_overflow : 32767;
+            integer_product_is_exact(k, i, -limit, limit);
+            integer_product_is_exact(k, i, -128, 127); /* eight bits, and one value beyond them at each end */
+            integer_product_is_exact(k, i, -129, 127);
+            integer_product_is_exact(k, i, -128, 128);
         }
     }
 }

@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "spike/code.h"
+#include "spike/integer.h"
 #include "spike/step_weights.h"
 #include "spike/ternary.h"
 #include "spike/train.h"
@@ -69,37 +70,62 @@ static void tables_choose_the_cheapest_word(void **state) {
     stac_code_clean(&code);
 }
 
-static void encoding_equals_a_search_through_the_thresholds(void **state) {
-    (void)state;
-    struct stac_error err = {0};
-    struct stac_random r = stac_random_seeded(3, 0);
-    struct stac_code code = {0};
-    OK(stac_ternary_build(&code, 16, (struct stac_base){.n_classes = 4, .shift = 1}, 2, 0.003, 0.004, 11000, &err));
+/* Every set of kernels against a search through the thresholds: values in and beyond them, at every edge, and what is no
+ * number. */
+static void encodes_like_a_search(const struct stac_code *code) {
     enum { N = 5000 };
     static float x[N], mean[N];
     static int16_t integer[N];
+    struct stac_random r = stac_random_seeded(3, 0);
+    float end = code->n_levels > 1 ? code->levels.threshold[code->n_levels - 2] * code->unit : 1, inverse = 1.0f / code->unit;
     for (int i = 0; i < N; i++) {
-        x[i] = (float)stac_random_normal(&r) * (i % 10 ? 1.0f : 100.0f);
-        mean[i] = (float)stac_random_normal(&r) * 0.1f;
+        x[i] = (float)stac_random_normal(&r) * end * (i % 10 ? 0.1f : 2.0f);
+        mean[i] = (float)stac_random_normal(&r) * end * 0.01f;
     }
-    for (int i = 0; i < code.n_levels - 1 && i < N; i++) x[i] = code.levels.threshold[i] * code.unit; /* at the edges */
+    for (int i = 0; i < code->n_levels - 1 && i < N / 2; i++) {
+        x[2 * i] = code->levels.threshold[i] / inverse;
+        x[2 * i + 1] = nextafterf(x[2 * i], 0);
+    }
     x[N - 1] = NAN, x[N - 2] = INFINITY, x[N - 3] = -INFINITY, x[N - 4] = 1e-40f, x[N - 5] = -0.0f;
     const char *sets[] = {"ref", "avx2", "avx512"};
     for (int s = 0; s < 3; s++)
         for (int with_mean = 0; with_mean < 2; with_mean++) {
             const struct stac_kernels *k = stac_kernels_named(sets[s]);
             if (!k) continue;
-            float inverse = 1.0f / code.unit;
-            int64_t spikes = k->encode(&code.levels, N, x, with_mean ? mean : NULL, inverse, integer), want = 0;
+            int64_t spikes = k->encode(&code->levels, N, x, with_mean ? mean : NULL, inverse, integer), want = 0;
             for (int i = 0; i < N; i++) {
                 float centred = with_mean ? x[i] - mean[i] : x[i], a = fabsf(centred) * inverse;
                 int level = 0;
-                while (level < code.n_levels - 1 && a >= code.levels.threshold[level]) level++;
-                want += code.levels.spikes[level];
-                assert_int_equal(integer[i], centred < 0 ? -code.levels.value[level] : code.levels.value[level]);
+                while (level < code->n_levels - 1 && a >= code->levels.threshold[level]) level++;
+                want += code->levels.spikes[level];
+                assert_int_equal(integer[i], centred < 0 ? -code->levels.value[level] : code->levels.value[level]);
             }
             assert_true(spikes == want);
         }
+}
+
+static void encoding_equals_a_search_through_the_thresholds(void **state) {
+    (void)state;
+    struct stac_error err = {0};
+    struct stac_code code = {0};
+    OK(stac_ternary_build(&code, 16, (struct stac_base){.n_classes = 4, .shift = 1}, 2, 0.003, 0.004, 11000, &err));
+    encodes_like_a_search(&code);
+    stac_code_clean(&code);
+    OK(stac_ternary_build(&code, 4, (struct stac_base){.n_classes = 1, .shift = 1}, 2, 0.003, 0.004, 11000, &err));
+    encodes_like_a_search(&code); /* few levels */
+    stac_code_clean(&code);
+    struct stac_level crowd[200];
+    for (int i = 0; i < 200; i++)
+        crowd[i] = (struct stac_level){i < 100 ? 1 + 1e-5f * i : i, (int16_t)(3 * i), (uint8_t)(i % 4), {0}};
+    OK(stac_code_tabulate(&code, 200, crowd, false, &err)); /* many thresholds in a bin */
+    code.unit = 0.5f;
+    encodes_like_a_search(&code);
+    stac_code_clean(&code);
+    code.neuron.most = 127;
+    OK(stac_integer_levels(&code, &err));
+    assert_true(code.levels.rounds);
+    code.unit = 0.25f;
+    encodes_like_a_search(&code);
     stac_code_clean(&code);
 }
 
