@@ -1,11 +1,15 @@
 #include "base/memory.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #define ALIGNMENT 64
+#define HUGE_PAGE ((size_t)2 << 20) /* what is larger lies on such pages where the system has them: fewer faults, fewer walks  \
+                                     */
 
 void *stac_alloc(size_t n, size_t size, const char *what, struct stac_error *err) {
     size_t bytes;
@@ -15,11 +19,13 @@ void *stac_alloc(size_t n, size_t size, const char *what, struct stac_error *err
         return NULL;
     }
     size_t rounded = bytes == 0 ? ALIGNMENT : (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    void *p = aligned_alloc(ALIGNMENT, rounded);
+    bool huge = rounded >= 2 * HUGE_PAGE;
+    void *p = aligned_alloc(huge ? HUGE_PAGE : ALIGNMENT, rounded);
     if (!p) {
         stac_fail(err, STAC_ERR_MEMORY, "cannot allocate %s: %.1f MiB are not to be had", what, (double)bytes / 1048576.0);
         return NULL;
     }
+    if (huge) madvise(p, rounded, MADV_HUGEPAGE); /* a wish: nothing depends on it */
     memset(p, 0, rounded);
     return p;
 }

@@ -222,8 +222,7 @@ int stac_h5_set_text(struct stac_h5 *h, const char *path, const char *name, cons
 }
 
 static int open_attribute(struct stac_h5 *h, const char *path, const char *name, hid_t *attribute, struct stac_error *err) {
-    bool there = stac_h5_has(h, path) && H5Aexists_by_name(h->file, path, name, H5P_DEFAULT) > 0;
-    *attribute = there ? H5Aopen_by_name(h->file, path, name, H5P_DEFAULT, H5P_DEFAULT) : -1;
+    *attribute = H5Aopen_by_name(h->file, path, name, H5P_DEFAULT, H5P_DEFAULT);
     if (*attribute >= 0) return STAC_OK;
     H5Eclear2(H5E_DEFAULT);
     return stac_fail(err, STAC_ERR_INPUT, "%s: %s has no attribute %s", h->path, path, name);
@@ -337,8 +336,10 @@ int stac_h5_write(struct stac_h5 *h, const char *path, enum stac_h5_type type, s
 
 /* Open a dataset and learn its shape. */
 static int open_set(struct stac_h5 *h, const char *path, hid_t *set, hsize_t shape[2], int *rank, struct stac_error *err) {
-    if (!stac_h5_has(h, path)) return stac_fail(err, STAC_ERR_INPUT, "%s has no %s: the file is damaged", h->path, path);
     *set = H5Dopen2(h->file, path, H5P_DEFAULT);
+    if (*set < 0 && !stac_h5_has(h, path))
+        return stac_fail(err, STAC_ERR_INPUT, "%s has no %s: the file is damaged", h->path, path);
+    if (*set < 0) *set = H5Dopen2(h->file, path, H5P_DEFAULT); /* for the reason, which the search has wiped */
     if (*set < 0) return h5_error(err, STAC_ERR_INPUT, "open", path, h);
     hid_t space = H5Dget_space(*set);
     *rank = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
@@ -402,50 +403,68 @@ static int open_expected(struct stac_h5 *h, const char *path, enum stac_h5_type 
     return err->status;
 }
 
+/* Read and close a dataset that open_expected opened. Its seal covers all values, so that HDF5 need not check its chunks too.
+ */
+static int read_opened(struct stac_h5 *h, const char *path, hid_t set, enum stac_h5_type type, size_t n, void *data,
+                       struct stac_error *err) {
+    int status = STAC_OK;
+    hid_t transfer = H5Pcreate(H5P_DATASET_XFER);
+    if (transfer < 0 || H5Pset_edc_check(transfer, H5Z_DISABLE_EDC) < 0 ||
+        H5Dread(set, memory_type(type), H5S_ALL, H5S_ALL, transfer, data) < 0)
+        status = h5_error(err, STAC_ERR_INPUT, "read", path, h);
+    if (transfer >= 0) H5Pclose(transfer);
+    H5Dclose(set);
+    return status != STAC_OK ? status : check_seal(h, path, data, n * type_size(type), err);
+}
+
 int stac_h5_read(struct stac_h5 *h, const char *path, enum stac_h5_type type, size_t rows, size_t columns, void *data,
                  struct stac_error *err) {
     hid_t set;
-    int status = STAC_OK;
     STAC_TRY(open_expected(h, path, type, rows, columns, &set, err));
-    if (H5Dread(set, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
-        status = h5_error(err, STAC_ERR_INPUT, "read", path, h);
-    H5Dclose(set);
-    return status != STAC_OK ? status : check_seal(h, path, data, values(rows, columns) * type_size(type), err);
+    return read_opened(h, path, set, type, values(rows, columns), data, err);
+}
+
+/* The same into new memory, which is taken when the shape is as expected. */
+static int read_new(struct stac_h5 *h, const char *path, enum stac_h5_type type, size_t rows, size_t columns, void **out,
+                    struct stac_error *err) {
+    hid_t set;
+    STAC_TRY(open_expected(h, path, type, rows, columns, &set, err));
+    if (!(*out = stac_alloc(values(rows, columns), type_size(type), path, err))) {
+        H5Dclose(set);
+        return err->status;
+    }
+    return read_opened(h, path, set, type, values(rows, columns), *out, err);
 }
 
 int stac_h5_read_reals(struct stac_h5 *h, const char *path, size_t rows, size_t columns, float **out, struct stac_error *err) {
-    size_t n = values(rows, columns);
-    hid_t set;
-    STAC_TRY(open_expected(h, path, STAC_H5_F32, rows, columns, &set, err)); /* before memory is taken for it */
-    H5Dclose(set);
-    STAC_TRY(STAC_NEW(*out, n, path, err));
-    STAC_TRY(stac_h5_read(h, path, STAC_H5_F32, rows, columns, *out, err));
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite((*out)[i]))
-            return stac_fail(err, STAC_ERR_INPUT, "%s: value %zu of %s is not finite: the file is damaged", h->path, i, path);
-    return STAC_OK;
+    size_t n = values(rows, columns), wrong = 0;
+    void *data = NULL;
+    int status = read_new(h, path, STAC_H5_F32, rows, columns, &data, err);
+    *out = data;
+    STAC_TRY(status);
+    for (size_t i = 0; i < n; i++) wrong += !isfinite((*out)[i]);
+    if (wrong == 0) return STAC_OK;
+    for (wrong = 0; isfinite((*out)[wrong]);) wrong++;
+    return stac_fail(err, STAC_ERR_INPUT, "%s: value %zu of %s is not finite: the file is damaged", h->path, wrong, path);
 }
 
 int stac_h5_read_weights(struct stac_h5 *h, const char *path, size_t rows, size_t columns, int8_t **out,
                          struct stac_error *err) {
-    size_t n = rows * columns;
-    hid_t set;
-    STAC_TRY(open_expected(h, path, STAC_H5_I8, rows, columns, &set, err));
-    H5Dclose(set);
-    STAC_TRY(STAC_NEW(*out, n, path, err));
-    STAC_TRY(stac_h5_read(h, path, STAC_H5_I8, rows, columns, *out, err));
-    if (!memchr(*out, 0x80, n)) return STAC_OK;
+    void *data = NULL;
+    int status = read_new(h, path, STAC_H5_I8, rows, columns, &data, err);
+    *out = data;
+    STAC_TRY(status);
+    if (!memchr(*out, 0x80, values(rows, columns))) return STAC_OK;
     return stac_fail(err, STAC_ERR_INPUT, "%s: a weight of %s is -128; possible are -127 to 127", h->path, path);
 }
 
 int stac_h5_read_tokens(struct stac_h5 *h, const char *path, size_t rows, size_t columns, int n_vocab, int32_t **out,
                         struct stac_error *err) {
     size_t n = values(rows, columns);
-    hid_t set;
-    STAC_TRY(open_expected(h, path, STAC_H5_I32, rows, columns, &set, err));
-    H5Dclose(set);
-    STAC_TRY(STAC_NEW(*out, n, path, err));
-    STAC_TRY(stac_h5_read(h, path, STAC_H5_I32, rows, columns, *out, err));
+    void *data = NULL;
+    int status = read_new(h, path, STAC_H5_I32, rows, columns, &data, err);
+    *out = data;
+    STAC_TRY(status);
     for (size_t i = 0; i < n; i++)
         if ((*out)[i] < 0 || (*out)[i] >= n_vocab)
             return stac_fail(err, STAC_ERR_INPUT, "%s: token %zu of %s is %d; the vocabulary has %d", h->path, i, path,

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "store/snn_file.h"
 #include "store/snn_layout.h"
@@ -345,6 +346,7 @@ int stac_snn_load(struct stac_snn *snn, struct stac_part part, struct stac_netwo
     int status = STAC_OK;
     STAC_TRY(stac_network_init(net, &snn->hp, part, err));
     net->hadamard = snn->hadamard;
+    if (part.head && part.embedding) stac_file_prefetch(snn->h5.path); /* all of it */
     if (part.embedding) STAC_TRY_DONE(read_embedding(snn, net, err));
     for (int l = part.first; l < part.last; l++) STAC_TRY_DONE(read_block(snn, l, &net->block[l - part.first], err));
     if (part.head) STAC_TRY_DONE(read_linear(snn, &net->head_in, &net->head, err));

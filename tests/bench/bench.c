@@ -1,6 +1,8 @@
 /* stac-bench: how fast a network is, beside what the machine can do at most. Lines of CSV: name,value,unit.
  *
  *     stac-bench limits                            bandwidth and peaks of this machine
+ *     stac-bench load DIR                          a converted folder's network into memory, and its file read plainly
+ *     stac-bench tokenizer DIR TEXT                text into tokens
  *     stac-bench checkpoint SHAPE DIR              a Hugging Face folder with random weights: 135M, 360M or 1.7B
  *     stac-bench network DIR [flags of stac-chat]  tokens a second of each side of a converted folder, or of a model alone with
  *                                                  --mode baseline: reading 512 tokens at once, and one by one after 128
@@ -14,14 +16,16 @@
 #include "checkpoint.h"
 #include "dist/start.h"
 #include "eval/subject.h"
+#include "input.h"
 #include "limits.h"
 
 enum { PREFILL = 512, PROMPT = 128, DECODED = 64, TRIES = 3 };
 
-static void print_limits(void) {
+static int print_limits(void) {
     struct limits l = limits_measure();
     printf("read_bandwidth,%.4g,bytes/s\nfloat_peak,%.4g,operations/s\n", l.read_bandwidth, l.float_peak);
     printf("int16_peak,%.4g,operations/s\nint8_peak,%.4g,operations/s\n", l.int16_peak, l.int8_peak);
+    return STAC_OK;
 }
 
 /* ---- a network ---------------------------------------------------------------------------------------------------- */
@@ -101,26 +105,35 @@ static int bench_network(struct stac_start *start, struct stac_error *err) {
     return status;
 }
 
-static int bench_checkpoint(const char *name, const char *folder) {
-    struct stac_error err = {0};
+static int bench_checkpoint(const char *name, const char *folder, struct stac_error *err) {
     const struct shape *shape = shape_named(name);
-    if (!shape) stac_fail(&err, STAC_ERR_USAGE, "no shape is called %s: 135M, 360M or 1.7B", name);
-    if (shape) checkpoint_write(shape, folder, &err);
-    if (err.status != STAC_OK) fprintf(stderr, "error: %s\n", err.text);
-    return err.status != STAC_OK;
+    if (!shape) return stac_fail(err, STAC_ERR_USAGE, "no shape is called %s: 135M, 360M or 1.7B", name);
+    return checkpoint_write(shape, folder, err);
 }
+
+/* What needs no ranks; *known: the first argument is one of these. */
+static int bench_alone(int argc, char **argv, bool *known, struct stac_error *err) {
+    const char *what = argc > 1 ? argv[1] : "";
+    *known = true;
+    if (argc == 2 && strcmp(what, "limits") == 0) return print_limits();
+    if (argc == 3 && strcmp(what, "load") == 0) return input_bench_load(argv[2], err);
+    if (argc == 4 && strcmp(what, "tokenizer") == 0) return input_bench_tokenizer(argv[2], argv[3], err);
+    if (argc == 4 && strcmp(what, "checkpoint") == 0) return bench_checkpoint(argv[2], argv[3], err);
+    *known = false;
+    return STAC_OK;
+}
+
+static const char usage[] = "usage: stac-bench limits | load DIR | tokenizer DIR TEXT | checkpoint SHAPE DIR | "
+                            "network DIR [flags of stac-chat]\n";
 
 int main(int argc, char **argv) {
     static struct stac_start start;
     struct stac_error err = {0};
-    if (argc == 2 && strcmp(argv[1], "limits") == 0) {
-        print_limits();
-        return 0;
-    }
-    if (argc == 4 && strcmp(argv[1], "checkpoint") == 0) return bench_checkpoint(argv[2], argv[3]);
+    bool known;
+    if (bench_alone(argc, argv, &known, &err) != STAC_OK) fprintf(stderr, "error: %s\n", err.text);
+    if (known) return err.status != STAC_OK;
     if (argc < 3 || strcmp(argv[1], "network") != 0) {
-        fputs("usage: stac-bench limits | stac-bench checkpoint SHAPE DIR | stac-bench network DIR [flags of stac-chat]\n",
-              stderr);
+        fputs(usage, stderr);
         return 2;
     }
     int status = stac_start(&start, STAC_CHAT, argc - 1, argv + 1, stac_build_info(), &err);
