@@ -59,6 +59,9 @@ struct stac_kernels {
     /* y[m][n] = x[m][k] w[k][n], integers, exact */
     void (*gemm_i16i8)(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy);
 
+    /* The same, event-driven: every row of x reads the rows of w where it is not zero, and no others */
+    void (*gemm_sparse)(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy);
+
     /* acc[n] += w[i][n] for every i of the plus events, -= for the minus events */
     void (*add_rows)(int n, int32_t *acc, const int8_t *w, int ldw, struct stac_events events);
 

@@ -9,6 +9,8 @@
     void stac_gemm_f32_##set(int m, int n, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy);        \
     void stac_gemm_bf16_##set(int m, int n, int k, const float *x, int ldx, const uint16_t *w, int ldw, float *y, int ldy);    \
     void stac_gemm_i16i8_##set(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy); \
+    void stac_gemm_sparse_##set(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y,          \
+                                int ldy);                                                                                      \
     void stac_add_rows_##set(int n, int32_t *acc, const int8_t *w, int ldw, struct stac_events events);                        \
     int64_t stac_encode_##set(const struct stac_levels *levels, int n, const float *x, const float *mean, float inv_scale,     \
                               int16_t *code);                                                                                  \

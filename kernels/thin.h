@@ -1,5 +1,5 @@
-/* Integer products of few rows, as in decoding: weights are read once, several rows of them side by side as they lie in memory,
- * and a row whose inputs are all zero is not read at all. */
+/* Integer products that read weights as they lie in memory, several rows of them side by side, and a row whose inputs are all
+ * zero not at all: of few rows, as in decoding, whose weights are read once; or of many, each of which reads its own. */
 #ifndef STAC_KERNELS_THIN_H
 #define STAC_KERNELS_THIN_H
 
@@ -49,6 +49,19 @@ static inline void stac_thin_product(stac_thin_fn add, int m, int n, int k, cons
             end = (int)(pieces * (share + 1) / shares) * STAC_THIN_WIDE;
         if (end > n) end = n;
         for (int from = 0; from < t.n; from += STAC_THIN_GROUP) add(&t, from, end - begin, w + begin, ldw, y + begin, ldy);
+    }
+}
+
+/* The same row by row, any m and k; threads share the rows. */
+static inline void stac_sparse_product(stac_thin_fn add, int m, int n, int k, const int16_t *x, int ldx, const int8_t *w,
+                                       int ldw, int32_t *y, int ldy) {
+#pragma omp parallel for schedule(dynamic, 1) if ((double)m * n * k > 65536)
+    for (int i = 0; i < m; i++) {
+        struct stac_thin t;
+        int32_t *sum = y + (size_t)i * ldy;
+        stac_thin_gather(&t, 1, k, x + (size_t)i * ldx, ldx);
+        if (t.n == 0) memset(sum, 0, (size_t)n * sizeof *sum);
+        for (int from = 0; from < t.n; from += STAC_THIN_GROUP) add(&t, from, n, w, ldw, sum, ldy);
     }
 }
 

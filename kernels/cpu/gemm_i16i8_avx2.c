@@ -165,3 +165,10 @@ void stac_gemm_i16i8_avx2(int m, int n, int k, const int16_t *x, int ldx, const 
 #pragma omp parallel for schedule(static) if ((double)m * n * k > 65536)
     for (int j = 0; j < n; j += WIDE) strip(m, n - j < WIDE ? n - j : WIDE, k, x, ldx, w + j, ldw, y + j, ldy);
 }
+
+void stac_gemm_sparse_avx2(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
+    if (m > STAC_THIN_ROWS && k <= STAC_THIN_INPUTS)
+        stac_sparse_product(add_group, m, n, k, x, ldx, w, ldw, y, ldy);
+    else
+        stac_gemm_i16i8_avx2(m, n, k, x, ldx, w, ldw, y, ldy);
+}

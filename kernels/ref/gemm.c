@@ -35,3 +35,13 @@ void K(gemm_i16i8)(int m, int n, int k, const int16_t *x, int ldx, const int8_t 
             y[(size_t)i * ldy + j] = sum;
         }
 }
+
+void K(gemm_sparse)(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
+    for (int i = 0; i < m; i++) {
+        int32_t *sum = y + (size_t)i * ldy;
+        memset(sum, 0, (size_t)n * sizeof *sum);
+        for (int l = 0; l < k; l++)
+            for (int j = 0; j < n && x[(size_t)i * ldx + l]; j++)
+                sum[j] += (int32_t)x[(size_t)i * ldx + l] * w[(size_t)l * ldw + j];
+    }
+}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "eval/execution.h"
 #include "net/logits.h"
 
 enum { ROWS = 64 }; /* rows of logits at a time */
@@ -113,6 +114,7 @@ static int merge_side(struct scoring *g, enum stac_side side, double nll, struct
     for (int p = 0; p < g->stand->n_sides; p++) {
         if (g->stand->side[p] != side) continue;
         STAC_TRY(stac_stand_counts(g->stand, p, side == STAC_SNN ? out->counts : out->dense, err));
+        if (side == STAC_SNN && s->job->use_sparse) stac_execution_tell(s, out->counts);
         if (side == STAC_SNN && s->job->neurobench[0])
             STAC_TRY(stac_neurobench_gather(g->stand, p, out->counts, &out->neurobench, err));
     }

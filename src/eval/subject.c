@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "convert/convert.h"
+#include "eval/execution.h"
 #include "model/hub.h"
 
 /* ---- opening ------------------------------------------------------------------------------------------------------ */
@@ -100,6 +101,7 @@ int stac_subject_open(struct stac_subject *s, struct stac_error *err) {
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, open_files(s, err), err));
     STAC_TRY_DONE(stac_spread(s->job, s->ranks, &s->hp, &s->grid, &s->stage_begin, &s->part, err));
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, load_parts(s, err), err));
+    if (s->job->use_sparse && s->side[STAC_SNN]) STAC_TRY_DONE(stac_execution_measure(s, err));
 done:
     if (status != STAC_OK) stac_subject_close(s);
     return status;
@@ -140,6 +142,7 @@ int stac_stand_init(struct stac_stand *t, struct stac_subject *s, enum stac_side
         STAC_TRY_DONE(stac_cache_init(&t->cache[p], net, n_slots, capacity, err));
         STAC_TRY_DONE(
             stac_run_init(&t->run[p], net, &t->cache[p], t->side[p] == STAC_SNN ? spiking : STAC_MODE_DENSE, max_rows, err));
+        if (s->job->use_sparse && t->side[p] == STAC_SNN) t->run[p].sparse = &s->sparse;
         runs[p] = &t->run[p];
     }
     STAC_TRY_DONE(stac_pipeline_init(&t->pipeline, &s->grid, t->n_sides, runs, err));

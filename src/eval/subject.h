@@ -26,6 +26,7 @@ struct stac_subject {
     struct stac_part part;
     bool side[STAC_SIDES]; /* which ones run */
     struct stac_network net[STAC_SIDES];
+    struct stac_sparse sparse; /* with use_sparse: what this machine needs */
 };
 
 /* Open what the job names. Collective over all ranks; ends with an agreement. STAC_ERR_USAGE when the SNN side is asked

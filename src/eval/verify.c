@@ -8,6 +8,7 @@ static int follow(const struct stac_job *convert, struct stac_job *job, struct s
     job->stages = convert->stages;
     job->rank_memory = convert->rank_memory;
     job->mode = STAC_JOB_BOTH;
+    job->use_sparse = convert->use_sparse;
     return STAC_OK;
 }
 

@@ -52,6 +52,7 @@ struct stac_job {
     int64_t parity_steps;
     char *text, *ids, *logits_out, *tokenize, *json, *lm_eval, *neurobench, *csv, *compare, *watch;
     int64_t context, stride, limit_tokens, execution;
+    bool use_sparse;
     int64_t bos, words; /* enum stac_job_bos, stac_job_words */
     double fidelity_ratio_max, fidelity_top1_min;
 

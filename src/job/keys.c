@@ -76,8 +76,6 @@ static const struct stac_key keys[] = {
      convert_group, "What stands for the derivative of a spike when thresholds are trained."},
     {"surrogate_alpha", C, STAC_KEY_REAL, AT(surrogate_alpha), "4.0", 0.1, 100, NULL, "", NULL, convert_group,
      "How narrow the surrogate is around a threshold: its height, in gaps between levels, is about alpha / 4."},
-    {"use_sparse", C | E, STAC_KEY_BOOL, 0, "false", 0, 0, NULL, "", "the choice between event-driven and packed execution",
-     convert_group, "Pick event-driven or packed execution by measured density."},
 
     {"calibration_text", C, STAC_KEY_TEXT, AT(calibration_text), "", 0, 0, NULL, "", NULL, calibrate_group,
      "Text file to calibrate on. Empty: texts that the model itself writes."},
@@ -145,6 +143,9 @@ static const struct stac_key keys[] = {
      "Which model to run: the SNN, its original, or both side by side."},
     {"execution", E | H, STAC_KEY_CHOICE, AT(execution), "count", 0, 0, "count|temporal", "", NULL, eval_group,
      "How the SNN runs: T time steps event by event, or the same integers in one product."},
+    {"use_sparse", C | E | H, STAC_KEY_BOOL, AT(use_sparse), "false", 0, 0, NULL, "", NULL, eval_group,
+     "Pick event-driven or packed execution of the SNN's products by the density of their codes, against what this machine is "
+     "measured to need for both; the results are the same. A conversion runs the SNN with verify only."},
     {"text", E, STAC_KEY_TEXT, AT(text), "", 0, 0, NULL, "", NULL, eval_group,
      "Text file for perplexity and fidelity. Empty: texts that the original writes itself."},
     {"context", E, STAC_KEY_INT, AT(context), "0", 0, 131072, NULL, "tokens", NULL, eval_group,
@@ -224,7 +225,7 @@ const struct stac_key *stac_keys(size_t *n) {
 
 bool stac_key_is_neutral(const struct stac_key *key) {
     static const char *const neutral[] = {
-        "stages", "threads", "rank_memory", "force", "quiet", "output_dir", "create_calibration_data"};
+        "stages", "threads", "rank_memory", "force", "quiet", "output_dir", "create_calibration_data", "use_sparse"};
     for (size_t i = 0; i < sizeof neutral / sizeof *neutral; i++)
         if (strcmp(key->name, neutral[i]) == 0) return true;
     return false;

@@ -102,20 +102,27 @@ static void drive_rows(struct stac_run *run, const struct stac_site *site, const
     effort->shifts += shifts;
 }
 
+/* Count mode: rows [from, to) of codes through the weights, of all n rows the chosen way. */
+static void multiply_rows(struct stac_run *run, const struct stac_linear *l, int from, int to, bool by_events) {
+    (by_events ? run->kernels->gemm_sparse : run->kernels->gemm_i16i8)(to - from, l->n_out, l->n_in,
+                                                                       run->code + (size_t)from * l->n_in, l->n_in, l->q,
+                                                                       l->n_out, run->acc, l->n_out);
+}
+
 static void spiking_product(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n,
                             const float *x, float *y) {
     bool in_time = stac_site_runs_in_time(run, site);
     struct stac_spiked s = {0};
     struct stac_effort effort = {0};
     if (!in_time) encode_rows(run, site, l, n, x, &s);
+    bool by_events = !in_time && run->sparse && stac_sparse_prefers_events(run->sparse, l, s.active, (int64_t)n * l->n_in);
     int chunk = (int)(run->acc_size / (size_t)l->n_out);
     for (int from = 0; from < n; from += chunk) {
         int to = n - from < chunk ? n : from + chunk;
         if (in_time)
             drive_rows(run, site, l, from, to, x, &s, &effort);
         else
-            run->kernels->gemm_i16i8(to - from, l->n_out, l->n_in, run->code + (size_t)from * l->n_in, l->n_in, l->q, l->n_out,
-                                     run->acc, l->n_out);
+            multiply_rows(run, l, from, to, by_events);
 #pragma omp parallel for schedule(static)
         for (int i = from; i < to; i++)
             run->kernels->decode(l->n_out, run->acc + (size_t)(i - from) * l->n_out, run->factor[i], l->scale, l->bias,
@@ -123,6 +130,7 @@ static void spiking_product(struct stac_run *run, const struct stac_site *site, 
     }
     struct stac_counts counts = stac_spiking_counts(site, &s);
     if (in_time) counts.multiplies = effort.multiplies, counts.sums = effort.sums, counts.shifts = effort.shifts;
+    if (run->sparse && !in_time) *(by_events ? &counts.rows_by_events : &counts.rows_packed) = n;
     counts.streamed = (int64_t)l->n_in * l->n_out;
     counts.fetched = stac_bytes_fetched(site, counts.touched, counts.streamed);
     stac_count(run, site, counts);

@@ -6,6 +6,7 @@
 #include "kernels/kernels.h"
 #include "net/cache.h"
 #include "net/network.h"
+#include "net/sparse.h"
 #include "spike/train.h"
 
 enum stac_mode {
@@ -78,11 +79,12 @@ struct stac_run {
     struct stac_batch batch;
     struct stac_segment *segment; /* [n_slots] */
     int n_segments;
-    int n_sites;                    /* in counts and gradual */
-    int steps, step;                /* passes of a batch: 1, with ST-BIF+ neurons T; those done so far */
-    struct stac_gradual *gradual;   /* [n_sites], or NULL */
-    int8_t *step_of;                /* [n_lanes][widest] spikes of a row at a step */
-    struct stac_channels *channels; /* [n_sites], or NULL: not counted */
+    int n_sites;                      /* in counts and gradual */
+    int steps, step;                  /* passes of a batch: 1, with ST-BIF+ neurons T; those done so far */
+    struct stac_gradual *gradual;     /* [n_sites], or NULL */
+    int8_t *step_of;                  /* [n_lanes][widest] spikes of a row at a step */
+    const struct stac_sparse *sparse; /* borrowed; or NULL: products of many rows are packed */
+    struct stac_channels *channels;   /* [n_sites], or NULL: not counted */
 };
 
 /* Workspace for batches of at most max_rows. Zero-initialise; release with stac_run_clean. */

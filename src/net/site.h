@@ -78,6 +78,8 @@ struct stac_counts {
     int64_t streamed; /* bytes that a dense product reads for a batch: all */
     int64_t stored;   /* bytes written to the cache */
 
+    int64_t rows_packed, rows_by_events; /* how products were executed, where that is chosen (net/sparse.h) */
+
     int64_t rest[STAC_REST_KINDS];
 };
 

@@ -314,7 +314,7 @@ static void bad_command_lines_are_refused(void **state) {
         {STAC_CONVERT, "--set timesteps", "write --set key=value"},
         {STAC_CONVERT, "--set =16", "write --set key=value"},
         {STAC_CONVERT, "--set timestep=16", "--set: unknown key \"timestep\"; did you mean \"timesteps\"?"},
-        {STAC_CONVERT, "--set use_sparse=true", "use_sparse is refused: the choice between"},
+        {STAC_CONVERT, "--set layer_norm=spike", "layer_norm is refused: another norm"},
         {STAC_CONVERT, "model", "unexpected argument \"model\""},
         {STAC_CONVERT, "-n", "unexpected argument \"-n\""},
         {STAC_CONVERT, "--force false", "unexpected argument \"false\""},
@@ -545,7 +545,7 @@ static void the_record_leaves_out_what_changes_no_result(void **state) {
     struct stac_job job = fresh(STAC_CONVERT);
     const char *path;
     OK(stac_job_print(&job, &a, &err));
-    OK(command_line(&job, "--stages 3 --threads 2 --rank_memory 1 --force --quiet --output_dir elsewhere", NULL, &path, &err));
+    OK(command_line(&job, "--stages 3 --threads 2 --rank_memory 1 --force --quiet --use_sparse --output_dir elsewhere", NULL, &path, &err));
     OK(stac_job_print(&job, &b, &err));
     assert_string_equal(a.data, b.data);
     stac_strbuf_clean(&b);

@@ -71,7 +71,7 @@ static const struct {
     {"timesteps: 16 seed: 2\n", "must be a whole number, not \"16 seed\""},
     {"%YAML 3.0\n---\ntimesteps: 16\n", "not valid YAML"},
     {"timesteps: |\n  16\n", "must be a whole number"},
-    {"use_sparse: true\n", "job.yaml:1:13: use_sparse is refused"},
+    {"layer_norm: spike\n", "job.yaml:1:13: layer_norm is refused"},
 };
 
 static void malformed_and_surprising_yaml_is_refused_with_its_place(void **state) {

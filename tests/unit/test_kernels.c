@@ -73,13 +73,16 @@ static void integer_product_is_exact(const struct stac_kernels *k, size_t shape,
     for (int l = 0; l < kk && shape % 3 != 1; l++) /* silent inputs, and on one shape nothing else */
         for (int r = 0; r < m && (shape == 4 || uniform(0, 2) == 0); r++) x[r * ldx + l] = 0;
     for (int j = 0; j < kk * ldw; j++) w[j] = (int8_t)(shape % 2 ? uniform(-127, 127) : -127);
-    k->gemm_i16i8(m, n, kk, x, ldx, w, ldw, y, ldy);
-    for (int r = 0; r < m; r++)
-        for (int c = 0; c < n; c++) {
-            int64_t sum = 0;
-            for (int l = 0; l < kk; l++) sum += (int64_t)x[r * ldx + l] * w[l * ldw + c];
-            assert_int_equal(y[r * ldy + c], sum);
-        }
+    for (int sparse = 0; sparse < 2; sparse++) {
+        memset(y, 0x55, sizeof *y * (size_t)m * ldy);
+        (sparse ? k->gemm_sparse : k->gemm_i16i8)(m, n, kk, x, ldx, w, ldw, y, ldy);
+        for (int r = 0; r < m; r++)
+            for (int c = 0; c < n; c++) {
+                int64_t sum = 0;
+                for (int l = 0; l < kk; l++) sum += (int64_t)x[r * ldx + l] * w[l * ldw + c];
+                assert_int_equal(y[r * ldy + c], sum);
+            }
+    }
     free(x), free(w), free(y);
 }
 

@@ -202,6 +202,37 @@ static void read_by_all_kernels_and_threads(const char *name, const struct stac_
     free(first), free(counts), free(first_counts);
 }
 
+/* use_sparse: whatever is chosen, the bits are the same; and what is chosen follows the density. */
+static void event_driven_and_packed_products_give_the_same_bits(void **state) {
+    (void)state;
+    struct stac_error err = {0};
+    struct fx_spiking s;
+    struct stac_sparse sparse;
+    int32_t token[LENGTH];
+    fx_spiking_make(&s, fx_golden[0], 16, 8);
+    size_t n = LENGTH * (size_t)s.net.hp.n_vocab;
+    fx_tokens(token, LENGTH, s.net.hp.n_vocab, 1);
+    float *logits = calloc(n, sizeof *logits), *packed = fx_logits(&s.net, STAC_MODE_COUNT, NULL, token, LENGTH, NULL);
+    OK(stac_sparse_measure(&sparse, &s.net, &err));
+    assert_in_range(sparse.n, 3, STAC_SPARSE_SHAPES); /* some shapes may be equal */
+    for (int i = 0; i < sparse.n; i++) assert_true(sparse.shape[i].packed > 0 && sparse.shape[i].break_even >= 0);
+    for (int limit = 0; limit < 2; limit++) { /* never, always */
+        struct fx_reader r;
+        struct stac_counts sum = {0};
+        for (int i = 0; i < sparse.n; i++) sparse.shape[i].break_even = limit ? 1.01 : 0;
+        fx_reader_init(&r, &s.net, STAC_MODE_COUNT, 1, LENGTH, LENGTH);
+        r.run.sparse = &sparse;
+        fx_read(&r, 0, token, 0, LENGTH, logits);
+        for (int i = 0; i < stac_site_count(&s.net.hp); i++) stac_counts_add(&sum, &r.run.counts[i]);
+        assert_int_equal(limit ? sum.rows_packed : sum.rows_by_events, 0);
+        assert_int_equal(sum.rows_packed + sum.rows_by_events, LENGTH * (4 * s.net.hp.n_layer + 1));
+        assert_same_bits(packed, logits, n, limit ? "event-driven" : "packed");
+        fx_reader_clean(&r);
+    }
+    free(packed), free(logits);
+    fx_spiking_clean(&s);
+}
+
 /* A model in bfloat16 keeps its weights so where it only runs, and predicts the same. */
 static void bfloat16_weights_give_the_bits_of_floats(void **state) {
     (void)state;
@@ -460,6 +491,7 @@ int main(void) {
         cmocka_unit_test(no_row_sees_a_later_one),
         cmocka_unit_test(kernels_and_threads_do_not_change_a_bit),
         cmocka_unit_test(bfloat16_weights_give_the_bits_of_floats),
+        cmocka_unit_test(event_driven_and_packed_products_give_the_same_bits),
         cmocka_unit_test(temporal_mode_gives_the_bits_and_counts_of_count_mode),
         cmocka_unit_test(counts_are_those_of_the_products),
         cmocka_unit_test(more_spikes_and_time_come_closer_to_the_dense_logits),

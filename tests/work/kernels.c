@@ -52,6 +52,7 @@ COUNTED(gemm_bf16_few, k->gemm_bf16(FEW, OUT, IN, x, IN, half, OUT, y, OUT))
 COUNTED(gemm_i16i8, k->gemm_i16i8(ROWS, OUT, IN, code, IN, q, OUT, acc, OUT))
 COUNTED(gemm_i16i8_small, k->gemm_i16i8(ROWS, OUT, IN, small, IN, q, OUT, acc, OUT))
 COUNTED(gemm_i16i8_few, k->gemm_i16i8(FEW, OUT, IN, code, IN, q, OUT, acc, OUT))
+COUNTED(gemm_sparse, k->gemm_sparse(ROWS, OUT, IN, code, IN, q, OUT, acc, OUT))
 COUNTED(add_rows, k->add_rows(OUT, acc, q, OUT, (struct stac_events){event, EVENTS / 2, EVENTS / 2}))
 COUNTED(encode, k->encode(&ternary.levels, ROWS *IN, x, NULL, 1 / ternary.unit, code))
 COUNTED(sum_squares, gain[0] += k->sum_squares(ROWS * IN, x, NULL))
@@ -76,11 +77,13 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
-    void (*const all[])(const struct stac_kernels *) = {
-        count_gemm_f32,       count_gemm_f32_few, count_gemm_bf16, count_gemm_bf16_few, count_gemm_i16i8,
-        count_gemm_i16i8_few, count_add_rows,     count_encode,    count_sum_squares,   count_gemm_i16i8_small,
-        count_norm,           count_softmax_exp,  count_decode,    count_scale,         count_add,
-        count_activate,       count_gate,         count_hadamard,  count_rope,          count_quantise};
+    void (*const all[])(const struct stac_kernels *) = {count_gemm_f32,         count_gemm_f32_few, count_gemm_bf16,
+                                                        count_gemm_bf16_few,    count_gemm_i16i8,   count_gemm_i16i8_few,
+                                                        count_add_rows,         count_encode,       count_sum_squares,
+                                                        count_gemm_i16i8_small, count_norm,         count_softmax_exp,
+                                                        count_decode,           count_scale,        count_add,
+                                                        count_activate,         count_gemm_sparse,  count_gate,
+                                                        count_hadamard,         count_rope,         count_quantise};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) all[i](k);
     stac_code_clean(&ternary);
     return 0;
