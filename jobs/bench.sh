@@ -1,26 +1,32 @@
 #!/bin/sh
-# How fast reading and writing text is: beside what this machine can do at most, and beside llama.cpp.
+# How fast reading and writing text is: beside what this machine can do at most, and beside others.
 #
-#   sh jobs/bench.sh            with the peer: llama.cpp out of PyPI's llama-cpp-python, built for this machine (once, minutes)
+#   sh jobs/bench.sh            with its peers: llama.cpp out of PyPI's llama-cpp-python, built for this machine (once, minutes),
+#                               and SpikingJelly on torch from PyPI (once, 6 GB of disk)
 #   sh jobs/bench.sh --alone    the project alone
+#   sh jobs/bench.sh --large    besides, the whole conversion of the 1.7B shape: up to an hour
 #
-# Leaves out/bench/figures.csv (name,value,unit) and out/bench/ratios.md. Nothing else should run meanwhile.
+# Leaves out/bench/figures.csv (name,value,unit), ratios.md and ratios.png. Nothing else should run meanwhile.
 set -eu
 cd "$(dirname "$0")/.."
 . jobs/setup.sh
 
-alone=
-case ${1:-} in
---alone) alone=1 ;;
-'') ;;
-*) die "unknown argument $1; see the head of this script" ;;
-esac
+alone='' large=''
+for arg in "$@"; do
+    case $arg in
+    --alone) alone=1 ;;
+    --large) large=1 ;;
+    *) die "unknown argument $arg; see the head of this script" ;;
+    esac
+done
 llama_package=llama-cpp-python==0.3.36
+torch_packages="torch numpy loguru requests tqdm packaging"
+spikingjelly_package=spikingjelly==2.0.0
 out=out/bench
 csv=$out/figures.csv
 
 # shellcheck disable=SC2086
-install_packages $packages libcmocka-dev
+install_packages $packages libcmocka-dev $([ -n "$alone" ] || echo python3-venv)
 mkdir -p $out build
 say "building"
 build build/release -DBUILD_TESTING=ON
@@ -65,6 +71,39 @@ llama() {
         { printf "llama_%s,%s,tokens/s\n", $column["n_gen"] > 0 ? "decode" : "prefill", $column["avg_ts"] }'
 }
 
+# The peer as a Python environment, in $out/venv.
+install_spikingjelly() {
+    [ ! -e $out/venv/ready ] || return 0
+    say "installing torch and SpikingJelly"
+    # shellcheck disable=SC2086
+    python3 -m venv $out/venv > $out/log 2>&1 && $out/venv/bin/pip install -q $torch_packages >> $out/log 2>&1 &&
+        $out/venv/bin/pip install -q --no-deps $spikingjelly_package >> $out/log 2>&1 && touch $out/venv/ready
+}
+
+# seconds N ARGUMENT...: of an evaluation by N ranks of one thread each
+seconds() {
+    n=$1
+    shift
+    on_ranks "$n" stac-eval $out/snn --mode snn --quiet --threads 1 --text tests/data/wikitext-2-valid.txt --limit_tokens 8192 \
+        --json $out/ranks.json "$@" > $out/log
+    value $out/ranks.json seconds
+}
+
+# converted NAME ARGUMENT...: seconds and most memory of a conversion of the 1.7B shape on one rank
+converted() {
+    name=$1
+    shift
+    rm -rf $out/large
+    on_ranks 1 stac-convert --model_name $out/1.7B --output_dir $out/large --quiet "$@" > $out/log 2>&1 || { cat $out/log >&2; exit 1; }
+    sed -n 's/.* in \(.*\), \([0-9]*\) MiB at most.*/\1,\2/p' $out/log | tr -d ' ' | awk -F, -v name="1.7B.$name" '
+        { t = $1; s = 0
+          if (match(t, /[0-9]+h/)) s += 3600 * substr(t, RSTART, RLENGTH - 1)
+          if (match(t, /[0-9]+min/)) s += 60 * substr(t, RSTART, RLENGTH - 3)
+          if (match(t, /[0-9.]+s$/)) s += substr(t, RSTART, RLENGTH - 1)
+          printf "%s_seconds,%.1f,s\n%s_memory,%.0f,bytes\n", name, s, name, $2 * 1048576 }' | tee -a $csv
+    rm -rf $out/large
+}
+
 : > $csv
 say "limits of this machine"
 figures limits stac-bench limits
@@ -74,10 +113,15 @@ once $out/int8/snn_model.h5 stac-convert --from $out/snn --output_dir $out/int8 
 figures 135M stac-bench network $out/snn
 figures 135M_int8 stac-bench network $out/int8 --mode snn
 figures 135M stac-bench network $out/snn --mode snn --execution temporal
+figures 135M stac-bench load $out/snn
+figures 135M stac-bench tokenizer $out/snn tests/data/wikitext-2-valid.txt
+for n in 1 2; do echo "135M.ranks_$n,$(seconds $n),s" | tee -a $csv; done
 say "the shape of SmolLM2-1.7B in bfloat16, random weights"
 once $out/1.7B/config.json stac-bench checkpoint 1.7B $out/1.7B
 cp $out/snn/tokenizer/* $out/1.7B/
 figures 1.7B stac-bench network $out/1.7B --mode baseline
+converted simplified --simplified
+[ -z "$large" ] || converted full
 if [ -z "$alone" ]; then
     if build_llama; then
         once $out/q8_0.gguf $out/llama/bin/llama-quantize --allow-requantize "$model_file" $out/q8_0.gguf Q8_0
@@ -86,6 +130,13 @@ if [ -z "$alone" ]; then
     else
         tail -5 $out/log >&2
         echo "llama.cpp could not be built: its ratios are left out"
+    fi
+    if install_spikingjelly; then
+        say "SpikingJelly, the products of SmolLM2-135M at T = 16"
+        figures 135M $out/venv/bin/python tests/bench/peer_spikingjelly.py 576 1536 576 192 30 16 512
+    else
+        tail -5 $out/log >&2
+        echo "SpikingJelly could not be installed: its ratios are left out"
     fi
 fi
 
@@ -107,4 +158,31 @@ ratio 'SNN count mode time / dense INT8 time, prefill' '<= 1.5' 'f["135M_int8.sn
 ratio 'SNN count mode time / dense INT8 time, decode' '<= 1.3' 'f["135M_int8.snn_count_decode"] / f["135M.snn_count_decode"]'
 ratio 'SNN temporal mode time / dense float time, prefill, T = 16' '<= 3' 'f["135M.dense_prefill"] / f["135M.snn_temporal_prefill"]'
 ratio 'SNN temporal mode time / dense float time, decode, T = 16' '<= 3' 'f["135M.dense_decode"] / f["135M.snn_temporal_decode"]'
+ratio 'SpikingJelly, products alone: its time / ours of the whole network, count mode' '>= 100' \
+    'f["135M.snn_count_prefill"] / f["135M.spikingjelly_products"]'
+ratio 'the same, temporal mode' '>= 20' 'f["135M.snn_temporal_prefill"] / f["135M.spikingjelly_products"]'
+ratio 'simplified conversion of 1.7B: (bytes in / time) / reading from disk' '>= 0.5' \
+    'f["1.7B.dense_weight_bytes"] / f["1.7B.simplified_seconds"] / f["135M.read_cold"]'
+ratio 'full conversion of 1.7B: hours' '< 1' 'f["1.7B.full_seconds"] / 3600'
+ratio 'full conversion of 1.7B: GiB at most, one rank' '< 8' 'f["1.7B.full_memory"] / 1073741824'
+ratio '2 ranks / 1 rank, throughput of an evaluation' '>= 1.8' 'f["135M.ranks_1"] / f["135M.ranks_2"]'
+ratio 'tokenizer, one core, MB/s' '>= 20' 'f["135M.tokenizer"] / 1e6'
+ratio 'loading a stored SNN / reading the file, from disk' '>= 0.8' 'f["135M.load_cold"] / f["135M.read_cold"]'
+
+# Measured over goal, in the direction that is better; a bar that reaches 1 meets its goal.
+awk -F'|' 'NR > 2 { goal = $3; limit = goal; gsub(/[^0-9.]/, "", limit); met = goal ~ />/ ? $4 / limit : limit / $4
+    gsub(/^ +| +$/, "", $2); gsub(/"/, "", $2); printf "\"%s\" %.4f\n", $2, met > 4 ? 4 : met }' $out/ratios.md > $out/ratios.dat
+gnuplot << EOD || echo "no picture: gnuplot is missing"
+set terminal pngcairo size 1100,620 font 'sans,9'
+set output '$out/ratios.png'
+set style data boxes
+set style fill solid 0.7
+set boxwidth 0.7
+set yrange [] reverse
+set xrange [0:4.2]
+set xlabel 'goal met when 1 or more (cut at 4)'
+set arrow from 1, graph 0 to 1, graph 1 nohead dt 2
+unset key
+plot '$out/ratios.dat' using (\$2 / 2):0:(\$2 / 2):(0.35):ytic(1) with boxxyerror lc rgb '#0072b2'
+EOD
 say "figures in $csv, ratios in $out/ratios.md"

@@ -6,20 +6,23 @@
  *     stac-bench checkpoint SHAPE DIR              a Hugging Face folder with random weights: 135M, 360M or 1.7B
  *     stac-bench network DIR [flags of stac-chat]  tokens a second of each side of a converted folder, or of a model alone with
  *                                                  --mode baseline: reading 512 tokens at once, and one by one after 128
+ *     stac-bench cluster ...                       a cluster on paper: its arguments are told when they are missing
+ *     stac-bench growth DIR [flags of stac-chat]   the same for longer and longer texts, and for more and more conversations
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/memory.h"
+#include "base/random.h"
 #include "checkpoint.h"
 #include "dist/start.h"
-#include "eval/subject.h"
 #include "input.h"
 #include "limits.h"
-
-enum { PREFILL = 512, PROMPT = 128, DECODED = 64, TRIES = 3 };
+#include "network.h"
+#include "simulate.h"
+#include "store/snn_file.h"
 
 static int print_limits(void) {
     struct limits l = limits_measure();
@@ -28,87 +31,39 @@ static int print_limits(void) {
     return STAC_OK;
 }
 
-/* ---- a network ---------------------------------------------------------------------------------------------------- */
-
-/* Bytes of the weights of a product, as they lie in memory; and its multiply-accumulates for a token. */
-static void add_linear(const struct stac_linear *l, double *bytes, double *macs) {
-    double n = (double)l->n_in * l->n_out;
-    *macs += n;
-    *bytes += n * (l->w ? 4 : l->half ? 2 : 1);
-}
-
-static void weigh(const struct stac_network *net, double *bytes, double *macs) {
-    *bytes = *macs = 0;
-    for (int l = 0; l < net->last - net->first; l++) {
-        const struct stac_block *b = &net->block[l];
-        const struct stac_linear *all[] = {&b->qkv, &b->o, &b->up, &b->down};
-        for (int i = 0; i < 4; i++) add_linear(all[i], bytes, macs);
-    }
-    add_linear(&net->head, bytes, macs);
-}
-
-/* n tokens of a session, `at_once` or one by one; seconds. */
-static int read_tokens(struct stac_sessions *s, const int32_t *token, int n, bool at_once, double *seconds,
-                       struct stac_error *err) {
-    double began = stac_clock_now();
-    for (int i = 0; i < n; i += at_once ? n : 1) {
-        STAC_TRY(stac_sessions_add(s, 0, token + i, at_once ? (size_t)n : 1, err));
-        STAC_TRY(stac_sessions_read(s, NULL, NULL, err));
-    }
-    *seconds = stac_clock_now() - began;
-    return STAC_OK;
-}
-
-/* The best of some tries. */
-static int time_side(struct stac_stand *stand, double *prefill, double *decode, struct stac_error *err) {
-    struct stac_sessions s = {0};
-    int32_t token[PREFILL];
-    int vocab = stand->subject->hp.n_vocab, status = stac_sessions_init(&s, &stand->pipeline, 0, err);
-    for (int i = 0; i < PREFILL; i++) token[i] = (int32_t)((i * 7919LL + 1) % vocab);
-    *prefill = *decode = 1e30;
-    for (int t = 0; t < TRIES && status == STAC_OK; t++) {
-        double seconds;
-        stac_sessions_reset(&s, 0);
-        if ((status = read_tokens(&s, token, PREFILL, true, &seconds, err)) != STAC_OK) break;
-        *prefill = seconds < *prefill ? seconds : *prefill;
-        stac_sessions_reset(&s, 0);
-        if ((status = read_tokens(&s, token, PROMPT, true, &seconds, err)) != STAC_OK) break;
-        status = read_tokens(&s, token + PROMPT, DECODED, false, &seconds, err);
-        *decode = seconds < *decode ? seconds : *decode;
-    }
-    stac_sessions_clean(&s);
-    return status;
-}
-
-static int bench_side(struct stac_subject *s, enum stac_side side, struct stac_error *err) {
-    struct stac_stand stand = {0};
-    double prefill, decode, bytes, macs;
-    const char *name = side == STAC_BASELINE ? "dense" : s->job->execution == STAC_JOB_TEMPORAL ? "snn_temporal" : "snn_count";
-    STAC_TRY(stac_stand_init(&stand, s, side, 1, PREFILL, PREFILL, err));
-    int status = time_side(&stand, &prefill, &decode, err);
-    stac_stand_clean(&stand);
-    STAC_TRY(status);
-    weigh(&s->net[side], &bytes, &macs);
-    printf("%s_weight_bytes,%.0f,bytes\n%s_macs,%.0f,multiply-accumulates/token\n", name, bytes, name, macs);
-    printf("%s_prefill,%.5g,tokens/s\n%s_decode,%.5g,tokens/s\n", name, PREFILL / prefill, name, DECODED / decode);
-    return STAC_OK;
-}
-
-static int bench_network(struct stac_start *start, struct stac_error *err) {
-    struct stac_subject s = {.job = &start->job, .ranks = &start->ranks, .log = &start->log};
-    if (start->ranks.size > 1) return stac_fail(err, STAC_ERR_USAGE, "stac-bench runs on one rank");
-    STAC_TRY(stac_subject_open(&s, err));
-    int status = STAC_OK;
-    for (int side = 0; side < STAC_SIDES && status == STAC_OK; side++)
-        if (s.side[side]) status = bench_side(&s, (enum stac_side)side, err);
-    stac_subject_close(&s);
-    return status;
-}
-
 static int bench_checkpoint(const char *name, const char *folder, struct stac_error *err) {
     const struct shape *shape = shape_named(name);
     if (!shape) return stac_fail(err, STAC_ERR_USAGE, "no shape is called %s: 135M, 360M or 1.7B", name);
     return checkpoint_write(shape, folder, err);
+}
+
+/* Texts of 64 to 2048 tokens, as many of one length as of its double; or all of one length. */
+static void draw_lengths(int *tokens, size_t n, int length) {
+    struct stac_random r = stac_random_seeded(1, 0);
+    for (size_t i = 0; i < n; i++) tokens[i] = length > 0 ? length : (int)(64 * exp2(5 * stac_random_uniform(&r)));
+}
+
+static const char cluster_usage[] = "stac-bench cluster GROUPS STAGES ITEMS TOKENS SECONDS_A_TOKEN SECONDS_AN_ITEM LATENCY "
+                                    "BYTES_A_SECOND BYTES_A_TOKEN turn|queue; "
+                                    "TOKENS of an item: 0 draws 64 to 2048";
+
+static int bench_cluster(char **argv, struct stac_error *err) {
+    struct cluster c = {(int)strtol(argv[0], NULL, 10), (int)strtol(argv[1], NULL, 10), strtod(argv[4], NULL),
+                        strtod(argv[5], NULL),          strtod(argv[6], NULL),          strtod(argv[7], NULL),
+                        strtod(argv[8], NULL),          strcmp(argv[9], "turn") == 0};
+    long items = strtol(argv[2], NULL, 10), length = strtol(argv[3], NULL, 10);
+    struct forecast f = {0};
+    int *tokens;
+    if (c.groups < 1 || c.stages < 1 || items < 1 || length < 0 || !(c.seconds_a_token > 0) || !(c.bandwidth > 0))
+        return stac_fail(err, STAC_ERR_USAGE, "%s", cluster_usage);
+    STAC_TRY(STAC_NEW(tokens, items, "items", err));
+    draw_lengths(tokens, (size_t)items, (int)length);
+    if (!simulate(&c, tokens, (size_t)items, &f)) stac_fail(err, STAC_ERR_MEMORY, "no memory for so many ranks");
+    free(tokens);
+    if (err->status == STAC_OK)
+        printf("cluster_seconds,%.5g,s\ncluster_busy,%.4f,\ncluster_throughput,%.5g,tokens/s\n", f.seconds, f.busy,
+               f.throughput);
+    return err->status;
 }
 
 /* What needs no ranks; *known: the first argument is one of these. */
@@ -119,12 +74,14 @@ static int bench_alone(int argc, char **argv, bool *known, struct stac_error *er
     if (argc == 3 && strcmp(what, "load") == 0) return input_bench_load(argv[2], err);
     if (argc == 4 && strcmp(what, "tokenizer") == 0) return input_bench_tokenizer(argv[2], argv[3], err);
     if (argc == 4 && strcmp(what, "checkpoint") == 0) return bench_checkpoint(argv[2], argv[3], err);
+    if (argc == 12 && strcmp(what, "cluster") == 0) return bench_cluster(argv + 2, err);
+    if (strcmp(what, "cluster") == 0) return stac_fail(err, STAC_ERR_USAGE, "%s", cluster_usage);
     *known = false;
     return STAC_OK;
 }
 
-static const char usage[] = "usage: stac-bench limits | load DIR | tokenizer DIR TEXT | checkpoint SHAPE DIR | "
-                            "network DIR [flags of stac-chat]\n";
+static const char usage[] = "usage: stac-bench limits | load DIR | tokenizer DIR TEXT | checkpoint SHAPE DIR | cluster ... | "
+                            "network | growth DIR [flags of stac-chat]\n";
 
 int main(int argc, char **argv) {
     static struct stac_start start;
@@ -132,11 +89,12 @@ int main(int argc, char **argv) {
     bool known;
     if (bench_alone(argc, argv, &known, &err) != STAC_OK) fprintf(stderr, "error: %s\n", err.text);
     if (known) return err.status != STAC_OK;
-    if (argc < 3 || strcmp(argv[1], "network") != 0) {
+    bool growth = argc >= 3 && strcmp(argv[1], "growth") == 0;
+    if (argc < 3 || (!growth && strcmp(argv[1], "network") != 0)) {
         fputs(usage, stderr);
         return 2;
     }
     int status = stac_start(&start, STAC_CHAT, argc - 1, argv + 1, stac_build_info(), &err);
-    if (status == STAC_OK && !start.answered) bench_network(&start, &err);
+    if (status == STAC_OK && !start.answered) network_bench(&start, growth, &err);
     return stac_finish(&start, 0, &err);
 }
