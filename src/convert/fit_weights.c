@@ -9,8 +9,9 @@
 #include "kernels/transpose.h"
 
 enum {
-    TILE = 64,   /* columns that are rounded together */
-    BLOCK = 256, /* rows that are summed up in float: inputs that are large at a few tokens would drown the damping in roundings */
+    TILE = 64, /* columns that are rounded together */
+    BLOCK =
+        256, /* rows that are summed up in float: inputs that are large at a few tokens would drown the damping in roundings */
 };
 
 #define DAMPING 0.01 /* of the mean diagonal, added to it: inputs that hardly vary stay harmless */
@@ -74,27 +75,39 @@ static void round_columns(int n_in, int n_out, int from, int to, const int *orde
     }
 }
 
-int stac_fit_weights(int n_in, int n_out, int n_rows, const float *z, float *w, const float *scale, int largest, int8_t *q,
-                     struct stac_error *err) {
+/* Sorted inputs, order[n_in], and the factor u[n_in][n_in] of the inverse of their second moments. What is wide is not kept
+ * longer than it takes: of the widest products these matrices are the peak of a conversion's memory. */
+static int prepare(int n_in, int n_rows, const float *z, int *order, float **u, struct stac_error *err) {
+    size_t n = (size_t)n_in;
     double *h = NULL, *sorted = NULL;
-    float *u = NULL;
-    int *order = NULL, status = STAC_OK;
-    STAC_TRY_DONE(STAC_NEW(h, (size_t)n_in * n_in, "second moments", err));
-    STAC_TRY_DONE(STAC_NEW(u, (size_t)n_in * n_in, "second moments", err));
-    STAC_TRY_DONE(STAC_NEW(order, n_in, "second moments", err));
-    STAC_TRY_DONE(STAC_NEW(sorted, (size_t)n_in * n_in, "second moments", err));
+    int status = STAC_OK;
+    STAC_TRY_DONE(STAC_NEW(h, n * n, "second moments", err));
     STAC_TRY_DONE(second_moments(n_in, n_rows, z, h, err));
     sort_inputs(n_in, h, order);
-    for (int i = 0; i < n_in; i++)
-        for (int j = 0; j < n_in; j++) sorted[(size_t)i * n_in + j] = h[(size_t)order[i] * n_in + order[j]];
+    STAC_TRY_DONE(STAC_NEW(sorted, n * n, "second moments", err));
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++) sorted[i * n + j] = h[(size_t)order[i] * n + (size_t)order[j]];
+    free(h);
+    h = NULL;
     STAC_TRY_DONE(factor_of_inverse(n_in, sorted, err));
-    for (size_t i = 0; i < (size_t)n_in * n_in; i++) u[i] = (float)sorted[i];
+    STAC_TRY_DONE(STAC_NEW(*u, n * n, "second moments", err));
+    for (size_t i = 0; i < n * n; i++) (*u)[i] = (float)sorted[i];
+done:
+    free(h);
+    free(sorted);
+    return status;
+}
+
+int stac_fit_weights(int n_in, int n_out, int n_rows, const float *z, float *w, const float *scale, int largest, int8_t *q,
+                     struct stac_error *err) {
+    float *u = NULL;
+    int *order = NULL, status = STAC_OK;
+    STAC_TRY_DONE(STAC_NEW(order, n_in, "second moments", err));
+    STAC_TRY_DONE(prepare(n_in, n_rows, z, order, &u, err));
 #pragma omp parallel for schedule(dynamic, 1)
     for (int from = 0; from < n_out; from += TILE)
         round_columns(n_in, n_out, from, from + TILE < n_out ? from + TILE : n_out, order, u, w, scale, (float)largest, q);
 done:
-    free(h);
-    free(sorted);
     free(order);
     free(u);
     return status;
