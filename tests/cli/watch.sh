@@ -33,8 +33,13 @@ expect 'an evaluation' 0 stac-eval --watch "$work/snn"
 ended 'an evaluation'
 says 'an evaluation' 'rank [01] of 2: evaluate: both sides [0-9]+ %, .* tokens a second, .*loss of the SNN [2-5][.0-9]*, spikes [0-9]' "$work/out"
 
-# Killed: told so, and the next one clears up.
-at_work timeout -s KILL 4 stac-eval "$work/snn" --text "$text" --execution temporal --quiet
+# Killed as soon as it shows itself: told so, and the next one clears up.
+killed() {
+    "$@" > "$work/other" 2>&1 &
+    while [ ! -e "$work/snn.progress/rank-0.json" ] && kill -0 $!; do sleep 0.1; done
+    kill -KILL $!
+}
+killed stac-eval "$work/snn" --text "$text" --execution temporal --quiet &
 expect 'a killed evaluation' 1 stac-eval --watch "$work/snn"
 wait
 says 'a killed evaluation' '; process [0-9]+ is gone' "$work/out"
