@@ -225,11 +225,16 @@ static void try_top(struct causal_problem *p, int index, double top, struct caus
     if (price < best->price) *best = (struct causal_best){price, index, top, r, cost};
 }
 
-/* Around what is best for a table: a neuron that decides early wants coarser steps and more spikes. */
+enum { STEEP = 3 }; /* the first bases, which fall fastest */
+
+/* Around what is best for a table, for a neuron that decides early wants coarser steps and more spikes; and among the steep
+ * bases up to four times as high, for words of four spikes let a table do with flat and low steps that such a neuron cannot
+ * use. */
 static void search_bases(struct causal_problem *p, int index, double top, struct causal_best *best) {
     p->search.effort = quick;
-    for (int i = index - 3; i <= index + 2; i++)
-        for (int step = -6; step <= 3; step += 3) try_top(p, i, top * exp2(step / 8.0), best);
+    for (int i = 0; i <= index + 2; i++)
+        for (int step = -6; step <= (i < STEEP ? 15 : 3); step += 3)
+            if (i < STEEP || i >= index - 3) try_top(p, i, top * exp2(step / 8.0), best);
     for (int stride = 2; stride >= 1; stride--) {
         struct causal_best centre = *best;
         for (int sign = -1; sign <= 1; sign += 2) try_top(p, centre.base, centre.top * exp2(sign * stride / 16.0), best);
