@@ -4,10 +4,16 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "dist/share.h"
 #include "eval/conversation.h"
 #include "net/logits.h"
 
-enum { TOGETHER = 8, ANSWER = 16, CLOSING = 8 }; /* conversations at once; tokens of an answer, and of what closes it at most */
+enum {
+    TOGETHER = 8,         /* conversations at once */
+    ANSWER = 16,          /* tokens of an answer */
+    CLOSING = 8,          /* and of what closes it at most */
+    BYTES_AN_ANSWER = 500 /* of text that are read in the time of an answer, about */
+};
 
 /* A turn of one conversation: what all ranks add up. Each is written by one rank only, so the sum is exact. */
 struct spoken {
@@ -194,17 +200,51 @@ static int run_together(struct parity *p, struct stac_error *err) {
     return status;
 }
 
+/* About what a conversation takes: its texts, and the answers. */
+static double cost_of(const struct stac_dialogue *d) {
+    double bytes = 0;
+    for (int t = 0; t < d->n_turns; t++) {
+        const struct stac_turn *turn = &d->turn[t];
+        bytes += (double)strlen(turn->user) + (turn->assistant ? (double)strlen(turn->assistant) : 0) + BYTES_AN_ANSWER;
+    }
+    return bytes;
+}
+
+/* The conversations of this group, the longest first; beside each other run those that are about as long. */
+static int share(const struct parity *p, size_t **order, size_t *n, struct stac_error *err) {
+    const struct stac_grid *g = &p->s->grid;
+    double *cost = NULL;
+    size_t *begin = NULL;
+    int status = STAC_OK;
+    *order = NULL;
+    STAC_TRY_DONE(STAC_NEW(cost, p->set->n, "conversations", err));
+    STAC_TRY_DONE(STAC_NEW(begin, g->n_groups + 1, "conversations", err));
+    STAC_TRY_DONE(STAC_NEW(*order, p->set->n, "conversations", err));
+    for (size_t i = 0; i < p->set->n; i++) cost[i] = cost_of(&p->set->at[i]);
+    STAC_TRY_DONE(stac_share_items(p->set->n, cost, g->n_groups, *order, begin, err));
+    *n = begin[g->group + 1] - begin[g->group];
+    memmove(*order, *order + begin[g->group], *n * sizeof **order);
+done:
+    free(cost);
+    free(begin);
+    return status;
+}
+
 static int run_share(struct parity *p, struct stac_error *err) {
     const struct stac_grid *g = &p->s->grid;
+    size_t *mine, n = 0;
+    int status = share(p, &mine, &n, err);
     for (int side = 0; side < STAC_SIDES; side++)
-        STAC_TRY(stac_sessions_init(&p->sessions[side], &p->stand[side].pipeline, 0, err));
-    for (size_t next = (size_t)g->group; next < p->set->n;) {
-        for (p->n = 0; p->n < TOGETHER && next < p->set->n; next += (size_t)g->n_groups) p->dialogue[p->n++] = next;
-        STAC_TRY(run_together(p, err));
+        if (status == STAC_OK) status = stac_sessions_init(&p->sessions[side], &p->stand[side].pipeline, 0, err);
+    for (size_t next = 0; next < n && status == STAC_OK;) {
+        for (p->n = 0; p->n < TOGETHER && next < n;) p->dialogue[p->n++] = mine[next++];
+        status = run_together(p, err);
         stac_progress_step(&p->progress, (double)p->n * g->n_groups);
     }
-    for (int side = 0; side < STAC_SIDES; side++) STAC_TRY(stac_pipeline_settle(&p->stand[side].pipeline, err));
-    return STAC_OK;
+    free(mine);
+    for (int side = 0; side < STAC_SIDES && status == STAC_OK; side++)
+        status = stac_pipeline_settle(&p->stand[side].pipeline, err);
+    return status;
 }
 
 /* What all ranks found; only the last stage has the predictions, and right and read are the same on all stages of a group. */

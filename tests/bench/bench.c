@@ -44,13 +44,14 @@ static void draw_lengths(int *tokens, size_t n, int length) {
 }
 
 static const char cluster_usage[] = "stac-bench cluster GROUPS STAGES ITEMS TOKENS SECONDS_A_TOKEN SECONDS_AN_ITEM LATENCY "
-                                    "BYTES_A_SECOND BYTES_A_TOKEN turn|queue; "
+                                    "BYTES_A_SECOND BYTES_A_TOKEN turn|longest|queue; "
                                     "TOKENS of an item: 0 draws 64 to 2048";
 
 static int bench_cluster(char **argv, struct stac_error *err) {
-    struct cluster c = {(int)strtol(argv[0], NULL, 10), (int)strtol(argv[1], NULL, 10), strtod(argv[4], NULL),
-                        strtod(argv[5], NULL),          strtod(argv[6], NULL),          strtod(argv[7], NULL),
-                        strtod(argv[8], NULL),          strcmp(argv[9], "turn") == 0};
+    struct cluster c = {(int)strtol(argv[0], NULL, 10), (int)strtol(argv[1], NULL, 10),
+                        strtod(argv[4], NULL),          strtod(argv[5], NULL),
+                        strtod(argv[6], NULL),          strtod(argv[7], NULL),
+                        strtod(argv[8], NULL),          *argv[9] == 't' ? IN_TURN : *argv[9] == 'l' ? LONGEST_FIRST : QUEUE};
     long items = strtol(argv[2], NULL, 10), length = strtol(argv[3], NULL, 10);
     struct forecast f = {0};
     int *tokens;

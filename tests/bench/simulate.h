@@ -6,13 +6,13 @@
 #include <stddef.h>
 
 struct cluster {
-    int groups, stages;     /* groups * stages ranks */
-    double seconds_a_token; /* of the whole model on one rank; stages share it evenly */
-    double seconds_an_item; /* that every stage needs for an item besides */
-    double latency;         /* seconds of a message from stage to stage */
-    double bandwidth;       /* bytes a second of a link */
-    double bytes_a_token;   /* of the residual stream */
-    bool in_turn; /* item i is group i mod groups's, as in a job; else the next free group takes it, as from a queue */
+    int groups, stages;                           /* groups * stages ranks */
+    double seconds_a_token;                       /* of the whole model on one rank; stages share it evenly */
+    double seconds_an_item;                       /* that every stage needs for an item besides */
+    double latency;                               /* seconds of a message from stage to stage */
+    double bandwidth;                             /* bytes a second of a link */
+    double bytes_a_token;                         /* of the residual stream */
+    enum { IN_TURN, LONGEST_FIRST, QUEUE } share; /* item i is group i mod groups's; dist/share.h; who is free takes the next */
 };
 
 struct forecast {
@@ -21,8 +21,8 @@ struct forecast {
     double throughput; /* tokens a second */
 };
 
-/* Items of tokens[n] tokens. An item enters a stage when it has arrived and the one before it has left; sending overlaps with
- * work. False: no memory. */
-bool simulate(const struct cluster *c, const int *tokens, size_t n, struct forecast *out);
+/* Items of tokens[n] tokens, which are sorted where that is the way to share. An item enters a stage when it has arrived and
+ * the one before it has left; sending overlaps with work. False: no memory. */
+bool simulate(const struct cluster *c, int *tokens, size_t n, struct forecast *out);
 
 #endif

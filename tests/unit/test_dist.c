@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "dist/grid.h"
+#include "dist/share.h"
 
 /* ---- stages ----------------------------------------------------------------------------------------------------- */
 
@@ -131,6 +132,49 @@ static void rounding_never_leaves_a_stage_open(void **state) {
     partition(&zero); /* nothing costs anything */
 }
 
+/* ---- items ------------------------------------------------------------------------------------------------------ */
+
+/* The load of the busiest group under the best of all assignments of items [i, n). */
+static double best_share(const double *cost, size_t n, size_t i, int groups, double *load) {
+    double best = INFINITY;
+    if (i == n) {
+        best = 0;
+        for (int g = 0; g < groups; g++) best = fmax(best, load[g]);
+        return best;
+    }
+    for (int g = 0; g < groups; g++) {
+        load[g] += cost[i];
+        best = fmin(best, best_share(cost, n, i + 1, groups, load));
+        load[g] -= cost[i];
+    }
+    return best;
+}
+
+static void items_are_shared_once_and_nearly_evenly(void **state) {
+    (void)state;
+    struct stac_error err = {0};
+    struct stac_random r = stac_random_seeded(6, 1);
+    for (int round = 0; round < 300; round++) {
+        double cost[9], load[4] = {0}, busiest = 0;
+        size_t n = stac_random_u64(&r) % 10, order[9], begin[5];
+        int groups = 1 + (int)(stac_random_u64(&r) % 4), seen = 0;
+        for (size_t i = 0; i < n; i++) cost[i] = floor((round % 2 ? 50 : 3) * stac_random_uniform(&r));
+        OK(stac_share_items(n, cost, groups, order, begin, &err));
+        assert_true(begin[0] == 0 && begin[groups] == n);
+        for (int g = 0; g < groups; g++) {
+            for (size_t i = begin[g]; i < begin[g + 1]; i++) {
+                seen |= 1 << order[i];
+                load[g] += cost[order[i]];
+                if (i > begin[g]) assert_true(cost[order[i]] <= cost[order[i - 1]]);
+            }
+            busiest = fmax(busiest, load[g]);
+        }
+        assert_int_equal(seen, (1 << n) - 1);
+        memset(load, 0, sizeof load);
+        assert_true(busiest <= best_share(cost, n, 0, groups, load) * 4 / 3 + 1e-9);
+    }
+}
+
 /* ---- one rank --------------------------------------------------------------------------------------------------- */
 
 static void one_rank_agrees_with_itself(void **state) {
@@ -170,9 +214,8 @@ static void one_rank_agrees_with_itself(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stages_fit_ranks_layers_and_memory),
-        cmocka_unit_test(no_cut_is_better_than_the_one_that_is_made),
-        cmocka_unit_test(rounding_never_leaves_a_stage_open),
+        cmocka_unit_test(stages_fit_ranks_layers_and_memory), cmocka_unit_test(no_cut_is_better_than_the_one_that_is_made),
+        cmocka_unit_test(rounding_never_leaves_a_stage_open), cmocka_unit_test(items_are_shared_once_and_nearly_evenly),
         cmocka_unit_test(one_rank_agrees_with_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
