@@ -1,194 +1,38 @@
-/* Float matrix product for AVX-512: tiles of 12 x 32 outputs held in registers while k runs; panels of 32 columns of w are
- * packed so that one fits the first-level cache, and serve every row of x. The chain of each output is that of the definition:
- * a block of k that is not the first starts from the value stored by the block before it. */
+/* Float matrix product for AVX-512: tiles of 12 x 32. */
 #include <immintrin.h>
-#include <math.h>
-#include <omp.h>
-#include <string.h>
+#include <stdint.h>
 
-#include "kernels/operators.h"
+#define STAC_FEW_ROWS 8
+enum { LANES = 16, MR = 12 };
 
-enum { MR = 12, NR = 32, KC = 256, WIDE = 64, AHEAD = 8, GROUP = 8, FEW = 8, MOST_FEW = 16 };
+typedef __m512 vector;
 
-/* c[rows][32] (+)= a[rows][k] b[k][32]; `first` starts the chains at zero. ROWS is a constant after inlining. */
-static inline __attribute__((always_inline)) void tile(const int rows, int k, const float *a, int lda, const float *b,
-                                                       int first, float *c, int ldc) {
-    __m512 acc[MR][2];
-    for (int i = 0; i < rows; i++)
-        for (int h = 0; h < 2; h++) acc[i][h] = first ? _mm512_setzero_ps() : _mm512_loadu_ps(c + (size_t)i * ldc + 16 * h);
-    for (int l = 0; l < k; l++) {
-        __m512 b0 = _mm512_load_ps(b + (size_t)l * NR), b1 = _mm512_load_ps(b + (size_t)l * NR + 16);
-#pragma GCC unroll 12
-        for (int i = 0; i < rows; i++) {
-            __m512 s = _mm512_set1_ps(a[(size_t)i * lda + l]);
-            acc[i][0] = _mm512_fmadd_ps(s, b0, acc[i][0]);
-            acc[i][1] = _mm512_fmadd_ps(s, b1, acc[i][1]);
-        }
-    }
-    for (int i = 0; i < rows; i++)
-        for (int h = 0; h < 2; h++) _mm512_storeu_ps(c + (size_t)i * ldc + 16 * h, acc[i][h]);
+static inline vector vector_zero(void) {
+    return _mm512_setzero_ps();
 }
 
-static void tile_rows(int rows, int k, const float *a, int lda, const float *b, int first, float *c, int ldc) {
-    switch (rows) {
-    case 12: tile(12, k, a, lda, b, first, c, ldc); return;
-    case 8: tile(8, k, a, lda, b, first, c, ldc); return;
-    case 4: tile(4, k, a, lda, b, first, c, ldc); return;
-    case 2: tile(2, k, a, lda, b, first, c, ldc); return;
-    case 1: tile(1, k, a, lda, b, first, c, ldc); return;
-    default: break;
-    }
-    int part = rows > 8 ? 8 : rows > 4 ? 4 : 2;
-    tile_rows(part, k, a, lda, b, first, c, ldc);
-    tile_rows(rows - part, k, a + (size_t)part * lda, lda, b, first, c + (size_t)part * ldc, ldc);
+static inline vector vector_of(float x) {
+    return _mm512_set1_ps(x);
 }
 
-/* Weights as floats, or as the upper halves of floats (bfloat16); the other is NULL. */
-struct weights {
-    const float *full;
-    const uint16_t *half;
-};
-
-static inline struct weights weights_at(struct weights w, size_t at) {
-    return (struct weights){w.full ? w.full + at : NULL, w.half ? w.half + at : NULL};
+static inline vector vector_load(const float *x) {
+    return _mm512_loadu_ps(x);
 }
 
-static inline __attribute__((always_inline)) __m512 load(struct weights w, size_t at) {
-    if (w.full) return _mm512_loadu_ps(w.full + at);
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)(w.half + at))), 16));
+static inline void vector_store(vector v, float *x) {
+    _mm512_storeu_ps(x, v);
 }
 
-static inline float weight(struct weights w, size_t at) {
-    uint32_t bits = w.full ? 0 : (uint32_t)w.half[at] << 16;
-    float widened;
-    memcpy(&widened, &bits, sizeof widened);
-    return w.full ? w.full[at] : widened;
+static inline vector vector_fma(vector a, vector b, vector c) {
+    return _mm512_fmadd_ps(a, b, c);
 }
 
-static void prefetch(struct weights w, size_t at) {
-    _mm_prefetch(w.full ? (const char *)(w.full + at) : (const char *)(w.half + at), _MM_HINT_T0);
+static inline vector vector_widen(const uint16_t *x) {
+    __m256i halves = _mm256_loadu_si256((const void *)x);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
 }
 
-/* Columns [0, cols) of kc rows of w, cols <= WIDE, as panels [k][32] filled up with zeros. Rows of w may lie pages apart,
- * so all panels are packed while a row is at hand. */
-static void pack(int cols, int kc, struct weights w, int ldw, float *packed) {
-    for (int l = 0; l < kc; l++) {
-        size_t row = (size_t)l * ldw;
-        for (int p = 0; p < cols; p += NR) {
-            if (l + AHEAD < kc) prefetch(w, row + (size_t)AHEAD * ldw + p);
-            float *out = packed + (size_t)p * KC + l * NR;
-            for (int i = 0; i < NR && cols - p >= NR; i += 16) _mm512_storeu_ps(out + i, load(w, row + p + i));
-            for (int i = 0; i < NR && cols - p < NR; i++) out[i] = i < cols - p ? weight(w, row + p + i) : 0;
-        }
-    }
-}
-
-/* One block of k: all rows against one packed panel of `cols` <= 32 columns. */
-static void panel(int m, int cols, int kc, const float *x, int ldx, const float *packed, int first, float *y, int ldy) {
-    float edge[MR * NR];
-    for (int i = 0; i < m; i += MR) {
-        int rows = m - i < MR ? m - i : MR;
-        const float *a = x + (size_t)i * ldx;
-        float *c = y + (size_t)i * ldy;
-        if (cols == NR) {
-            tile_rows(rows, kc, a, ldx, packed, first, c, ldy);
-            continue;
-        }
-        for (int r = 0; r < rows && !first; r++) memcpy(edge + r * NR, c + (size_t)r * ldy, (size_t)cols * sizeof *c);
-        tile_rows(rows, kc, a, ldx, packed, first, edge, NR);
-        for (int r = 0; r < rows; r++) memcpy(c + (size_t)r * ldy, edge + r * NR, (size_t)cols * sizeof *c);
-    }
-}
-
-/* All rows against `cols` <= WIDE columns. */
-static void strip(int m, int cols, int k, const float *x, int ldx, struct weights w, int ldw, float *y, int ldy) {
-    _Alignas(64) float packed[KC * WIDE];
-    for (int k0 = 0; k0 < k; k0 += KC) {
-        int kc = k - k0 < KC ? k - k0 : KC;
-        pack(cols, kc, weights_at(w, (size_t)k0 * ldw), ldw, packed);
-        for (int p = 0; p < cols; p += NR)
-            panel(m, cols - p < NR ? cols - p : NR, kc, x + k0, ldx, packed + (size_t)p * KC, k0 == 0, y + p, ldy);
-    }
-}
-
-/* ---- few rows ----------------------------------------------------------------------------------------------------- */
-
-/* y[rows][cols] (+)= x[rows][k] w[k][cols] for a few rows of w, which are read side by side as they lie. ROWS is a constant
- * after inlining. */
-static inline __attribute__((always_inline)) void add_group(const int rows, int k, int cols, const float *x, int ldx,
-                                                            struct weights w, int ldw, int first, float *y, int ldy) {
-    int j = 0;
-    for (; j + 32 <= cols; j += 32) {
-        __m512 acc[FEW][2];
-        for (int i = 0; i < rows; i++)
-            for (int h = 0; h < 2; h++)
-                acc[i][h] = first ? _mm512_setzero_ps() : _mm512_loadu_ps(y + (size_t)i * ldy + j + 16 * h);
-        for (int l = 0; l < k; l++) {
-            __m512 b0 = load(w, (size_t)l * ldw + j), b1 = load(w, (size_t)l * ldw + j + 16);
-#pragma GCC unroll 8
-            for (int i = 0; i < rows; i++) {
-                __m512 s = _mm512_set1_ps(x[(size_t)i * ldx + l]);
-                acc[i][0] = _mm512_fmadd_ps(s, b0, acc[i][0]);
-                acc[i][1] = _mm512_fmadd_ps(s, b1, acc[i][1]);
-            }
-        }
-        for (int i = 0; i < rows; i++)
-            for (int h = 0; h < 2; h++) _mm512_storeu_ps(y + (size_t)i * ldy + j + 16 * h, acc[i][h]);
-    }
-    for (; j < cols; j++)
-        for (int i = 0; i < rows; i++) {
-            float sum = first ? 0 : y[(size_t)i * ldy + j];
-            for (int l = 0; l < k; l++) sum = fmaf(x[(size_t)i * ldx + l], weight(w, (size_t)l * ldw + j), sum);
-            y[(size_t)i * ldy + j] = sum;
-        }
-}
-
-/* Each case is compiled for its number of rows and kind of weights. */
-static void add_rows(int rows, int k, int cols, const float *x, int ldx, struct weights w, int ldw, int first, float *y,
-                     int ldy) {
-#define CASE(n)                                                                                                                \
-    case n:                                                                                                                    \
-        if (w.full)                                                                                                            \
-            add_group(n, k, cols, x, ldx, (struct weights){w.full, NULL}, ldw, first, y, ldy);                                 \
-        else                                                                                                                   \
-            add_group(n, k, cols, x, ldx, (struct weights){NULL, w.half}, ldw, first, y, ldy);                                 \
-        break;
-    switch (rows) {
-        CASE(1)
-        CASE(2)
-        CASE(3)
-        CASE(4)
-        CASE(5)
-        CASE(6)
-        CASE(7)
-        CASE(8)
-    }
-#undef CASE
-}
-
-static void few_rows(int m, int n, int k, const float *x, int ldx, struct weights w, int ldw, float *y, int ldy) {
-#pragma omp parallel if ((double)m * n * k > 32768)
-    {
-        long pieces = (n + WIDE - 1) / WIDE, share = omp_get_thread_num(), shares = omp_get_num_threads();
-        int begin = (int)(pieces * share / shares) * WIDE, end = (int)(pieces * (share + 1) / shares) * WIDE;
-        if (end > n) end = n;
-        int group = m > 4 ? 2 * GROUP : GROUP; /* more rows of w side by side, less traffic of y */
-        for (int l = 0; l < k; l += group)
-            for (int i = 0; i < m; i += FEW)
-                add_rows(m - i < FEW ? m - i : FEW, k - l < group ? k - l : group, end - begin, x + (size_t)i * ldx + l, ldx,
-                         weights_at(w, (size_t)l * ldw + begin), ldw, l == 0, y + (size_t)i * ldy + begin, ldy);
-    }
-}
-
-static void product(int m, int n, int k, const float *x, int ldx, struct weights w, int ldw, float *y, int ldy) {
-    if (m <= MOST_FEW) {
-        few_rows(m, n, k, x, ldx, w, ldw, y, ldy);
-        return;
-    }
-#pragma omp parallel for schedule(static) if ((double)m * n * k > 32768)
-    for (int j = 0; j < n; j += WIDE)
-        strip(m, n - j < WIDE ? n - j : WIDE, k, x, ldx, weights_at(w, (size_t)j), ldw, y + j, ldy);
-}
+#include "kernels/cpu/gemm_f32.h"
 
 void stac_gemm_f32_avx512(int m, int n, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy) {
     product(m, n, k, x, ldx, (struct weights){w, NULL}, ldw, y, ldy);
