@@ -4,7 +4,7 @@
  *
  * Included by the set of kernels of each processor, behind its vectors: LANES floats each, vector_zero, vector_of (all lanes
  * one value), vector_load, vector_store, vector_fma (a b + c), vector_widen (bfloat16); MR, rows of a tile; STAC_FEW_ROWS, rows
- * of w's readers that fit registers, 4 or 8. */
+ * of x whose sums fit the registers where w is not packed, 4 or 8. */
 #ifndef STAC_KERNELS_CPU_GEMM_F32_H
 #define STAC_KERNELS_CPU_GEMM_F32_H
 

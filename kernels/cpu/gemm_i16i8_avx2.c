@@ -7,9 +7,9 @@
 #include "kernels/operators.h"
 #include "kernels/thin.h"
 
-enum { MR = 6, NR = 16, KC = 512, WIDE = 64 };
+enum { LANES = 8, MR = 6, NR = 2 * LANES, KC = 512, WIDE = 64 };
 
-static inline __m256i pair_of(const int16_t *x) {
+static inline __m256i pair_at(const int16_t *x) {
     int32_t both;
     memcpy(&both, x, sizeof both);
     return _mm256_set1_epi32(both);
@@ -20,37 +20,6 @@ static inline __m256i pair_of(const int16_t *x) {
 static inline __m256i multiply_add(__m256i acc, __m256i a, __m256i b) {
     __asm__("vpmaddwd %2, %1, %%ymm15\n\tvpaddd %%ymm15, %0, %0" : "+x"(acc) : "x"(a), "x"(b) : "xmm15");
     return acc;
-}
-
-/* c[rows][16] (+)= a[rows][2 pairs] b[pairs][16][2] */
-static inline __attribute__((always_inline)) void tile(const int rows, int pairs, const int16_t *a, int lda, const int16_t *b,
-                                                       int first, int32_t *c, int ldc) {
-    __m256i acc[MR][2];
-    for (int i = 0; i < rows; i++)
-        for (int h = 0; h < 2; h++)
-            acc[i][h] = first ? _mm256_setzero_si256() : _mm256_loadu_si256((const void *)(c + (size_t)i * ldc + 8 * h));
-    for (int l = 0; l < pairs; l++) {
-        __m256i b0 = _mm256_load_si256((const void *)(b + 32 * l)), b1 = _mm256_load_si256((const void *)(b + 32 * l + 16));
-#pragma GCC unroll 6
-        for (int i = 0; i < rows; i++) {
-            __m256i s = pair_of(a + (size_t)i * lda + 2 * l);
-            acc[i][0] = multiply_add(acc[i][0], s, b0);
-            acc[i][1] = multiply_add(acc[i][1], s, b1);
-        }
-    }
-    for (int i = 0; i < rows; i++)
-        for (int h = 0; h < 2; h++) _mm256_storeu_si256((void *)(c + (size_t)i * ldc + 8 * h), acc[i][h]);
-}
-
-static void tile_rows(int rows, int pairs, const int16_t *a, int lda, const int16_t *b, int first, int32_t *c, int ldc) {
-    switch (rows) {
-    case 6: tile(6, pairs, a, lda, b, first, c, ldc); break;
-    case 5: tile(5, pairs, a, lda, b, first, c, ldc); break;
-    case 4: tile(4, pairs, a, lda, b, first, c, ldc); break;
-    case 3: tile(3, pairs, a, lda, b, first, c, ldc); break;
-    case 2: tile(2, pairs, a, lda, b, first, c, ldc); break;
-    default: tile(1, pairs, a, lda, b, first, c, ldc);
-    }
 }
 
 /* Rows k and k + 1 of 16 columns, interleaved and widened: 32 int16. */
@@ -79,45 +48,21 @@ static void pack(int cols, int kc, const int8_t *w, int ldw, int16_t *packed) {
     }
 }
 
-/* A tile whose last pair has only one k: the missing x is zero, and is not read. */
-static void tile_any(int rows, int kc, const int16_t *a, int lda, const int16_t *b, int first, int32_t *c, int ldc) {
-    int16_t tail[MR * 2];
-    if (kc > 1) tile_rows(rows, kc / 2, a, lda, b, first, c, ldc);
-    if (kc % 2 == 0) return;
-    for (int i = 0; i < rows; i++) {
-        tail[2 * i] = a[(size_t)i * lda + kc - 1];
-        tail[2 * i + 1] = 0;
-    }
-    tile_rows(rows, 1, tail, 2, b + 16 * (kc - 1), first && kc == 1, c, ldc);
+typedef __m256i integers;
+
+static inline integers integers_zero(void) {
+    return _mm256_setzero_si256();
 }
 
-/* One block of k: all rows against one packed panel of `cols` <= 16 columns. */
-static void panel(int m, int cols, int kc, const int16_t *x, int ldx, const int16_t *packed, int first, int32_t *y, int ldy) {
-    int32_t edge[MR * NR];
-    for (int i = 0; i < m; i += MR) {
-        int rows = m - i < MR ? m - i : MR;
-        const int16_t *a = x + (size_t)i * ldx;
-        int32_t *c = y + (size_t)i * ldy;
-        if (cols == NR) {
-            tile_any(rows, kc, a, ldx, packed, first, c, ldy);
-            continue;
-        }
-        for (int r = 0; r < rows && !first; r++) memcpy(edge + r * NR, c + (size_t)r * ldy, (size_t)cols * sizeof *c);
-        tile_any(rows, kc, a, ldx, packed, first, edge, NR);
-        for (int r = 0; r < rows; r++) memcpy(c + (size_t)r * ldy, edge + r * NR, (size_t)cols * sizeof *c);
-    }
+static inline integers integers_load(const void *x) {
+    return _mm256_loadu_si256(x);
 }
 
-/* All rows against `cols` <= WIDE columns. */
-static void strip(int m, int cols, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
-    _Alignas(64) int16_t packed[KC * WIDE];
-    for (int k0 = 0; k0 < k; k0 += KC) {
-        int kc = k - k0 < KC ? k - k0 : KC;
-        pack(cols, kc, w + (size_t)k0 * ldw, ldw, packed);
-        for (int p = 0; p < cols; p += NR)
-            panel(m, cols - p < NR ? cols - p : NR, kc, x + k0, ldx, packed + (size_t)p * KC, k0 == 0, y + p, ldy);
-    }
+static inline void integers_store(integers v, void *x) {
+    _mm256_storeu_si256(x, v);
 }
+
+#include "kernels/cpu/gemm_i16i8.h"
 
 /* ---- few rows ----------------------------------------------------------------------------------------------------- */
 
@@ -137,7 +82,7 @@ static inline void add_columns(const struct stac_thin *t, int from, const int8_t
             pair[2 * g + 1] = _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(a, b));
         }
         for (int i = 0; i < t->rows; i++) {
-            __m256i s = pair_of(t->code[i] + e);
+            __m256i s = pair_at(t->code[i] + e);
             for (int g = 0; g < 4; g++) acc[i][g] = _mm256_add_epi32(acc[i][g], _mm256_madd_epi16(s, pair[g]));
         }
     }
@@ -162,8 +107,7 @@ void stac_gemm_i16i8_avx2(int m, int n, int k, const int16_t *x, int ldx, const 
         stac_thin_product(add_group, m, n, k, x, ldx, w, ldw, y, ldy);
         return;
     }
-#pragma omp parallel for schedule(static) if ((double)m * n * k > 65536)
-    for (int j = 0; j < n; j += WIDE) strip(m, n - j < WIDE ? n - j : WIDE, k, x, ldx, w + j, ldw, y + j, ldy);
+    packed_product(m, n, k, x, ldx, w, ldw, y, ldy);
 }
 
 void stac_gemm_sparse_avx2(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {

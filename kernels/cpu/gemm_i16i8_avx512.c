@@ -8,7 +8,7 @@
 #include "kernels/operators.h"
 #include "kernels/thin.h"
 
-enum { MR = 12, NR = 32, KC = 256, WIDE = 64 };
+enum { LANES = 16, MR = 12, NR = 2 * LANES, KC = 256, WIDE = 64 };
 
 /* ---- weights ------------------------------------------------------------------------------------------------------ */
 
@@ -54,79 +54,21 @@ static inline __m512i multiply_add(__m512i acc, __m512i a, __m512i b) {
     return acc;
 }
 
-/* c[rows][32] (+)= a[rows][2 pairs] b[pairs][32][2]; ROWS is a constant after inlining. */
-static inline __attribute__((always_inline)) void tile(const int rows, int pairs, const int16_t *a, int lda, const int16_t *b,
-                                                       int first, int32_t *c, int ldc) {
-    __m512i acc[MR][2];
-    for (int i = 0; i < rows; i++)
-        for (int h = 0; h < 2; h++)
-            acc[i][h] = first ? _mm512_setzero_si512() : _mm512_loadu_si512(c + (size_t)i * ldc + 16 * h);
-    for (int l = 0; l < pairs; l++) {
-        __m512i b0 = _mm512_load_si512(b + 64 * l), b1 = _mm512_load_si512(b + 64 * l + 32);
-#pragma GCC unroll 12
-        for (int i = 0; i < rows; i++) {
-            __m512i s = pair_at(a + (size_t)i * lda + 2 * l);
-            acc[i][0] = multiply_add(acc[i][0], s, b0);
-            acc[i][1] = multiply_add(acc[i][1], s, b1);
-        }
-    }
-    for (int i = 0; i < rows; i++)
-        for (int h = 0; h < 2; h++) _mm512_storeu_si512(c + (size_t)i * ldc + 16 * h, acc[i][h]);
+typedef __m512i integers;
+
+static inline integers integers_zero(void) {
+    return _mm512_setzero_si512();
 }
 
-static void tile_rows(int rows, int pairs, const int16_t *a, int lda, const int16_t *b, int first, int32_t *c, int ldc) {
-    switch (rows) {
-    case 12: tile(12, pairs, a, lda, b, first, c, ldc); return;
-    case 8: tile(8, pairs, a, lda, b, first, c, ldc); return;
-    case 4: tile(4, pairs, a, lda, b, first, c, ldc); return;
-    case 2: tile(2, pairs, a, lda, b, first, c, ldc); return;
-    case 1: tile(1, pairs, a, lda, b, first, c, ldc); return;
-    default: break;
-    }
-    int part = rows > 8 ? 8 : rows > 4 ? 4 : 2;
-    tile_rows(part, pairs, a, lda, b, first, c, ldc);
-    tile_rows(rows - part, pairs, a + (size_t)part * lda, lda, b, first, c + (size_t)part * ldc, ldc);
+static inline integers integers_load(const void *x) {
+    return _mm512_loadu_si512(x);
 }
 
-/* A tile whose last pair has only one k: the missing x is zero, and is not read. */
-static void tile_any(int rows, int kc, const int16_t *a, int lda, const int16_t *b, int first, int32_t *c, int ldc) {
-    int16_t tail[MR * 2];
-    if (kc > 1) tile_rows(rows, kc / 2, a, lda, b, first, c, ldc);
-    if (kc % 2 == 0) return;
-    for (int i = 0; i < rows; i++) {
-        tail[2 * i] = a[(size_t)i * lda + kc - 1];
-        tail[2 * i + 1] = 0;
-    }
-    tile_rows(rows, 1, tail, 2, b + NR * (kc - 1), first && kc == 1, c, ldc);
+static inline void integers_store(integers v, void *x) {
+    _mm512_storeu_si512(x, v);
 }
 
-/* One block of k: all rows against one packed panel of `cols` <= 32 columns. */
-static void panel(int m, int cols, int kc, const int16_t *x, int ldx, const int16_t *packed, int first, int32_t *y, int ldy) {
-    int32_t edge[MR * NR];
-    for (int i = 0; i < m; i += MR) {
-        int rows = m - i < MR ? m - i : MR;
-        const int16_t *a = x + (size_t)i * ldx;
-        int32_t *c = y + (size_t)i * ldy;
-        if (cols == NR) {
-            tile_any(rows, kc, a, ldx, packed, first, c, ldy);
-            continue;
-        }
-        for (int r = 0; r < rows && !first; r++) memcpy(edge + r * NR, c + (size_t)r * ldy, (size_t)cols * sizeof *c);
-        tile_any(rows, kc, a, ldx, packed, first, edge, NR);
-        for (int r = 0; r < rows; r++) memcpy(c + (size_t)r * ldy, edge + r * NR, (size_t)cols * sizeof *c);
-    }
-}
-
-/* All rows against `cols` <= WIDE columns. */
-static void strip(int m, int cols, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
-    _Alignas(64) int16_t packed[KC * WIDE];
-    for (int k0 = 0; k0 < k; k0 += KC) {
-        int kc = k - k0 < KC ? k - k0 : KC;
-        pack(cols, kc, w + (size_t)k0 * ldw, ldw, packed);
-        for (int p = 0; p < cols; p += NR)
-            panel(m, cols - p < NR ? cols - p : NR, kc, x + k0, ldx, packed + (size_t)p * KC, k0 == 0, y + p, ldy);
-    }
-}
+#include "kernels/cpu/gemm_i16i8.h"
 
 /* ---- few rows ----------------------------------------------------------------------------------------------------- */
 
@@ -169,8 +111,7 @@ void stac_gemm_i16i8_avx512(int m, int n, int k, const int16_t *x, int ldx, cons
         stac_gemm_i8_avx512(m, n, k, x, ldx, w, ldw, y, ldy);
         return;
     }
-#pragma omp parallel for schedule(static) if ((double)m * n * k > 65536)
-    for (int j = 0; j < n; j += WIDE) strip(m, n - j < WIDE ? n - j : WIDE, k, x, ldx, w + j, ldw, y + j, ldy);
+    packed_product(m, n, k, x, ldx, w, ldw, y, ldy);
 }
 
 void stac_gemm_sparse_avx512(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {

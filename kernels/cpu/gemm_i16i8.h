@@ -1,0 +1,91 @@
+/* Integer matrix product of many rows: pairs of k in one multiply-and-add of 16-bit integers, tiles of MR x NR outputs in
+ * registers, panels of NR columns of w, widened and interleaved by pairs, one of which fits the first-level cache.
+ *
+ * Included by the set of kernels of each processor, behind its vectors: LANES int32 each, integers_zero, integers_load,
+ * integers_store; pair_at, two values of x in all lanes; multiply_add, an accumulator and the sums of adjacent products; and
+ * pack, columns [0, cols) of kc rows of w, cols <= WIDE, as panels [pair][NR][2], KC * NR apart, filled up with zeros. */
+#ifndef STAC_KERNELS_CPU_GEMM_I16I8_H
+#define STAC_KERNELS_CPU_GEMM_I16I8_H
+
+#include <stdint.h>
+#include <string.h>
+
+/* c[rows][NR] (+)= a[rows][2 pairs] b[pairs][NR][2]; ROWS is a constant after inlining. */
+static inline __attribute__((always_inline)) void tile(const int rows, int pairs, const int16_t *a, int lda, const int16_t *b,
+                                                       int first, int32_t *c, int ldc) {
+    integers acc[MR][2];
+    for (int i = 0; i < rows; i++)
+        for (int h = 0; h < 2; h++) acc[i][h] = first ? integers_zero() : integers_load(c + (size_t)i * ldc + LANES * h);
+    for (int l = 0; l < pairs; l++) {
+        integers b0 = integers_load(b + 2 * NR * l), b1 = integers_load(b + 2 * NR * l + NR);
+#pragma GCC unroll MR
+        for (int i = 0; i < rows; i++) {
+            integers s = pair_at(a + (size_t)i * lda + 2 * l);
+            acc[i][0] = multiply_add(acc[i][0], s, b0);
+            acc[i][1] = multiply_add(acc[i][1], s, b1);
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int h = 0; h < 2; h++) integers_store(acc[i][h], c + (size_t)i * ldc + LANES * h);
+}
+
+/* Whole tiles have code of their own, smaller ones are put together. */
+static void tile_rows(int rows, int pairs, const int16_t *a, int lda, const int16_t *b, int first, int32_t *c, int ldc) {
+    switch (rows) {
+    case MR: tile(MR, pairs, a, lda, b, first, c, ldc); return;
+    case 4: tile(4, pairs, a, lda, b, first, c, ldc); return;
+    case 2: tile(2, pairs, a, lda, b, first, c, ldc); return;
+    case 1: tile(1, pairs, a, lda, b, first, c, ldc); return;
+    default: break;
+    }
+    int part = rows > 4 ? 4 : 2;
+    tile_rows(part, pairs, a, lda, b, first, c, ldc);
+    tile_rows(rows - part, pairs, a + (size_t)part * lda, lda, b, first, c + (size_t)part * ldc, ldc);
+}
+
+/* A tile whose last pair has only one k: the missing x is zero, and is not read. */
+static void tile_any(int rows, int kc, const int16_t *a, int lda, const int16_t *b, int first, int32_t *c, int ldc) {
+    int16_t tail[MR * 2];
+    if (kc > 1) tile_rows(rows, kc / 2, a, lda, b, first, c, ldc);
+    if (kc % 2 == 0) return;
+    for (int i = 0; i < rows; i++) {
+        tail[2 * i] = a[(size_t)i * lda + kc - 1];
+        tail[2 * i + 1] = 0;
+    }
+    tile_rows(rows, 1, tail, 2, b + NR * (kc - 1), first && kc == 1, c, ldc);
+}
+
+/* One block of k: all rows against one packed panel of `cols` <= NR columns. */
+static void panel(int m, int cols, int kc, const int16_t *x, int ldx, const int16_t *packed, int first, int32_t *y, int ldy) {
+    int32_t edge[MR * NR];
+    for (int i = 0; i < m; i += MR) {
+        int rows = m - i < MR ? m - i : MR;
+        const int16_t *a = x + (size_t)i * ldx;
+        int32_t *c = y + (size_t)i * ldy;
+        if (cols == NR) {
+            tile_any(rows, kc, a, ldx, packed, first, c, ldy);
+            continue;
+        }
+        for (int r = 0; r < rows && !first; r++) memcpy(edge + r * NR, c + (size_t)r * ldy, (size_t)cols * sizeof *c);
+        tile_any(rows, kc, a, ldx, packed, first, edge, NR);
+        for (int r = 0; r < rows; r++) memcpy(c + (size_t)r * ldy, edge + r * NR, (size_t)cols * sizeof *c);
+    }
+}
+
+/* All rows against `cols` <= WIDE columns. */
+static void strip(int m, int cols, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
+    _Alignas(64) int16_t packed[KC * WIDE];
+    for (int k0 = 0; k0 < k; k0 += KC) {
+        int kc = k - k0 < KC ? k - k0 : KC;
+        pack(cols, kc, w + (size_t)k0 * ldw, ldw, packed);
+        for (int p = 0; p < cols; p += NR)
+            panel(m, cols - p < NR ? cols - p : NR, kc, x + k0, ldx, packed + (size_t)p * KC, k0 == 0, y + p, ldy);
+    }
+}
+
+static void packed_product(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
+#pragma omp parallel for schedule(static) if ((double)m * n * k > 65536)
+    for (int j = 0; j < n; j += WIDE) strip(m, n - j < WIDE ? n - j : WIDE, k, x, ldx, w + j, ldw, y + j, ldy);
+}
+
+#endif
