@@ -75,9 +75,11 @@ static int begin_anew(struct looking *l, struct stac_error *err) {
 
 /* One is put away, another takes its place, and it is taken up again. */
 static int put_away(struct looking *l, struct stac_error *err) {
-    char path[] = "/tmp/stac-state-XXXXXX";
+    const char *folder = getenv("TMPDIR");
+    char path[4096];
     int status = STAC_OK;
     bool root = l->s->ranks->rank == 0;
+    snprintf(path, sizeof path, "%.4000s/stac-state-XXXXXX", folder && folder[0] ? folder : "/tmp");
     int file = root ? mkstemp(path) : -1;
     if (root && file < 0) status = stac_fail(err, STAC_ERR_IO, "no temporary file %s", path);
     if (file >= 0) close(file);
