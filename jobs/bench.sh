@@ -94,7 +94,7 @@ converted() {
     name=$1
     shift
     rm -rf $out/large
-    on_ranks 1 stac-convert --model_name $out/1.7B --output_dir $out/large --quiet "$@" > $out/log 2>&1 || { cat $out/log >&2; exit 1; }
+    on_ranks 1 stac-convert --model_name $out/1.7B --output_dir $out/large "$@" > $out/log 2>&1 || { cat $out/log >&2; exit 1; }
     sed -n 's/.* in \(.*\), \([0-9]*\) MiB at most.*/\1,\2/p' $out/log | tr -d ' ' | awk -F, -v name="1.7B.$name" '
         { t = $1; s = 0
           if (match(t, /[0-9]+h/)) s += 3600 * substr(t, RSTART, RLENGTH - 1)
