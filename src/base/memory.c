@@ -8,19 +8,19 @@
 #include <sys/resource.h>
 
 #define ALIGNMENT 64
-#define HUGE_PAGE ((size_t)2 << 20) /* what is larger lies on such pages where the system has them: fewer faults, fewer walks  \
-                                     */
+#define HUGE_PAGE ((size_t)2 << 20) /* twice that and more lies on such pages, if the system has them: fewer faults */
 
 void *stac_alloc(size_t n, size_t size, const char *what, struct stac_error *err) {
     size_t bytes;
-    if (__builtin_mul_overflow(n, size, &bytes) || bytes > SIZE_MAX - ALIGNMENT) {
+    if (__builtin_mul_overflow(n, size, &bytes) || bytes > SIZE_MAX - HUGE_PAGE) {
         stac_fail(err, STAC_ERR_MEMORY, "cannot allocate %s: %zu elements of %zu bytes is more than memory can hold", what, n,
                   size);
         return NULL;
     }
-    size_t rounded = bytes == 0 ? ALIGNMENT : (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    bool huge = rounded >= 2 * HUGE_PAGE;
-    void *p = aligned_alloc(huge ? HUGE_PAGE : ALIGNMENT, rounded);
+    bool huge = bytes >= 2 * HUGE_PAGE;
+    size_t alignment = huge ? HUGE_PAGE : ALIGNMENT;
+    size_t rounded = bytes == 0 ? alignment : (bytes + alignment - 1) / alignment * alignment;
+    void *p = aligned_alloc(alignment, rounded);
     if (!p) {
         stac_fail(err, STAC_ERR_MEMORY, "cannot allocate %s: %.1f MiB are not to be had", what, (double)bytes / 1048576.0);
         return NULL;
