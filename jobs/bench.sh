@@ -4,7 +4,7 @@
 #   sh jobs/bench.sh            with its peers: llama.cpp out of PyPI's llama-cpp-python, built for this machine (once, minutes),
 #                               and SpikingJelly on torch from PyPI (once, 6 GB of disk)
 #   sh jobs/bench.sh --alone    the project alone
-#   sh jobs/bench.sh --large    besides, the whole conversion of the 1.7B shape: up to an hour
+#   sh jobs/bench.sh --large    besides, conversions of the 1.7B shape, simplified and full: an hour
 #
 # Leaves out/bench/figures.csv (name,value,unit), ratios.md and ratios.png. Nothing else should run meanwhile.
 set -eu
@@ -120,8 +120,7 @@ say "the shape of SmolLM2-1.7B in bfloat16, random weights"
 once $out/1.7B/config.json stac-bench checkpoint 1.7B $out/1.7B
 cp $out/snn/tokenizer/* $out/1.7B/
 figures 1.7B stac-bench network $out/1.7B --mode baseline
-converted simplified --simplified
-[ -z "$large" ] || converted full
+[ -z "$large" ] || { converted simplified --simplified; converted full; }
 if [ -z "$alone" ]; then
     if build_llama; then
         once $out/q8_0.gguf $out/llama/bin/llama-quantize --allow-requantize "$model_file" $out/q8_0.gguf Q8_0
