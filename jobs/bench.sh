@@ -68,7 +68,7 @@ build_llama() {
 llama() {
     $out/llama/bin/llama-bench -m "$1" -p 512 -n 64 -t "$(nproc)" -r 3 -o csv 2> $out/log | tr -d '"' | awk -F, '
         NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
-        { printf "llama_%s,%s,tokens/s\n", $column["n_gen"] > 0 ? "decode" : "prefill", $column["avg_ts"] }'
+        { printf "llama_%s,%s,tokens/s\n", ($column["n_gen"] > 0 ? "decode" : "prefill"), $column["avg_ts"] }'
 }
 
 # The peer as a Python environment, in $out/venv.
@@ -114,7 +114,7 @@ figures 135M stac-bench network $out/snn
 figures 135M_int8 stac-bench network $out/int8 --mode snn
 figures 135M stac-bench network $out/snn --mode snn --execution temporal
 figures 135M stac-bench load $out/snn
-figures 135M stac-bench tokenizer $out/snn tests/data/wikitext-2-valid.txt
+figures 135M stac-bench tokenizer $out/snn/tokenizer tests/data/wikitext-2-valid.txt
 for n in 1 2; do echo "135M.ranks_$n,$(seconds $n),s" | tee -a $csv; done
 say "the shape of SmolLM2-1.7B in bfloat16, random weights"
 once $out/1.7B/config.json stac-bench checkpoint 1.7B $out/1.7B
@@ -170,7 +170,7 @@ ratio 'loading a stored SNN / reading the file, from disk' '>= 0.8' 'f["135M.loa
 
 # Measured over goal, in the direction that is better; a bar that reaches 1 meets its goal.
 awk -F'|' 'NR > 2 { goal = $3; limit = goal; gsub(/[^0-9.]/, "", limit); met = goal ~ />/ ? $4 / limit : limit / $4
-    gsub(/^ +| +$/, "", $2); gsub(/"/, "", $2); printf "\"%s\" %.4f\n", $2, met > 4 ? 4 : met }' $out/ratios.md > $out/ratios.dat
+    gsub(/^ +| +$/, "", $2); gsub(/"/, "", $2); printf "\"%s\" %.4f\n", $2, (met > 4 ? 4 : met) }' $out/ratios.md > $out/ratios.dat
 gnuplot << EOD || echo "no picture: gnuplot is missing"
 set terminal pngcairo size 1100,620 font 'sans,9'
 set output '$out/ratios.png'
