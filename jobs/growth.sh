@@ -19,20 +19,6 @@ build build/release -DBUILD_TESTING=ON
 PATH=$PWD/build/release:$PWD/build/release/tests:$PATH
 fetch_model || die "the model could not be fetched; check the connection to PyPI"
 
-# figures PREFIX COMMAND...: its lines of CSV, with the prefix
-figures() {
-    prefix=$1
-    shift
-    OMP_NUM_THREADS="$(nproc)" "$@" | sed "s/^/$prefix./" | tee -a $csv
-}
-
-# once FILE COMMAND...: unless the file is there
-once() {
-    file=$1
-    shift
-    [ -e "$file" ] || "$@" > $out/log 2>&1 || { cat $out/log >&2; exit 1; }
-}
-
 : > $csv
 say "time steps"
 once $out/T16/snn_model.h5 on_ranks 2 stac-convert --model_name "$model_file" --output_dir $out/T16 --force --simplified \

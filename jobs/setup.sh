@@ -112,3 +112,17 @@ settings() {
 
 # value FILE KEY: a number of a flat JSON object
 value() { sed -n 's/^ *"'"$2"'": \(.*[^,]\),*$/\1/p' "$1"; }
+
+# figures PREFIX COMMAND...: lines of CSV that a command of one process prints, with the prefix; also into $csv
+figures() {
+    prefix=$1
+    shift
+    OMP_NUM_THREADS="$(nproc)" "$@" | sed "s/^/$prefix./" | tee -a "$csv"
+}
+
+# once FILE COMMAND...: unless the file is there; what it prints goes to $out/log, and is shown when it fails
+once() {
+    file=$1
+    shift
+    [ -e "$file" ] || "$@" > "$out/log" 2>&1 || { cat "$out/log" >&2; exit 1; }
+}

@@ -1,5 +1,5 @@
 /* Integer matrix product of many rows: pairs of k in one multiply-and-add of 16-bit integers, tiles of MR x NR outputs in
- * registers, panels of NR columns of w, widened and interleaved by pairs, one of which fits the first-level cache.
+ * registers, panels of NR columns of w, widened and interleaved by pairs, a strip of which fits the second-level cache.
  *
  * Included by the set of kernels of each processor, behind its vectors: LANES int32 each, integers_zero, integers_load,
  * integers_store; pair_at, two values of x in all lanes; multiply_add, an accumulator and the sums of adjacent products; and
@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 #include <string.h>
+
+#include "kernels/strips.h"
 
 /* c[rows][NR] (+)= a[rows][2 pairs] b[pairs][NR][2]; ROWS is a constant after inlining. */
 static inline __attribute__((always_inline)) void tile(const int rows, int pairs, const int16_t *a, int lda, const int16_t *b,
@@ -55,37 +57,39 @@ static void tile_any(int rows, int kc, const int16_t *a, int lda, const int16_t 
     tile_rows(rows, 1, tail, 2, b + NR * (kc - 1), first && kc == 1, c, ldc);
 }
 
-/* One block of k: all rows against one packed panel of `cols` <= NR columns. */
-static void panel(int m, int cols, int kc, const int16_t *x, int ldx, const int16_t *packed, int first, int32_t *y, int ldy) {
+/* One tile of `cols` <= NR columns. */
+static void tile_columns(int rows, int cols, int kc, const int16_t *a, const int16_t *panel, int first, int32_t *y, int ldy) {
     int32_t edge[MR * NR];
-    for (int i = 0; i < m; i += MR) {
-        int rows = m - i < MR ? m - i : MR;
-        const int16_t *a = x + (size_t)i * ldx;
-        int32_t *c = y + (size_t)i * ldy;
-        if (cols == NR) {
-            tile_any(rows, kc, a, ldx, packed, first, c, ldy);
-            continue;
-        }
-        for (int r = 0; r < rows && !first; r++) memcpy(edge + r * NR, c + (size_t)r * ldy, (size_t)cols * sizeof *c);
-        tile_any(rows, kc, a, ldx, packed, first, edge, NR);
-        for (int r = 0; r < rows; r++) memcpy(c + (size_t)r * ldy, edge + r * NR, (size_t)cols * sizeof *c);
+    if (cols == NR) {
+        tile_any(rows, kc, a, KC, panel, first, y, ldy);
+        return;
     }
+    for (int r = 0; r < rows && !first; r++) memcpy(edge + r * NR, y + (size_t)r * ldy, (size_t)cols * sizeof *y);
+    tile_any(rows, kc, a, KC, panel, first, edge, NR);
+    for (int r = 0; r < rows; r++) memcpy(y + (size_t)r * ldy, edge + r * NR, (size_t)cols * sizeof *y);
 }
 
-/* All rows against `cols` <= WIDE columns. */
+/* All rows against `cols` <= WIDE columns. The rows of a tile are copied to where they share no set of the first-level cache,
+ * as rows of x do whose width is a power of two. */
 static void strip(int m, int cols, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
-    _Alignas(64) int16_t packed[KC * WIDE];
+    _Alignas(64) int16_t packed[KC * WIDE], a[MR * KC];
     for (int k0 = 0; k0 < k; k0 += KC) {
         int kc = k - k0 < KC ? k - k0 : KC;
         pack(cols, kc, w + (size_t)k0 * ldw, ldw, packed);
-        for (int p = 0; p < cols; p += NR)
-            panel(m, cols - p < NR ? cols - p : NR, kc, x + k0, ldx, packed + (size_t)p * KC, k0 == 0, y + p, ldy);
+        for (int i = 0; i < m; i += MR) {
+            int rows = m - i < MR ? m - i : MR;
+            for (int r = 0; r < rows; r++) memcpy(a + r * KC, x + (size_t)(i + r) * ldx + k0, (size_t)kc * sizeof *a);
+            for (int p = 0; p < cols; p += NR)
+                tile_columns(rows, cols - p < NR ? cols - p : NR, kc, a, packed + (size_t)p * KC, k0 == 0,
+                             y + (size_t)i * ldy + p, ldy);
+        }
     }
 }
 
 static void packed_product(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
-#pragma omp parallel for schedule(static) if ((double)m * n * k > 65536)
-    for (int j = 0; j < n; j += WIDE) strip(m, n - j < WIDE ? n - j : WIDE, k, x, ldx, w + j, ldw, y + j, ldy);
+#pragma omp parallel if ((double)m * n * k > 65536)
+    for (struct stac_strips s = stac_strips_of(n, NR, WIDE); s.left > 0; stac_strips_next(&s))
+        strip(m, s.to - s.from, k, x, ldx, w + s.from, ldw, y + s.from, ldy);
 }
 
 #endif

@@ -1,13 +1,13 @@
 /* Integer matrix product for AVX2: pairs of k in one multiply-and-add of 16-bit integers (vpmaddwd), tiles of 6 x 16
- * outputs in registers, panels of 16 columns of w widened and interleaved by pairs, one of which fits the first-level
- * cache. */
+ * outputs in registers, panels of 16 columns of w widened and interleaved by pairs, a strip of which fits the
+ * second-level cache. */
 #include <immintrin.h>
 #include <string.h>
 
 #include "kernels/operators.h"
 #include "kernels/thin.h"
 
-enum { LANES = 8, MR = 6, NR = 2 * LANES, KC = 512, WIDE = 64 };
+enum { LANES = 8, MR = 6, NR = 2 * LANES, KC = 256, WIDE = 256 };
 
 static inline __m256i pair_at(const int16_t *x) {
     int32_t both;

@@ -1,6 +1,6 @@
 /* Integer matrix product for AVX-512 with VNNI: pairs of k in one multiply-and-accumulate of 16-bit integers (vpdpwssd), tiles
- * of 12 x 32 outputs in registers, panels of 32 columns of w widened and interleaved by pairs, one of which fits the
- * first-level cache. Few rows read w where it lies. */
+ * of 12 x 32 outputs in registers, panels of 32 columns of w widened and interleaved by pairs, a strip of which fits the
+ * second-level cache. Few rows read w where it lies. */
 #include <immintrin.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #include "kernels/operators.h"
 #include "kernels/thin.h"
 
-enum { LANES = 16, MR = 12, NR = 2 * LANES, KC = 256, WIDE = 64 };
+enum { LANES = 16, MR = 12, NR = 2 * LANES, KC = 256, WIDE = 256 };
 
 /* ---- weights ------------------------------------------------------------------------------------------------------ */
 
@@ -31,13 +31,14 @@ static inline __m512i columns_of(const int8_t *row, int cols) {
 
 /* Columns [0, cols) of kc rows of w, cols <= WIDE, as panels [pair][32][2] filled up with zeros. */
 static void pack(int cols, int kc, const int8_t *w, int ldw, int16_t *packed) {
-    for (int l = 0; l < kc; l += 2) {
-        const int8_t *row = w + (size_t)l * ldw;
-        __m512i out[4];
-        pairs_of(columns_of(row, cols), l + 1 < kc ? columns_of(row + ldw, cols) : _mm512_setzero_si512(), out);
-        for (int g = 0; g < 4; g++)
-            _mm512_store_si512(packed + (size_t)(g / 2) * KC * NR + (size_t)l * NR + 32 * (g % 2), out[g]);
-    }
+    for (int l = 0; l < kc; l += 2)
+        for (int p = 0; p < cols; p += 64) {
+            const int8_t *row = w + (size_t)l * ldw + p;
+            int16_t *at = packed + (size_t)p * KC + (size_t)l * NR;
+            __m512i out[4];
+            pairs_of(columns_of(row, cols - p), l + 1 < kc ? columns_of(row + ldw, cols - p) : _mm512_setzero_si512(), out);
+            for (int g = 0; g < 4; g++) _mm512_store_si512(at + (size_t)(g / 2) * KC * NR + 32 * (g % 2), out[g]);
+        }
 }
 
 /* ---- many rows ---------------------------------------------------------------------------------------------------- */

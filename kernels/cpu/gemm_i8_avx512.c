@@ -5,13 +5,14 @@
 #include <string.h>
 
 #include "kernels/cpu/gemm_i8.h"
+#include "kernels/strips.h"
 
-enum { MR = 12, NR = 32, KC = 256, WIDE = 64, OFFSET = 128 };
+enum { MR = 12, NR = 32, KC = 256, PIECE = 64, WIDE = 256, OFFSET = 128 };
 
-/* A block of k: WIDE columns of w as [quad][64][4], filled up with zeros, and OFFSET times the sums of its columns. */
+/* A block of k: PIECE columns of w as [quad][64][4], filled up with zeros, and OFFSET times the sums of its columns. */
 struct block {
-    _Alignas(64) int8_t w[KC * WIDE];
-    _Alignas(64) int32_t offset[WIDE];
+    _Alignas(64) int8_t w[KC * PIECE];
+    _Alignas(64) int32_t offset[PIECE];
 };
 
 bool stac_fits_i8_avx512(int m, int k, const int16_t *x, int ldx) {
@@ -50,7 +51,7 @@ static void pack_w(int cols, int kc, const int8_t *w, int ldw, struct block *b) 
         __m512i out[4] = {_mm512_unpacklo_epi16(low, low2), _mm512_unpackhi_epi16(low, low2),
                           _mm512_unpacklo_epi16(high, high2), _mm512_unpackhi_epi16(high, high2)};
         for (int g = 0; g < 4; g++) {
-            _mm512_store_si512(b->w + (size_t)l * WIDE + 64 * g, out[g]);
+            _mm512_store_si512(b->w + (size_t)l * PIECE + 64 * g, out[g]);
             sum[g] = multiply_add(sum[g], _mm512_set1_epi8((char)OFFSET), out[g]);
         }
     }
@@ -84,7 +85,7 @@ static inline __attribute__((always_inline)) void tile(const int rows, int quads
             acc[i][h] = _mm512_sub_epi32(acc[i][h], _mm512_load_si512(offset + 16 * h));
         }
     for (int l = 0; l < quads; l++) {
-        __m512i w0 = _mm512_load_si512(w + 4 * WIDE * l), w1 = _mm512_load_si512(w + 4 * WIDE * l + 64);
+        __m512i w0 = _mm512_load_si512(w + 4 * PIECE * l), w1 = _mm512_load_si512(w + 4 * PIECE * l + 64);
 #pragma GCC unroll 12
         for (int i = 0; i < rows; i++) {
             __m512i s = quad_at(a + i * KC + 4 * l);
@@ -122,26 +123,28 @@ static void tile_edge(int rows, int cols, int quads, const uint8_t *a, const int
 
 /* All rows against `cols` <= WIDE columns. */
 static void strip(int m, int cols, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
-    struct block b;
+    struct block block[WIDE / PIECE];
     _Alignas(64) uint8_t a[MR * KC];
     for (int k0 = 0; k0 < k; k0 += KC) {
         int kc = k - k0 < KC ? k - k0 : KC, quads = (kc + 3) / 4, first = k0 == 0;
-        pack_w(cols, kc, w + (size_t)k0 * ldw, ldw, &b);
+        for (int p = 0; p < cols; p += PIECE) pack_w(cols - p, kc, w + (size_t)k0 * ldw + p, ldw, &block[p / PIECE]);
         for (int i = 0; i < m; i += MR) {
             int rows = m - i < MR ? m - i : MR;
             pack_x(rows, kc, x + (size_t)i * ldx + k0, ldx, a);
             for (int p = 0; p < cols; p += NR) {
                 int32_t *c = y + (size_t)i * ldy + p;
+                const struct block *b = &block[p / PIECE];
                 if (cols - p >= NR)
-                    tile_rows(rows, quads, a, b.w + 4 * p, b.offset + p, first, c, ldy);
+                    tile_rows(rows, quads, a, b->w + 4 * (p % PIECE), b->offset + p % PIECE, first, c, ldy);
                 else
-                    tile_edge(rows, cols - p, quads, a, b.w + 4 * p, b.offset + p, first, c, ldy);
+                    tile_edge(rows, cols - p, quads, a, b->w + 4 * (p % PIECE), b->offset + p % PIECE, first, c, ldy);
             }
         }
     }
 }
 
 void stac_gemm_i8_avx512(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
-#pragma omp parallel for schedule(static) if ((double)m * n * k > 65536)
-    for (int j = 0; j < n; j += WIDE) strip(m, n - j < WIDE ? n - j : WIDE, k, x, ldx, w + j, ldw, y + j, ldy);
+#pragma omp parallel if ((double)m * n * k > 65536)
+    for (struct stac_strips s = stac_strips_of(n, NR, WIDE); s.left > 0; stac_strips_next(&s))
+        strip(m, s.to - s.from, k, x, ldx, w + s.from, ldw, y + s.from, ldy);
 }

@@ -88,9 +88,22 @@ done:
     return status;
 }
 
+/* The part of the model that is here: to_run, as small as it can be while texts are written; or to be rewritten. */
+static int load(struct stac_conversion *c, bool to_run, struct stac_error *err) {
+    int status;
+    stac_network_clean(&c->net);
+    if (c->grid.stage >= 0)
+        status = stac_network_load(c->model, c->part, to_run, &c->net, err);
+    else
+        status = stac_network_init(&c->net, stac_model_hparams(c->model), c->part, err);
+    return agree(c, status, err);
+}
+
 static int calibration_windows(struct stac_conversion *c, struct stac_error *err) {
     if (c->windows) return agree(c, windows_of_file(c, err), err);
-    return c->job->calibration_text[0] ? windows_of_text(c, err) : windows_of_model(c, err);
+    if (c->job->calibration_text[0]) return windows_of_text(c, err);
+    STAC_TRY(load(c, true, err));
+    return windows_of_model(c, err);
 }
 
 /* ---- rewriting ---------------------------------------------------------------------------------------------------- */
@@ -303,11 +316,6 @@ int stac_convert_texts(struct stac_conversion *c, struct stac_error *err) {
     STAC_TRY_DONE(stac_spread(c->job, c->ranks, hp, &c->grid, &c->stage_begin, &c->part, err));
     stac_log_info(c->log, "%s: %d layers over %d stage%s, %d group%s of ranks", hp->arch, hp->n_layer, c->grid.n_stages,
                   c->grid.n_stages > 1 ? "s" : "", c->grid.n_groups, c->grid.n_groups > 1 ? "s" : "");
-    if (c->grid.stage >= 0)
-        status = stac_network_load(c->model, c->part, false, &c->net, err);
-    else
-        status = stac_network_init(&c->net, hp, c->part, err);
-    STAC_TRY_DONE(agree(c, status, err));
     status = STAC_NEW(c->tokens, (size_t)c->n_windows * c->length, "calibration windows", err);
     STAC_TRY_DONE(agree(c, status, err));
     STAC_TRY_DONE(calibration_windows(c, err));
@@ -318,7 +326,8 @@ done:
 
 int stac_convert(struct stac_conversion *c, struct stac_error *err) {
     STAC_TRY(stac_convert_texts(c, err));
-    int status = rewrite(c, err);
+    int status = load(c, false, err);
+    if (status == STAC_OK) status = rewrite(c, err);
     if (status == STAC_OK) status = learn(c, err);
     if (status != STAC_OK) stac_conversion_clean(c);
     return status;

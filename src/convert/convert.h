@@ -1,7 +1,7 @@
 /* The conversion: from a model on disk to a quantised spiking network spread over the ranks. The recipe, step by step:
  *
- *   1. load    each rank its layers, float32
- *   2. texts   calibration windows, from a file or written by the model itself
+ *   1. texts   calibration windows, from a file or written by the model itself
+ *   2. load    each rank its layers, float32
  *      (activation: relu) from here on, ReLU is the activation of the hidden layers
  *   3. fold    norm gains and biases into the weights; layer norms become root-mean-square norms
  *   4. rotate  the residual stream and every value head
@@ -56,7 +56,7 @@ struct stac_conversion {
 /* Convert: all steps. Collective over all ranks; every rank returns the same status. Release with stac_conversion_clean. */
 int stac_convert(struct stac_conversion *c, struct stac_error *err);
 
-/* Steps 1 and 2 alone: c->tokens are then the calibration windows. Otherwise as stac_convert. */
+/* Step 1 alone: c->tokens are then the calibration windows. Otherwise as stac_convert. */
 int stac_convert_texts(struct stac_conversion *c, struct stac_error *err);
 void stac_conversion_clean(struct stac_conversion *c);
 

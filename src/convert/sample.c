@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "net/sampling.h"
 
-enum { AT_ONCE = 32 }; /* texts that a group writes side by side */
+enum { AT_ONCE = 32 }; /* most texts that a group writes side by side */
 
 /* The texts that a group writes together: text i of the job is in slot i / n_groups, counted from the first of them. */
 struct writing {
@@ -15,7 +15,7 @@ struct writing {
     struct stac_random random[AT_ONCE];
     int text[AT_ONCE];
     int n, n_vocab;
-    float *logits;    /* [AT_ONCE][n_vocab], last stage */
+    float *logits;    /* [texts at once][n_vocab], last stage */
     int32_t *scratch; /* [n_vocab] */
 };
 
@@ -64,16 +64,17 @@ static int write_share(struct writing *w, const struct stac_network *net, uint64
     struct stac_run run = {0};
     struct stac_run *runs = &run;
     struct stac_pipeline pipeline = {0};
-    int status = STAC_OK, groups = w->grid->n_groups;
-    STAC_TRY_DONE(stac_cache_init(&cache, net, AT_ONCE, length, err));
-    STAC_TRY_DONE(stac_run_init(&run, net, &cache, STAC_MODE_DENSE, AT_ONCE, err));
+    int status = STAC_OK, groups = w->grid->n_groups, share = (n_windows + groups - 1) / groups;
+    int at_once = share < AT_ONCE ? share : AT_ONCE;
+    STAC_TRY_DONE(stac_cache_init(&cache, net, at_once, length, err));
+    STAC_TRY_DONE(stac_run_init(&run, net, &cache, STAC_MODE_DENSE, at_once, err));
     STAC_TRY_DONE(stac_pipeline_init(&pipeline, w->grid, 1, &runs, err));
-    STAC_TRY_DONE(STAC_NEW(w->logits, (size_t)AT_ONCE * w->n_vocab, "logits", err));
+    STAC_TRY_DONE(STAC_NEW(w->logits, (size_t)at_once * w->n_vocab, "logits", err));
     STAC_TRY_DONE(STAC_NEW(w->scratch, w->n_vocab, "candidates", err));
     w->pipeline = &pipeline;
-    for (int begin = w->grid->group; begin < n_windows; begin += AT_ONCE * groups) {
+    for (int begin = w->grid->group; begin < n_windows; begin += at_once * groups) {
         w->n = 0;
-        for (int i = begin; i < n_windows && w->n < AT_ONCE; i += groups) {
+        for (int i = begin; i < n_windows && w->n < at_once; i += groups) {
             w->random[w->n] = stac_random_seeded(seed, (uint64_t)i);
             w->text[w->n++] = i;
         }
