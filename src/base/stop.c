@@ -14,8 +14,13 @@ static void note(int number) {
 
 bool stac_stop_listen(void) {
     struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+    sigset_t both;
     sigemptyset(&action.sa_mask);
-    return sigaction(SIGTERM, &action, NULL) == 0 && sigaction(SIGUSR1, &action, NULL) == 0;
+    sigemptyset(&both);
+    sigaddset(&both, SIGTERM);
+    sigaddset(&both, SIGUSR1);
+    return sigaction(SIGTERM, &action, NULL) == 0 && sigaction(SIGUSR1, &action, NULL) == 0 &&
+           sigprocmask(SIG_UNBLOCK, &both, NULL) == 0; /* a parent may have blocked them */
 }
 
 int stac_stop_signal(void) {

@@ -207,13 +207,12 @@ static struct stac_fitted fitted_layer(const struct fitting *f, struct stac_netw
     return (struct stac_fitted){net->first + l, linear, PRODUCTS, f->training->steps ? b : NULL, f->training};
 }
 
-/* Layer l of this stage: its windows pass, its products are fitted, its codes trained; or both were done before. */
-static int fit_layer(struct fitting *f, struct stac_network *net, int l, struct stac_progress *progress,
+/* Layer l of this stage: its windows pass, its products are fitted, its codes trained; or (*restored) both were done before. */
+static int fit_layer(struct fitting *f, struct stac_network *net, int l, bool *restored, struct stac_progress *progress,
                      struct stac_error *err) {
     const struct stac_site *site[PRODUCTS + 1];
     struct stac_linear *linear[PRODUCTS];
     struct stac_fitted fitted = fitted_layer(f, net, l, linear);
-    bool restored;
     for (int k = 0; k < PRODUCTS; k++) site[k] = &net->block[l].site[fed[k]];
     stac_progress_fact(progress, "layer", net->first + l);
     STAC_TRY(build_codes(f, site, 0, PRODUCTS, err));
@@ -221,8 +220,8 @@ static int fit_layer(struct fitting *f, struct stac_network *net, int l, struct 
     int status = pass_layer(f, l, false, err);
     STAC_TRY(stac_agree(f->c->ranks, f->c->grid->stage_comm, status, err));
     STAC_TRY(prepare(f, net, l, err));
-    STAC_TRY(restore(f, &fitted, &restored, err));
-    if (restored) {
+    STAC_TRY(restore(f, &fitted, restored, err));
+    if (*restored) {
         stac_progress_skip(progress, f->c->grid->n_stages);
         return STAC_OK;
     }
@@ -264,13 +263,18 @@ static int keep(struct fitting *f, struct stac_network *net, int *kept, int done
 /* Layer by layer, all stages at once, so that all can stop together. */
 static int fit_layers(struct fitting *f, struct stac_network *net, struct stac_progress *progress, struct stac_error *err) {
     const struct stac_calibration *c = f->c;
-    int mine = c->grid->stage < 0 ? 0 : net->last - net->first, most = mine, kept = 0;
+    int mine = c->grid->stage < 0 ? 0 : net->last - net->first, most = mine, kept = 0, fresh;
+    bool restored = false;
     STAC_TRY(
         stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, &most, 1, MPI_INT, MPI_MAX, c->ranks->comm), "ranks cannot agree", err));
     for (int l = 0; l < most; l++) {
-        int status = l < mine ? fit_layer(f, net, l, progress, err) : STAC_OK;
+        int status = l < mine ? fit_layer(f, net, l, &restored, progress, err) : STAC_OK;
         STAC_TRY(stac_agree(c->ranks, c->ranks->comm, status, err));
-        STAC_TRY(keep(f, net, &kept, l < mine ? l + 1 : mine, err));
+        fresh = l < mine && !restored;
+        if (l < mine && restored && kept == l) kept++;
+        STAC_TRY(stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, &fresh, 1, MPI_INT, MPI_MAX, c->ranks->comm), "ranks cannot agree",
+                                err));
+        if (fresh) STAC_TRY(keep(f, net, &kept, l < mine ? l + 1 : mine, err));
     }
     int status = c->grid->stage >= 0 && net->has_head ? fit_head(f, net, err) : STAC_OK;
     return stac_agree(c->ranks, c->ranks->comm, status, err);

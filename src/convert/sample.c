@@ -231,7 +231,7 @@ int stac_sample_windows(const struct stac_sample_request *q, int32_t *tokens, st
     for (int i = 0; i < q->n; i++) there += w.texts.at[i];
     stac_progress_skip(&w.progress, there);
     STAC_TRY_DONE(write_all(&w, err));
-    STAC_TRY_DONE(keep(&w, true, err));
+    if (there < (double)q->n * q->length) STAC_TRY_DONE(keep(&w, true, err));
     stac_progress_end(&w.progress);
     STAC_TRY_DONE(stac_agree(q->ranks, q->ranks->comm, own_share(&w, &share, err), err));
     parts_of(&share, part);

@@ -42,7 +42,7 @@ struct stac_job {
     int64_t num_samples, calibration_length, max_context_length;
 
     int64_t stages, threads;
-    double rank_memory, checkpoint_interval;
+    double rank_memory, rank_timeout, checkpoint_interval;
 
     char *dir; /* stac-eval, stac-chat: what to look at */
     bool test_all, test_perplexity, test_fidelity, test_multi_turn, test_position_boundaries, test_attention_mask,

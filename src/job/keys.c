@@ -105,6 +105,11 @@ static const struct stac_key keys[] = {
     {"threads", C | E | H, STAC_KEY_INT, AT(threads), "0", 0, 1024, NULL, "threads", NULL, rank_group,
      "Threads of a rank. 0: the processors of the machine divided among its ranks."},
 
+    {"rank_timeout", C | E | H, STAC_KEY_REAL, AT(rank_timeout), "6", 0, 1e6, NULL, "seconds", NULL, rank_group,
+     "How long a rank may give no sign of life before the others of its machine end the job. 0: as long as it likes, as under "
+     "a "
+     "debugger."},
+
     {"test_all", E, STAC_KEY_BOOL, AT(test_all), "false", 0, 0, NULL, "", NULL, test_group, "All checks below."},
     {"test_perplexity", E, STAC_KEY_BOOL, AT(test_perplexity), "false", 0, 0, NULL, "", NULL, test_group,
      "Perplexity of the text, of the original, the SNN, or both."},
@@ -230,16 +235,8 @@ const struct stac_key *stac_keys(size_t *n) {
 }
 
 bool stac_key_is_neutral(const struct stac_key *key) {
-    static const char *const neutral[] = {"stages",
-                                          "threads",
-                                          "rank_memory",
-                                          "force",
-                                          "quiet",
-                                          "once",
-                                          "checkpoint_interval",
-                                          "output_dir",
-                                          "create_calibration_data",
-                                          "use_sparse"};
+    static const char *const neutral[] = {"stages", "threads", "rank_memory", "rank_timeout", "checkpoint_interval",    "force",
+                                          "quiet",  "once",    "output_dir",  "use_sparse",   "create_calibration_data"};
     for (size_t i = 0; i < sizeof neutral / sizeof *neutral; i++)
         if (strcmp(key->name, neutral[i]) == 0) return true;
     return false;

@@ -1,0 +1,191 @@
+#include "dist/watch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/phase.h"
+
+enum { BEAT_MS = 100, PATIENCE_MS = 300, MOST_RANKS = 4096, STACK = 65536, EXIT_CODE = 4 };
+
+struct stac_watch_slot {
+    atomic_int rank, pid, left, told; /* told: somebody of this machine has said what ends the job; of slot 0 */
+    atomic_ulong beats;
+    char phase[64];
+};
+
+/* For the handler of crashes, which has no argument. */
+static struct {
+    int rank;
+    char host[64];
+    atomic_int *told;
+} self;
+
+/* ---- crashes ------------------------------------------------------------------------------------------------------ */
+
+static const char *what_happened(int number) {
+    switch (number) {
+    case SIGSEGV: return "segmentation fault";
+    case SIGBUS: return "bus error: a file it reads was cut short, or memory failed";
+    case SIGFPE: return "arithmetic fault";
+    case SIGILL: return "illegal instruction";
+    default: return "aborted";
+    }
+}
+
+/* Only what is allowed in a handler: a line put together by hand. */
+static void put(char *line, size_t size, size_t *n, const char *text) {
+    while (*text && *n + 1 < size) line[(*n)++] = *text++;
+}
+
+static void tell_crash(int number) {
+    char line[400], digits[12];
+    size_t n = 0, d = sizeof digits - 1;
+    digits[d] = 0;
+    for (int rank = self.rank; d > 0 && (rank > 0 || d == sizeof digits - 1); rank /= 10) digits[--d] = (char)('0' + rank % 10);
+    put(line, sizeof line, &n, "error: rank ");
+    put(line, sizeof line, &n, digits + d);
+    put(line, sizeof line, &n, " on ");
+    put(line, sizeof line, &n, self.host);
+    put(line, sizeof line, &n, *stac_phase() ? ", in " : "");
+    put(line, sizeof line, &n, stac_phase());
+    put(line, sizeof line, &n, ": ");
+    put(line, sizeof line, &n, what_happened(number));
+    put(line, sizeof line, &n, "\n");
+    if (!self.told || atomic_exchange(self.told, 1) == 0) (void)!write(STDERR_FILENO, line, n);
+    raise(number); /* the handler is gone by now: the process ends as it would have */
+}
+
+static void listen_for_crashes(void) {
+#if !defined(__SANITIZE_ADDRESS__) /* which tells of crashes itself */
+    static const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    static char stack[STACK];
+    struct sigaction action = {.sa_handler = tell_crash, .sa_flags = SA_RESETHAND | SA_NODEFER | SA_ONSTACK};
+    stack_t own = {.ss_sp = stack, .ss_size = sizeof stack};
+    sigemptyset(&action.sa_mask);
+    sigaltstack(&own, NULL);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
+#endif
+}
+
+/* ---- the thread --------------------------------------------------------------------------------------------------- */
+
+static void pause_ms(long ms) {
+    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&t, NULL);
+}
+
+/* One line, of the first who notices; then everybody goes. */
+static void end_job(struct stac_watch *w, int lost, const char *fate) {
+    const struct stac_watch_slot *s = &w->slot[lost];
+    if (atomic_exchange(&w->slot[0].told, 1) == 0)
+        fprintf(stderr, "error: rank %d on %s%s%.63s: %s\n", atomic_load(&s->rank), self.host, s->phase[0] ? ", in " : "",
+                s->phase, fate);
+    pause_ms(PATIENCE_MS);
+    _exit(EXIT_CODE);
+}
+
+static void give_sign(struct stac_watch *w) {
+    struct stac_watch_slot *s = &w->slot[w->mine];
+    snprintf(s->phase, sizeof s->phase, "%s", stac_phase());
+    atomic_fetch_add(&s->beats, 1);
+}
+
+/* What was seen of the others, and when. */
+struct seen {
+    unsigned long beats[MOST_RANKS];
+    double since[MOST_RANKS];
+};
+
+static void look_at(struct stac_watch *w, int i, struct seen *seen, double now) {
+    struct stac_watch_slot *s = &w->slot[i];
+    unsigned long beats = atomic_load(&s->beats);
+    if (beats != seen->beats[i]) seen->beats[i] = beats, seen->since[i] = now;
+    if (i == w->mine || atomic_load(&s->left) || beats == 0) return;
+    if (kill((pid_t)atomic_load(&s->pid), 0) != 0 && errno == ESRCH && !atomic_load(&s->left))
+        end_job(w, i, "it is gone: killed, or it left by itself");
+    if (now - seen->since[i] > w->limit) end_job(w, i, "it gives no sign of life: stopped, or its processor is taken away");
+}
+
+static void *watch(void *ctx) {
+    struct stac_watch *w = ctx;
+    static struct seen seen;
+    double last = stac_clock_now();
+    while (!atomic_load(&w->slot[w->mine].left)) {
+        double now = stac_clock_now();
+        give_sign(w);
+        for (int i = 0; i < w->n && now - last > 1; i++) seen.since[i] = now; /* it is this rank that stood still */
+        for (int i = 0; i < w->n; i++) {
+            if (seen.since[i] == 0) seen.since[i] = now;
+            look_at(w, i, &seen, now);
+        }
+        last = now;
+        pause_ms(BEAT_MS);
+    }
+    return NULL;
+}
+
+/* ---- begin and end ------------------------------------------------------------------------------------------------ */
+
+/* Signals are for the thread that works. */
+static int start_thread(struct stac_watch *w, struct stac_error *err) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    int failed = pthread_create(&w->thread, NULL, watch, w);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    w->watches = failed == 0;
+    return failed ? stac_fail(err, STAC_ERR_MEMORY, "cannot start a thread: %s", strerror(failed)) : STAC_OK;
+}
+
+static int share_memory(struct stac_watch *w, int rank, struct stac_error *err) {
+    MPI_Aint size;
+    int unit;
+    void *base;
+    STAC_TRY(stac_mpi_check(MPI_Win_allocate_shared(w->mine == 0 ? (MPI_Aint)((size_t)w->n * sizeof *w->slot) : 0, 1,
+                                                    MPI_INFO_NULL, w->local, &base, &w->window),
+                            "cannot share memory with the ranks of this machine", err));
+    STAC_TRY(stac_mpi_check(MPI_Win_shared_query(w->window, 0, &size, &unit, &base),
+                            "cannot share memory with the ranks of this machine", err));
+    w->slot = base;
+    struct stac_watch_slot *mine = &w->slot[w->mine];
+    memset(mine, 0, sizeof *mine);
+    atomic_store(&mine->rank, rank);
+    atomic_store(&mine->pid, (int)getpid());
+    return stac_mpi_check(MPI_Barrier(w->local), "cannot wait for the ranks of this machine", err);
+}
+
+int stac_watch_begin(struct stac_watch *w, const struct stac_ranks *r, double limit, struct stac_error *err) {
+    *w = (struct stac_watch){.local = MPI_COMM_NULL, .window = MPI_WIN_NULL, .limit = limit};
+    self.rank = r->rank;
+    memcpy(self.host, r->host, sizeof self.host);
+    listen_for_crashes();
+    if (limit <= 0) return STAC_OK;
+    int status = stac_mpi_check(MPI_Comm_split_type(r->comm, MPI_COMM_TYPE_SHARED, r->rank, MPI_INFO_NULL, &w->local),
+                                "cannot find the ranks of this machine", err);
+    if (status == STAC_OK) {
+        MPI_Comm_rank(w->local, &w->mine);
+        MPI_Comm_size(w->local, &w->n);
+        if (w->n > 1 && w->n <= MOST_RANKS) status = share_memory(w, r->rank, err);
+    }
+    if (status == STAC_OK && w->slot) {
+        self.told = &w->slot[0].told;
+        status = start_thread(w, err);
+    }
+    return stac_agree(r, r->comm, status, err);
+}
+
+void stac_watch_end(struct stac_watch *w, bool together) {
+    if (w->slot) atomic_store(&w->slot[w->mine].left, 1);
+    if (w->watches) pthread_join(w->thread, NULL);
+    w->watches = false;
+    self.told = NULL;
+    if (together && w->window != MPI_WIN_NULL) MPI_Win_free(&w->window);
+    if (together && w->local != MPI_COMM_NULL) MPI_Comm_free(&w->local);
+    w->slot = NULL;
+}
