@@ -373,7 +373,8 @@ int stac_h5_rows(struct stac_h5 *h, const char *path, size_t most, size_t *rows,
     return STAC_OK;
 }
 
-/* Whether every value is in the file: HDF5 fills in zeros for chunks that were never written. */
+/* Whether every value is in the file: HDF5 fills in zeros for chunks that were never written, and reads other files for a
+ * dataset that names them. */
 static bool all_there(hid_t set, const hsize_t shape[2], int rank, size_t value_bytes) {
     hid_t create = H5Dget_create_plist(set), space = H5Dget_space(set);
     hsize_t chunk[2] = {1, 1}, wanted = 1, found = 0;
@@ -383,7 +384,7 @@ static bool all_there(hid_t set, const hsize_t shape[2], int rank, size_t value_
             for (int i = 0; i < rank; i++) wanted *= (shape[i] + chunk[i] - 1) / chunk[i];
             there = found == wanted;
         }
-    } else if (create >= 0 && space >= 0) {
+    } else if (create >= 0 && space >= 0 && H5Pget_layout(create) != H5D_VIRTUAL && H5Pget_external_count(create) == 0) {
         hsize_t values = shape[0] * (rank == 2 ? shape[1] : 1);
         there = H5Dget_storage_size(set) >= values * value_bytes;
     }
