@@ -12,7 +12,7 @@ base=${1:-$top/base}
 root=
 
 finish() {
-    for stage in "$top"/*/; do umount -l "$stage"dev "$stage"proc 2> /dev/null || true; done
+    for stage in "$top"/*/; do umount -l "$stage"dev "$stage"proc "$stage"sys 2> /dev/null || true; done
     rm -rf --one-file-system "$top"
 }
 trap finish EXIT
@@ -23,7 +23,7 @@ enter() {
     for file in /etc/resolv.conf /etc/hosts; do cp -L $file "$root$file"; done
     cp -a /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
     cp -aL /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/" 2> /dev/null || true
-    for d in proc dev; do mount --bind /$d "$root/$d"; done
+    for d in proc dev sys; do mount --bind /$d "$root/$d"; done
     user=root folder=/ settings=
 }
 
@@ -76,4 +76,4 @@ $ranks stac-convert --model_name model --output_dir snn --simplified --quiet
 $ranks stac-eval snn --text model/heldout.txt --limit_tokens 1024 --quiet --test_perplexity
 printf "ROMEO:\n" | stac-chat snn --temperature 0 --max_new_tokens 8 --quiet
 ls snn' < /dev/null
-du -sh --exclude=proc --exclude=dev "$root" | sed "s|$root|the result|"
+du -sh --exclude=proc --exclude=dev --exclude=sys "$root" | sed "s|$root|the result|"
