@@ -5,12 +5,12 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/memory.h"
 #include "convert/convert.h"
 #include "convert/recode.h"
 #include "dist/start.h"
 #include "eval/verify.h"
+#include "job/digest.h"
 #include "model/hub.h"
 #include "store/output.h"
 #include "store/windows_file.h"
@@ -27,12 +27,35 @@ struct program {
     struct stac_conversion conversion;
     struct stac_snn source; /* of --from */
     struct stac_recoding recoding;
+    struct stac_checkpoint checkpoint;
+    int there; /* --once: the result of this job was there before */
 };
+
+/* What the result depends on; whether it is there already. Rank 0. */
+static int identify(struct program *p, const char *subject, struct stac_error *err) {
+    const struct stac_job *job = &p->start.job;
+    char digest[STAC_SHA256_HEX];
+    STAC_TRY(stac_job_digest(job, stac_build_info(), subject, digest, err));
+    p->there = job->once && stac_output_is_there(job->output_dir, digest);
+    return (p->origin.job_digest = stac_strdup(digest, err)) ? STAC_OK : err->status;
+}
+
+/* Where the network comes from, but for the model. Rank 0. */
+static int describe_job(struct program *p, const char *model_sha256, struct stac_error *err) {
+    struct stac_strbuf text = {0};
+    int status = stac_job_print(&p->start.job, &text, err);
+    if (status == STAC_OK) {
+        p->origin.job = stac_strdup(stac_strbuf_text(&text), err);
+        p->origin.model_sha256 = stac_strdup(model_sha256, err);
+        status = err->status;
+    }
+    stac_strbuf_clean(&text);
+    return status;
+}
 
 /* Find, open and identify the model; make the output folder. */
 static int open_all(struct program *p, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
-    struct stac_strbuf text = {0};
     char hex[STAC_SHA256_HEX];
     if (!job->model_name[0]) return stac_fail(err, STAC_ERR_USAGE, "no model: name one with --model_name or in the job file");
     if (job->calibration_data[0] && job->calibration_text[0])
@@ -42,20 +65,22 @@ static int open_all(struct program *p, struct stac_error *err) {
     if (job->calibration_data[0]) STAC_TRY(stac_windows_read(job->calibration_data, &p->windows, err));
     if (p->start.ranks.rank != 0) return STAC_OK;
     STAC_TRY(stac_tokenizer_open(p->model_path, &p->tokenizer, err));
-    if (job->create_calibration_data[0]) return STAC_OK;
+    STAC_TRY(stac_model_digest(p->model, hex, err));
+    STAC_TRY(identify(p, hex, err));
+    if (p->there || job->create_calibration_data[0]) return STAC_OK;
     STAC_TRY(stac_output_begin(&p->output, job->output_dir, job->force, err));
     p->start.log.file = p->output.log;
-    STAC_TRY(stac_model_digest(p->model, hex, err));
-    int status = stac_job_print(job, &text, err);
-    if (status == STAC_OK) {
-        p->origin.job = stac_strdup(stac_strbuf_text(&text), err);
-        p->origin.model_sha256 = stac_strdup(hex, err);
-        p->origin.model_path = realpath(p->model_path, NULL);
-        if (!p->origin.model_path) p->origin.model_path = stac_strdup(p->model_path, err);
-        status = err->status;
-    }
-    stac_strbuf_clean(&text);
-    return status;
+    STAC_TRY(describe_job(p, hex, err));
+    p->origin.model_path = realpath(p->model_path, NULL);
+    if (!p->origin.model_path) p->origin.model_path = stac_strdup(p->model_path, err);
+    return err->status;
+}
+
+/* --once: every rank knows that the result is there. */
+static int share_there(struct program *p, struct stac_error *err) {
+    STAC_TRY(stac_broadcast(p->start.ranks.comm, &p->there, sizeof p->there, 0, err));
+    if (p->there) stac_log_info(&p->start.log, "%s is there already, from this very job", p->start.job.output_dir);
+    return STAC_OK;
 }
 
 /* tokenizer/ and config.json; the log is there already. */
@@ -127,37 +152,29 @@ static int create_calibration_data(struct program *p, struct stac_error *err) {
     struct stac_windows w = {c->n_windows, c->length, stac_model_hparams(p->model)->n_vocab, c->tokens, ""};
     snprintf(w.source, sizeof w.source, "%s", c->calibration);
     int status = ranks->rank == 0 ? stac_windows_write(p->start.job.create_calibration_data, &w, err) : STAC_OK;
+    if (ranks->rank == 0 && status == STAC_OK) stac_checkpoint_remove(&p->checkpoint);
     stac_log_info(&p->start.log, "%d windows of %d tokens written to %s", w.n, w.length, p->start.job.create_calibration_data);
     return stac_agree(ranks, ranks->comm, status, err);
 }
 
 /* ---- other codes for a stored network ----------------------------------------------------------------------------- */
 
-static int digest_file(const char *path, char **out, struct stac_error *err) {
-    struct stac_mapping map = {0};
-    char hex[STAC_SHA256_HEX];
-    STAC_TRY(stac_file_map(path, &map, err));
-    int status = stac_sha256_bytes(map.data, map.size, hex, err);
-    stac_file_unmap(&map);
-    STAC_TRY(status);
-    *out = stac_strdup(hex, err);
-    return err->status;
-}
-
-/* Where the result comes from: the source's origin, the job that results, the digest of its file. Rank 0. */
-static int describe_recoding(struct program *p, const char *path, struct stac_error *err) {
-    struct stac_strbuf text = {0};
+/* Where the result comes from: the source's origin, the job that results, the digest of its file; then the output folder. Rank
+ * 0. */
+static int begin_recoding(struct program *p, const char *path, struct stac_error *err) {
+    const struct stac_job *job = &p->start.job;
     const struct stac_origin *o = &p->source.origin;
-    int status = stac_job_print(&p->start.job, &text, err);
-    if (status == STAC_OK) {
-        p->origin.job = stac_strdup(stac_strbuf_text(&text), err);
-        p->origin.model_sha256 = stac_strdup(o->model_sha256, err);
-        p->origin.model_path = stac_strdup(o->model_path, err);
-        p->origin.calibration = stac_strdup(o->calibration, err);
-        status = err->status;
-    }
-    stac_strbuf_clean(&text);
-    return status == STAC_OK ? digest_file(path, &p->origin.recoded_from, err) : status;
+    char hex[STAC_SHA256_HEX];
+    STAC_TRY(stac_digest_file(path, hex, err));
+    STAC_TRY(identify(p, hex, err));
+    if (p->there) return STAC_OK;
+    STAC_TRY(stac_output_begin(&p->output, job->output_dir, job->force, err));
+    p->start.log.file = p->output.log;
+    STAC_TRY(describe_job(p, o->model_sha256, err));
+    p->origin.recoded_from = stac_strdup(hex, err);
+    p->origin.model_path = stac_strdup(o->model_path, err);
+    p->origin.calibration = stac_strdup(o->calibration, err);
+    return err->status;
 }
 
 /* Open the folder of --from, take over its job, make the output folder. */
@@ -175,9 +192,7 @@ static int open_source(struct program *p, struct stac_error *err) {
     if (status == STAC_OK) status = STAC_NEW(p->recoding.plan, stac_site_count(&p->source.hp), "plans", err);
     if (status == STAC_OK) status = stac_snn_read_design(&p->source, &p->recoding.stats, p->recoding.plan, err);
     if (status == STAC_OK && p->start.ranks.rank == 0) {
-        status = stac_output_begin(&p->output, job->output_dir, job->force, err);
-        p->start.log.file = p->output.log;
-        if (status == STAC_OK) status = describe_recoding(p, path, err);
+        status = begin_recoding(p, path, err);
         if (status == STAC_OK && !(tokenizer = stac_file_join(job->from, "tokenizer", err))) status = err->status;
         if (status == STAC_OK) status = stac_tokenizer_open(tokenizer, &p->tokenizer, err);
     }
@@ -211,6 +226,8 @@ static int run_recoding(struct program *p, struct stac_error *err) {
     char took[32];
     double began = stac_clock_now();
     STAC_TRY(stac_agree(&s->ranks, s->ranks.comm, open_source(p, err), err));
+    STAC_TRY(share_there(p, err));
+    if (p->there) return STAC_OK;
     stac_log_info(&s->log, "%s\nnew codes for %s on %d rank%s, T = %lld instead of %d", stac_build_info(), s->job.from,
                   s->ranks.size, s->ranks.size > 1 ? "s" : "", (long long)s->job.timesteps, p->source.timesteps);
     STAC_TRY(recode(p, err));
@@ -228,10 +245,19 @@ static int run(struct program *p, int *code, struct stac_error *err) {
     double began = stac_clock_now();
     if (s->job.from[0]) return run_recoding(p, err);
     STAC_TRY(stac_agree(&s->ranks, s->ranks.comm, open_all(p, err), err));
+    STAC_TRY(share_there(p, err));
+    if (p->there) return STAC_OK;
     stac_log_info(&s->log, "%s\nconverting %s on %d rank%s, T = %lld", stac_build_info(), p->model_path, s->ranks.size,
                   s->ranks.size > 1 ? "s" : "", (long long)s->job.timesteps);
-    p->conversion = (struct stac_conversion){
-        .job = &s->job, .ranks = &s->ranks, .log = &s->log, .model = p->model, .tokenizer = p->tokenizer};
+    p->conversion = (struct stac_conversion){.job = &s->job,
+                                             .ranks = &s->ranks,
+                                             .log = &s->log,
+                                             .model = p->model,
+                                             .tokenizer = p->tokenizer,
+                                             .checkpoint = &p->checkpoint};
+    STAC_TRY(stac_checkpoint_begin(&p->checkpoint,
+                                   s->job.create_calibration_data[0] ? s->job.create_calibration_data : s->job.output_dir,
+                                   p->origin.job_digest, s->job.checkpoint_interval, s->job.force, &s->ranks, &s->log, err));
     if (s->job.calibration_data[0]) p->conversion.windows = &p->windows;
     if (s->job.create_calibration_data[0]) return create_calibration_data(p, err);
     STAC_TRY(stac_convert(&p->conversion, err));
@@ -239,6 +265,7 @@ static int run(struct program *p, int *code, struct stac_error *err) {
     stac_log_info(&s->log, "written to %s in %s, %.0f MiB at most on rank 0", s->job.output_dir,
                   stac_clock_duration(stac_clock_now() - began, took, sizeof took), (double)stac_peak_memory() / 1048576);
     STAC_TRY(commit(p, err));
+    if (s->ranks.rank == 0) stac_checkpoint_remove(&p->checkpoint);
     return s->job.verify ? verify(p, code, err) : STAC_OK;
 }
 
@@ -251,6 +278,7 @@ int main(int argc, char **argv) {
     else if (status == STAC_OK)
         run(&p, &code, &err);
     stac_conversion_clean(&p.conversion);
+    stac_checkpoint_clean(&p.checkpoint);
     stac_recoding_clean(&p.recoding);
     stac_windows_clean(&p.windows);
     if (p.source.h5.path) stac_snn_close(&p.source);

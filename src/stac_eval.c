@@ -26,6 +26,8 @@ struct program {
     struct stac_subject subject;
     struct stac_request request;
     struct stac_result result;
+    struct stac_checkpoint checkpoint;
+    int there;  /* --once: 1, the result of this job was there before and passed; 2, it did not */
     bool worse; /* --compare: a check that passed fails; --watch: a process died; rank 0 */
 };
 
@@ -39,6 +41,23 @@ static int print_tokens(const struct stac_start *s, struct stac_error *err) {
     if (status == STAC_OK) printf("\n");
     stac_corpus_clean(&corpus);
     stac_tokenizer_close(tokenizer);
+    return status;
+}
+
+/* What was found before by the same job goes on. Beside the folder, under a name of its own: other jobs may look at it too. */
+static int begin_checkpoint(struct program *p, struct stac_error *err) {
+    enum { DIGITS = 12, MORE = sizeof ".eval-" + DIGITS };
+    struct stac_start *s = &p->start;
+    size_t n = strlen(s->job.dir);
+    char *path;
+    while (n > 1 && s->job.dir[n - 1] == '/') n--;
+    STAC_TRY(stac_broadcast(s->ranks.comm, p->result.job_digest, sizeof p->result.job_digest, 0, err));
+    STAC_TRY(STAC_NEW(path, n + MORE, "a path", err));
+    snprintf(path, n + MORE, "%.*s.eval-%.*s", (int)n, s->job.dir, DIGITS, p->result.job_digest);
+    int status = stac_checkpoint_begin(&p->checkpoint, path, p->result.job_digest, s->job.checkpoint_interval, true, &s->ranks,
+                                       &s->log, err);
+    free(path);
+    p->subject.checkpoint = &p->checkpoint;
     return status;
 }
 
@@ -117,10 +136,14 @@ static int frontier(struct program *p, struct stac_error *err) {
     struct stac_frontier f = {.subject = &p->subject};
     struct stac_text *text = &p->result.text;
     STAC_TRY(stac_agree(ranks, ranks->comm, stac_request_check_sweep(&p->subject, err), err));
+    STAC_TRY(stac_agree(ranks, ranks->comm,
+                        ranks->rank == 0 ? stac_subject_digest(&p->subject, p->result.job_digest, err) : STAC_OK, err));
+    STAC_TRY(begin_checkpoint(p, err));
     STAC_TRY(stac_text_open(&p->subject, text, err));
     f.text = text->reading;
     f.text_name = text->name ? text->name : "";
     int status = stac_frontier_run(&f, err);
+    if (status == STAC_OK && ranks->rank == 0) stac_checkpoint_remove(&p->checkpoint);
     if (status == STAC_OK) status = stac_agree(ranks, ranks->comm, ranks->rank == 0 ? show_frontier(&f, err) : STAC_OK, err);
     stac_frontier_clean(&f);
     return status;
@@ -241,15 +264,44 @@ static int watch(struct program *p, struct stac_error *err) {
     return stac_agree(&p->start.ranks, p->start.ranks.comm, status, err);
 }
 
+/* Whether files that the job asks for are there, as they are after it was run. */
+static bool files_are_there(const struct stac_job *job) {
+    const char *file[] = {job->json, job->lm_eval, job->neurobench, job->csv};
+    for (size_t i = 0; i < sizeof file / sizeof *file; i++)
+        if (file[i][0] && !stac_file_exists(file[i])) return false;
+    return true;
+}
+
+/* What the result depends on; whether it is there already. Rank 0. */
+static int identify(struct program *p, struct stac_error *err) {
+    const struct stac_job *job = &p->start.job;
+    bool passed = false;
+    STAC_TRY(stac_subject_digest(&p->subject, p->result.job_digest, err));
+    if (!job->once || !p->subject.folder || !files_are_there(job)) return STAC_OK;
+    char *path = stac_file_join(p->subject.folder, "metrics.h5", err);
+    if (!path) return err->status;
+    if (stac_result_is_there(path, p->result.job_digest, &passed)) p->there = passed ? 1 : 2;
+    free(path);
+    return STAC_OK;
+}
+
 static int measure(struct program *p, struct stac_error *err) {
     struct stac_ranks *ranks = &p->start.ranks;
     double began = stac_clock_now();
     p->result.subject = &p->subject;
     STAC_TRY(stac_agree(ranks, ranks->comm, stac_request_of(&p->subject, &p->request, err), err));
+    STAC_TRY(stac_agree(ranks, ranks->comm, ranks->rank == 0 ? identify(p, err) : STAC_OK, err));
+    STAC_TRY(stac_broadcast(ranks->comm, &p->there, sizeof p->there, 0, err));
+    if (p->there) {
+        stac_log_info(&p->start.log, "%s holds the result of this very job already", p->subject.folder);
+        return STAC_OK;
+    }
+    STAC_TRY(begin_checkpoint(p, err));
     STAC_TRY(run_checks(p, err));
     p->result.seconds = stac_clock_now() - began;
     p->result.peak_memory = stac_peak_memory();
     STAC_TRY(stac_agree(ranks, ranks->comm, write_result(p, err), err));
+    if (ranks->rank == 0) stac_checkpoint_remove(&p->checkpoint);
     return stac_agree(ranks, ranks->comm, ranks->rank == 0 ? print_result(&p->result, err) : STAC_OK, err);
 }
 
@@ -271,8 +323,9 @@ int main(int argc, char **argv) {
     if (status == STAC_OK && p.start.answered)
         fputs(stac_strbuf_text(&p.start.answer), stdout);
     else if (status == STAC_OK && run(&p, &err) == STAC_OK)
-        code = stac_result_passed(&p.result) && !p.worse ? 0 : 1;
+        code = stac_result_passed(&p.result) && !p.worse && p.there < 2 ? 0 : 1;
     stac_result_clean(&p.result);
     stac_subject_close(&p.subject);
+    stac_checkpoint_clean(&p.checkpoint);
     return stac_finish(&p.start, code, &err);
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/draft.h"
 #include "base/memory.h"
 
 static int io_error(struct stac_error *err, const char *verb, const char *path) {
@@ -105,10 +106,8 @@ static int write_all(int fd, const char *path, const char *data, size_t size, st
 }
 
 int stac_file_write(const char *path, const void *data, size_t size, struct stac_error *err) {
-    size_t n = strlen(path) + 32;
-    char *temporary;
-    STAC_TRY(STAC_NEW(temporary, n, "a path", err));
-    snprintf(temporary, n, "%s.tmp-%ld", path, (long)getpid());
+    char *temporary = stac_draft_name(path, "tmp", err);
+    if (!temporary) return err->status;
     int status = STAC_OK, fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd < 0) {
         status = io_error(err, "create", temporary);
@@ -130,14 +129,24 @@ int stac_file_sync(const char *path, struct stac_error *err) {
     return failed;
 }
 
-int stac_file_commit(const char *from, const char *to, struct stac_error *err) {
-    STAC_TRY(stac_file_sync(from, err));
-    if (rename(from, to) != 0) return io_error(err, "rename a finished file to", to);
-    char *copy = stac_strdup(to, err);
+static int sync_folder_of(const char *path, struct stac_error *err) {
+    char *copy = stac_strdup(path, err);
     if (!copy) return err->status;
     int status = stac_file_sync(dirname(copy), err);
     free(copy);
     return status;
+}
+
+int stac_file_commit(const char *from, const char *to, struct stac_error *err) {
+    STAC_TRY(stac_file_sync(from, err));
+    if (rename(from, to) != 0) return io_error(err, "rename a finished file to", to);
+    return sync_folder_of(to, err);
+}
+
+int stac_file_swap(const char *from, const char *to, bool *swapped, struct stac_error *err) {
+    STAC_TRY(stac_file_sync(from, err));
+    *swapped = renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0;
+    return *swapped ? sync_folder_of(to, err) : STAC_OK;
 }
 
 bool stac_file_exists(const char *path) {

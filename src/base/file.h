@@ -30,6 +30,10 @@ int stac_file_write(const char *path, const void *data, size_t size, struct stac
 int stac_file_sync(const char *path, struct stac_error *err);
 int stac_file_commit(const char *from, const char *to, struct stac_error *err);
 
+/* The same where `to` exists: the two change places at once, so that at no moment there is none. False in *swapped, and nothing
+ * done: this file system cannot. */
+int stac_file_swap(const char *from, const char *to, bool *swapped, struct stac_error *err);
+
 bool stac_file_exists(const char *path);
 bool stac_file_is_folder(const char *path);
 

@@ -55,7 +55,7 @@ int stac_live_init(struct stac_live *l, const char *folder, const char *program,
 /* NULL when memory is short. */
 static char *describe(const struct stac_live *l, const struct stac_progress *p) {
     char host[64] = "";
-    double elapsed = stac_clock_now() - p->began, rate = elapsed > 0 ? p->done / elapsed : 0;
+    double now = stac_clock_now(), elapsed = now - p->began, rate = stac_progress_rate(p, now);
     gethostname(host, sizeof host - 1);
     json_t *facts = json_object();
     for (int i = 0; i < p->n_facts; i++) json_object_set_new(facts, p->fact[i].name, json_real(p->fact[i].value));

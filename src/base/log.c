@@ -63,11 +63,15 @@ void stac_progress_fact(struct stac_progress *p, const char *name, double value)
     p->fact[i].value = value;
 }
 
+double stac_progress_rate(const struct stac_progress *p, double now) {
+    double elapsed = now - p->began;
+    return elapsed > 0 ? (p->done - p->skipped) / elapsed : 0;
+}
+
 static void draw(struct stac_progress *p, double now) {
     char left[32] = "unknown";
-    double share = p->total > 0 ? fmin(p->done / p->total, 1) : 0, elapsed = now - p->began;
-    double rate = elapsed > 0 ? p->done / elapsed : 0;
-    if (share > 0) stac_clock_duration(elapsed / share - elapsed, left, sizeof left);
+    double share = p->total > 0 ? fmin(p->done / p->total, 1) : 0, rate = stac_progress_rate(p, now);
+    if (rate > 0) stac_clock_duration(fmax(p->total - p->done, 0) / rate, left, sizeof left);
     fprintf(p->log->screen,
             p->terminal ? "\r\033[K  %-28s %3.0f %%   %.*f %s a second, %s left"
                         : "  %-28s %3.0f %%   %.*f %s a second, %s left\n",
@@ -83,6 +87,11 @@ void stac_progress_step(struct stac_progress *p, double amount) {
     if (!p->log->screen || p->log->quiet) return;
     double now = stac_clock_now();
     if (now - p->shown >= (p->terminal ? REDRAW_SECONDS : LINE_SECONDS)) draw(p, now);
+}
+
+void stac_progress_skip(struct stac_progress *p, double amount) {
+    p->done += amount;
+    p->skipped += amount;
 }
 
 void stac_progress_end(struct stac_progress *p) {

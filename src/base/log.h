@@ -26,6 +26,7 @@ struct stac_progress {
     const struct stac_log *log;
     const char *phase, *unit; /* borrowed */
     double total, done;       /* units, of all ranks; each rank estimates what the others have done */
+    double skipped;           /* of them, without being done now: they say nothing about the rate */
     double began, shown;
     bool terminal;
     int n_facts;
@@ -48,6 +49,11 @@ void stac_progress_begin(struct stac_progress *p, const struct stac_log *log, co
 void stac_progress_fact(struct stac_progress *p, const char *name, double value);
 
 void stac_progress_step(struct stac_progress *p, double amount);
+/* Units a second until `now`, by the clock of stac_clock_now. */
+double stac_progress_rate(const struct stac_progress *p, double now);
+
+/* An amount was done before, and is there already. */
+void stac_progress_skip(struct stac_progress *p, double amount);
 void stac_progress_end(struct stac_progress *p);
 
 #endif

@@ -38,6 +38,7 @@ int stac_exit_code(int status) {
     case STAC_ERR_USAGE: return 2;
     case STAC_ERR_INPUT:
     case STAC_ERR_IO: return 3;
+    case STAC_STOPPED: return 75; /* EX_TEMPFAIL of sysexits.h */
     default: return 4;
     }
 }

@@ -14,6 +14,7 @@ enum stac_status {
     STAC_ERR_MEMORY,   /* an allocation failed: exit code 4 */
     STAC_ERR_RANK,     /* MPI, or another rank, failed: exit code 4 */
     STAC_ERR_INTERNAL, /* a broken promise of our own: exit code 4 */
+    STAC_STOPPED,      /* a signal asked to stop, and what is done so far is kept: exit code 75, run it again */
 };
 
 #define STAC_ERROR_TEXT 768
@@ -37,7 +38,7 @@ int stac_fail_in(struct stac_error *err, const char *format, ...) __attribute__(
 
 void stac_error_clear(struct stac_error *err);
 
-/* Exit code of a program for a status: 0, 2, 3 or 4 (1 is kept for "a check failed"). */
+/* Exit code of a program for a status: 0, 2, 3, 4 or 75 (1 is kept for "a check failed"). */
 int stac_exit_code(int status);
 
 /* Forward a failure to the caller. */

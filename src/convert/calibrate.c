@@ -43,8 +43,6 @@ void stac_calibrate_end(struct stac_calibration *c) {
  * a probe, which cannot return one. */
 struct pass {
     struct stac_calibration *c;
-    const char *name;
-    int n_windows;
     void (*see)(void *ctx, const struct stac_site *site, int head, int first, int n_rows, int n, float *x, int ld);
     int (*output)(void *ctx, int item, const struct stac_batch *batch, float *const *x, struct stac_error *err);
     bool cached; /* look at keys and values after each window */
@@ -82,9 +80,11 @@ static void window_step(void *ctx, int item) {
     stac_progress_step(p->progress, p->c->grid->n_groups);
 }
 
-static int run_pass(struct pass *p, struct stac_error *err) {
+/* Windows [from, to). */
+static int pass_windows(void *ctx, int from, int to, struct stac_error *err) {
+    struct pass *p = ctx;
     struct stac_calibration *c = p->c;
-    struct stac_work work = {p->n_windows, window_batch, p->output, window_step, p};
+    struct stac_work work = {from, to, window_batch, p->output, window_step, p};
     int status = STAC_OK;
     if (c->grid->stage >= 0) {
         c->run.probe = (struct stac_probe){p->see, p, p->coded != NULL};
@@ -96,6 +96,29 @@ static int run_pass(struct pass *p, struct stac_error *err) {
         status = err->status;
     }
     return stac_agree(c->ranks, c->ranks->comm, status, err);
+}
+
+/* Windows between two chances to write a checkpoint: one a group, more where stages would wait for each other. */
+static int piece_of(const struct stac_calibration *c) {
+    return c->grid->n_groups * (c->grid->n_stages > 1 ? 4 * c->grid->n_stages : 1);
+}
+
+static void skip_windows(void *ctx, int n) {
+    stac_progress_skip(((struct pass *)ctx)->progress, n);
+}
+
+/* All windows once, as pieces of a record that `part` is what is found of. */
+static int run_pass(struct pass *p, const char *phase, const char *record, const struct stac_partial *part, int n_parts,
+                    struct stac_error *err) {
+    struct stac_calibration *c = p->c;
+    struct stac_progress progress;
+    struct stac_pieces work = {c->ranks,     c->checkpoint, record,       part,         n_parts,
+                               c->n_windows, piece_of(c),   pass_windows, skip_windows, p};
+    p->progress = &progress;
+    stac_progress_begin(&progress, c->log, phase, c->n_windows, "windows");
+    STAC_TRY(stac_work_in_pieces(&work, err));
+    stac_progress_end(&progress);
+    return STAC_OK;
 }
 
 /* The head's input passes the probe only when the head is run. */
@@ -115,13 +138,10 @@ static void add_rows(void *ctx, const struct stac_site *site, int head, int firs
 }
 
 int stac_calibrate_means(struct stac_calibration *c, struct stac_error *err) {
-    struct stac_progress progress;
-    struct pass p = {.c = c, .n_windows = c->n_windows, .see = add_rows, .output = show_head_input, .cached = true};
-    p.progress = &progress;
-    stac_progress_begin(&progress, c->log, "calibrate: means", c->n_windows, "windows");
-    STAC_TRY(run_pass(&p, err));
-    stac_progress_end(&progress);
-    return stac_statistics_merge_means(&c->stats, c->ranks, err);
+    struct pass p = {.c = c, .see = add_rows, .output = show_head_input, .cached = true};
+    struct stac_partial part[STAC_MEANS_PARTS];
+    stac_statistics_means(&c->stats, part);
+    return run_pass(&p, "calibrate: means", "means", part, STAC_MEANS_PARTS, err);
 }
 
 /* ---- histograms --------------------------------------------------------------------------------------------------- */
@@ -168,48 +188,64 @@ static void add_histogram(void *ctx, const struct stac_site *site, int head, int
 }
 
 int stac_calibrate_histograms(struct stac_calibration *c, struct stac_error *err) {
-    struct stac_progress progress;
-    struct pass p = {.c = c, .n_windows = c->n_windows, .see = add_histogram, .output = show_head_input};
-    p.progress = &progress;
+    struct pass p = {.c = c, .see = add_histogram, .output = show_head_input};
+    struct stac_partial *part = NULL;
     for (int i = 0; i < c->stats.n_sites; i++)
         if (stac_calibration_mean(c, i)) stac_statistics_mean(&c->stats, i, c->mean + c->stats.sums_at[i]);
-    stac_progress_begin(&progress, c->log, "calibrate: distributions", c->n_windows, "windows");
-    STAC_TRY(run_pass(&p, err));
-    stac_progress_end(&progress);
-    return stac_statistics_merge_histograms(&c->stats, c->ranks, err);
+    int status = STAC_NEW(part, c->stats.n_sites, "histograms", err);
+    STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
+    stac_statistics_histograms(&c->stats, part);
+    status = run_pass(&p, "calibrate: distributions", "histograms", part, c->stats.n_sites, err);
+done:
+    free(part);
+    return status;
 }
 
 /* ---- gradients ---------------------------------------------------------------------------------------------------- */
 
-/* The windows of this group, there and back. */
-static int gradients_of_windows(struct stac_calibration *c, struct stac_backward *b, uint64_t seed, int n_windows,
-                                float *gradient, struct stac_progress *progress, struct stac_error *err) {
+struct gradients {
+    struct stac_calibration *c;
+    const struct stac_gradients *what;
+    struct stac_backward b;
+    float *gradient; /* [length][n_embd] */
+    struct stac_progress progress;
+};
+
+/* The windows of this group in [from, to), there and back. */
+static int gradients_of_windows(void *ctx, int from, int to, struct stac_error *err) {
+    struct gradients *g = ctx;
+    struct stac_calibration *c = g->c;
     int status = STAC_OK;
-    for (int item = c->grid->group; item < n_windows; item += c->grid->n_groups) {
+    for (int item = from + c->grid->group; c->grid->stage >= 0 && item < to; item += c->grid->n_groups) {
         struct stac_batch batch = stac_calibration_window(c, item);
-        status = stac_pipeline_gradient(&c->pipeline, b, status, &batch, seed, LABELS + (uint64_t)item, gradient, err);
-        stac_progress_step(progress, c->grid->n_groups);
+        status = stac_pipeline_gradient(&c->pipeline, &g->b, status, &batch, g->what->seed, LABELS + (uint64_t)item,
+                                        g->gradient, err);
+        stac_progress_step(&g->progress, c->grid->n_groups);
     }
-    int settled = stac_pipeline_settle(&c->pipeline, err);
-    return status != STAC_OK ? status : settled;
+    int settled = c->grid->stage >= 0 ? stac_pipeline_settle(&c->pipeline, err) : STAC_OK;
+    if (status == STAC_OK) status = settled;
+    if (status == STAC_OK) status = g->what->check(g->what->probe.ctx, err);
+    return stac_agree(c->ranks, c->ranks->comm, status, err);
 }
 
-int stac_calibrate_gradients(struct stac_calibration *c, const char *name, uint64_t seed, int n_windows,
-                             struct stac_gradient_probe probe, struct stac_error *err) {
-    struct stac_progress progress;
-    struct stac_backward b = {0};
-    float *gradient = NULL;
-    int status = c->grid->stage < 0 ? STAC_OK : stac_backward_init(&b, &c->run, err);
-    if (status == STAC_OK) status = STAC_NEW(gradient, (size_t)c->length * (size_t)c->hp->n_embd, "gradients", err);
-    b.probe = probe;
+static void skip_gradients(void *ctx, int n) {
+    stac_progress_skip(&((struct gradients *)ctx)->progress, n);
+}
+
+int stac_calibrate_gradients(struct stac_calibration *c, const struct stac_gradients *what, struct stac_error *err) {
+    struct gradients g = {.c = c, .what = what};
+    struct stac_pieces work = {c->ranks,        c->checkpoint, what->record,         what->part,     what->n_parts,
+                               what->n_windows, piece_of(c),   gradients_of_windows, skip_gradients, &g};
+    int status = c->grid->stage < 0 ? STAC_OK : stac_backward_init(&g.b, &c->run, err);
+    if (status == STAC_OK) status = STAC_NEW(g.gradient, (size_t)c->length * (size_t)c->hp->n_embd, "gradients", err);
+    g.b.probe = what->probe;
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
-    stac_progress_begin(&progress, c->log, name, n_windows, "windows");
-    if (c->grid->stage >= 0) status = gradients_of_windows(c, &b, seed, n_windows, gradient, &progress, err);
-    STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
-    stac_progress_end(&progress);
+    stac_progress_begin(&g.progress, c->log, what->phase, what->n_windows, "windows");
+    STAC_TRY_DONE(stac_work_in_pieces(&work, err));
+    stac_progress_end(&g.progress);
 done:
-    stac_backward_clean(&b);
-    free(gradient);
+    stac_backward_clean(&g.b);
+    free(g.gradient);
     return status;
 }
 
@@ -222,9 +258,11 @@ struct coded {
     const struct stac_code *codes;
     enum stac_site_kind kind; /* coded in this pass; STAC_SITE_KINDS: none, the pass keeps the reference */
     int rows;                 /* compared in each window */
+    int from;                 /* first window of the piece */
     float *x, *logits, *scratch;
-    float *reference;   /* [windows of this rank][rows][n_vocab] */
-    double *divergence; /* [n_windows] mean of each window */
+    float *reference;   /* [windows of this rank in a piece][rows][n_vocab] */
+    double *divergence; /* [STAC_SITE_KINDS + 1][n_windows] mean of each window; of the reference 0 */
+    int n_windows;
 };
 
 void stac_calibration_code_row(const struct stac_calibration *c, const struct stac_site *site, const struct stac_code *code,
@@ -260,7 +298,7 @@ static int compare_window(void *ctx, int item, const struct stac_batch *batch, f
     struct coded *d = p->coded;
     struct stac_calibration *c = p->c;
     size_t width = (size_t)c->stats.hp.n_embd, vocab = (size_t)c->stats.hp.n_vocab;
-    float *reference = d->reference + (size_t)(item / c->grid->n_groups) * d->rows * vocab;
+    float *reference = d->reference + (size_t)((item - d->from) / c->grid->n_groups) * d->rows * vocab;
     bool keep = d->kind == STAC_SITE_KINDS;
     double sum = 0;
     (void)batch;
@@ -273,15 +311,16 @@ static int compare_window(void *ctx, int item, const struct stac_batch *batch, f
         double zb = stac_log_partition(c->run.kernels, (int)vocab, b, d->scratch);
         sum += stac_divergence(c->run.kernels, (int)vocab, a, za, b, zb, d->scratch);
     }
-    d->divergence[item] = sum / d->rows;
+    d->divergence[(size_t)d->kind * d->n_windows + item] = sum / d->rows;
     return STAC_OK;
 }
 
 static int coded_init(struct coded *d, const struct stac_calibration *c, int n_windows, struct stac_error *err) {
     size_t vocab = (size_t)c->stats.hp.n_vocab, width = (size_t)c->stats.hp.n_embd;
-    size_t mine = (size_t)(n_windows + c->grid->n_groups - 1) / (size_t)c->grid->n_groups;
+    size_t mine = (size_t)(piece_of(c) / c->grid->n_groups);
     d->rows = c->length / EVERY;
-    STAC_TRY(STAC_NEW(d->divergence, n_windows, "divergences", err));
+    d->n_windows = n_windows;
+    STAC_TRY(STAC_NEW(d->divergence, (STAC_SITE_KINDS + 1) * n_windows, "divergences", err));
     if (c->grid->stage < 0 || !stac_pipeline_is_last(&c->pipeline)) return STAC_OK;
     STAC_TRY(STAC_NEW(d->x, (size_t)d->rows * width, "compared rows", err));
     STAC_TRY(STAC_NEW(d->logits, (size_t)d->rows * vocab, "compared logits", err));
@@ -297,27 +336,39 @@ static void coded_clean(struct coded *d) {
     free(d->divergence);
 }
 
+/* Windows [from, to): as they are, then with each kind of site coded. */
+static int damage_of_windows(void *ctx, int from, int to, struct stac_error *err) {
+    struct pass *p = ctx;
+    p->coded->from = from;
+    for (int pass = 0; pass <= STAC_SITE_KINDS; pass++) {
+        p->coded->kind = pass == 0 ? STAC_SITE_KINDS : (enum stac_site_kind)(pass - 1);
+        STAC_TRY(pass_windows(p, from, to, err));
+    }
+    return STAC_OK;
+}
+
+static void skip_damage(void *ctx, int n) {
+    stac_progress_skip(((struct pass *)ctx)->progress, n * (STAC_SITE_KINDS + 1));
+}
+
 int stac_calibrate_damage(struct stac_calibration *c, const struct stac_code *codes, int n_windows, double *damage,
                           struct stac_error *err) {
     struct coded d = {.codes = codes};
     struct stac_progress progress;
-    struct pass p = {
-        .c = c, .n_windows = n_windows, .see = code_rows, .output = compare_window, .coded = &d, .progress = &progress};
+    struct pass p = {.c = c, .see = code_rows, .output = compare_window, .coded = &d, .progress = &progress};
     int status = coded_init(&d, c, n_windows, err);
-    status = stac_agree(c->ranks, c->ranks->comm, status, err);
-    stac_progress_begin(&progress, c->log, "calibrate: sensitivity", (double)n_windows * (STAC_SITE_KINDS + 1),
-                        "windows");
-    for (int pass = 0; status == STAC_OK && pass <= STAC_SITE_KINDS; pass++) {
-        d.kind = pass == 0 ? STAC_SITE_KINDS : (enum stac_site_kind)(pass - 1);
-        memset(d.divergence, 0, (size_t)n_windows * sizeof *d.divergence);
-        STAC_TRY_DONE(run_pass(&p, err));
-        STAC_TRY_DONE(stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, d.divergence, n_windows, MPI_DOUBLE, MPI_SUM, c->ranks->comm),
-                                     "cannot add up divergences", err)); /* each window has one non-zero term: exact */
+    STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
+    struct stac_partial part = {STAC_ADD_F64, d.divergence, (size_t)(STAC_SITE_KINDS + 1) * (size_t)n_windows};
+    struct stac_pieces work = {c->ranks,  c->checkpoint, "damage",          &part,       1,
+                               n_windows, piece_of(c),   damage_of_windows, skip_damage, &p};
+    stac_progress_begin(&progress, c->log, "calibrate: sensitivity", (double)n_windows * (STAC_SITE_KINDS + 1), "windows");
+    STAC_TRY_DONE(stac_work_in_pieces(&work, err));
+    stac_progress_end(&progress);
+    for (int k = 0; k < STAC_SITE_KINDS; k++) {
         double sum = 0;
-        for (int i = 0; i < n_windows; i++) sum += d.divergence[i];
-        if (pass > 0) damage[d.kind] = sum / n_windows;
+        for (int i = 0; i < n_windows; i++) sum += d.divergence[k * n_windows + i];
+        damage[k] = sum / n_windows;
     }
-    if (status == STAC_OK) stac_progress_end(&progress);
 done:
     coded_clean(&d);
     return status;

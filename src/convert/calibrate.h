@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "convert/statistics.h"
+#include "dist/checkpoint.h"
 #include "net/pipeline.h"
 
 struct stac_calibration {
@@ -14,6 +15,7 @@ struct stac_calibration {
     const struct stac_network *net; /* this rank's part; NULL on a rank left over */
     const int32_t *tokens;          /* [n_windows][length], the same on every rank */
     int n_windows, length;
+    struct stac_checkpoint *checkpoint; /* or NULL */
     struct stac_statistics stats;
     struct stac_cache cache;
     struct stac_run run;
@@ -49,9 +51,19 @@ void stac_calibration_code_row(const struct stac_calibration *c, const struct st
 struct stac_batch stac_calibration_window(const struct stac_calibration *c, int window);
 
 /* Gradients of the log-likelihood of labels that the model draws from its own predictions, over the first n_windows windows:
- * the probe sees values and gradients at the sites of this rank (net/backward.h). */
-int stac_calibrate_gradients(struct stac_calibration *c, const char *name, uint64_t seed, int n_windows,
-                             struct stac_gradient_probe probe, struct stac_error *err);
+ * the probe sees values and gradients at the sites of this rank (net/backward.h), and adds to `part`, which is put together in
+ * the end. `check` is asked on every rank after each piece whether what the probe saw was sane; `phase` and `record` are what
+ * it is called on the screen and in the checkpoint. */
+struct stac_gradients {
+    const char *phase, *record;
+    uint64_t seed;
+    int n_windows;
+    struct stac_gradient_probe probe;
+    const struct stac_partial *part;
+    int n_parts;
+    int (*check)(void *ctx, struct stac_error *err); /* ctx is that of the probe */
+};
+int stac_calibrate_gradients(struct stac_calibration *c, const struct stac_gradients *g, struct stac_error *err);
 
 /* Damage of coding one kind of site in all layers while everything else stays as it is: mean Kullback-Leibler divergence
  * of the predictions, in nats per token, over the first `n_windows` windows. codes[stac_site_count]: only those of a

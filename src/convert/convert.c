@@ -75,8 +75,17 @@ static int windows_of_model(struct stac_conversion *c, struct stac_error *err) {
              first, (long long)c->job->seed);
     int status = STAC_NEW(texts, (size_t)n_texts * (piece + 1), "calibration texts", err);
     STAC_TRY_DONE(agree(c, status, err));
-    STAC_TRY_DONE(stac_sample_windows(c->ranks, &c->grid, c->log, c->grid.stage >= 0 ? &c->net : NULL, hp->n_vocab, first,
-                                      (uint64_t)c->job->seed, n_texts, piece + 1, texts, err));
+    struct stac_sample_request request = {.ranks = c->ranks,
+                                          .grid = &c->grid,
+                                          .log = c->log,
+                                          .net = &c->net,
+                                          .checkpoint = c->checkpoint,
+                                          .n_vocab = hp->n_vocab,
+                                          .first = first,
+                                          .seed = (uint64_t)c->job->seed,
+                                          .n = n_texts,
+                                          .length = piece + 1};
+    STAC_TRY_DONE(stac_sample_windows(&request, texts, err));
     for (int i = 0; i < c->n_windows; i++) {
         int32_t *window = c->tokens + (size_t)i * c->length;
         window[0] = first;
@@ -260,7 +269,8 @@ static int learn(struct stac_conversion *c, struct stac_error *err) {
                                    .net = &c->net,
                                    .tokens = c->tokens,
                                    .n_windows = c->n_windows,
-                                   .length = c->length};
+                                   .length = c->length,
+                                   .checkpoint = c->checkpoint};
     struct stac_scheme scheme = stac_scheme_of(c->job);
     int status = STAC_OK;
     c->training =

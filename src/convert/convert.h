@@ -38,6 +38,7 @@ struct stac_conversion {
     struct stac_model *model;               /* open on every rank */
     const struct stac_tokenizer *tokenizer; /* needed on rank 0 when there is a calibration text */
     const struct stac_windows *windows;     /* to calibrate on, the same on every rank; NULL: as the job says */
+    struct stac_checkpoint *checkpoint;     /* what is done so far, or NULL */
     /* the result */
     struct stac_grid grid;
     int *stage_begin; /* [n_stages + 1] */

@@ -33,8 +33,17 @@ double stac_exact_sums_value(const struct stac_exact_sums *s, size_t i) {
     return (double)s->part[2 * i] * 0x1p-12 + (double)s->part[2 * i + 1] * 0x1p-60;
 }
 
-int stac_exact_sums_merge(struct stac_exact_sums *s, MPI_Comm comm, const char *what, struct stac_error *err) {
-    STAC_TRY(stac_sum_i64(comm, s->part, 2 * s->n, err));
+struct stac_partial stac_exact_sums_partial(struct stac_exact_sums *s) {
+    return (struct stac_partial){STAC_ADD_I64, s->part, 2 * s->n};
+}
+
+int stac_exact_sums_check(const struct stac_exact_sums *s, const char *what, struct stac_error *err) {
     if (!s->overflow) return STAC_OK;
     return stac_fail(err, STAC_ERR_INPUT, "%s is not finite: the model's weights are damaged", what);
+}
+
+int stac_exact_sums_merge(struct stac_exact_sums *s, MPI_Comm comm, const char *what, struct stac_error *err) {
+    struct stac_partial part = stac_exact_sums_partial(s);
+    STAC_TRY(stac_merge_to_all(comm, &part, 1, err));
+    return stac_exact_sums_check(s, what, err);
 }

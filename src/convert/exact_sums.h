@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dist/ranks.h"
+#include "dist/merge.h"
 
 struct stac_exact_sums {
     size_t n;
@@ -21,7 +21,13 @@ void stac_exact_sums_clean(struct stac_exact_sums *s);
 void stac_exact_sums_add(struct stac_exact_sums *s, size_t i, double term);
 double stac_exact_sums_value(const struct stac_exact_sums *s, size_t i);
 
-/* Over all ranks of a communicator. Collective. STAC_ERR_INPUT naming `what` if a term was void on this rank. */
+/* The sums of this rank as a part of those of all. Borrowed from s. */
+struct stac_partial stac_exact_sums_partial(struct stac_exact_sums *s);
+
+/* Over all ranks of a communicator, and checked as below. Collective. */
 int stac_exact_sums_merge(struct stac_exact_sums *s, MPI_Comm comm, const char *what, struct stac_error *err);
+
+/* STAC_ERR_INPUT naming `what` if a term was void on this rank. */
+int stac_exact_sums_check(const struct stac_exact_sums *s, const char *what, struct stac_error *err);
 
 #endif

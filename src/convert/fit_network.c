@@ -1,9 +1,11 @@
 #include "convert/fit_network.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "convert/fit_record.h"
 
 enum { DOWN = 3, PRODUCTS = 4, HEAD = PRODUCTS }; /* of a block; the head takes the place of one more */
 
@@ -19,6 +21,7 @@ struct fitting {
     struct stac_code code[PRODUCTS + 1]; /* of the layer */
     float *z[PRODUCTS + 1];              /* [n_windows][length][inputs] decoded */
     int window;
+    size_t record_size;
 };
 
 static const enum stac_site_kind fed[PRODUCTS + 1] = {STAC_SITE_ATTN_IN, STAC_SITE_O_IN, STAC_SITE_MLP_IN, STAC_SITE_DOWN_IN,
@@ -162,13 +165,12 @@ static int build_codes(struct fitting *f, const struct stac_site *const *site, i
     return STAC_OK;
 }
 
-/* The layer gets its codes, and they are trained. */
-static int finish_block(struct fitting *f, struct stac_network *net, int l, struct stac_error *err) {
+/* ---- a layer ------------------------------------------------------------------------------------------------------ */
+
+static int prepare(struct fitting *f, struct stac_network *net, int l, struct stac_error *err) {
     struct stac_calibration *c = f->c;
-    int layer = net->first + l;
-    int status = stac_prepare_block(&net->block[l], layer, &c->stats, f->plan, f->timesteps, err);
-    STAC_TRY(stac_agree(c->ranks, c->grid->stage_comm, status, err));
-    return f->training->steps ? stac_train_codes(f->training, c, &net->block[l], layer, lone_rows, f, err) : STAC_OK;
+    int status = stac_prepare_block(&net->block[l], net->first + l, &c->stats, f->plan, f->timesteps, err);
+    return stac_agree(c->ranks, c->grid->stage_comm, status, err);
 }
 
 /* What training made of the loss of a layer, for whoever looks on. */
@@ -178,31 +180,100 @@ static void tell_training(const struct stac_training *t, int layer, struct stac_
     stac_progress_fact(progress, "loss of trained over closed-form", first > 0 ? kept / first : 1);
 }
 
-static int fit_stage(struct fitting *f, struct stac_network *net, struct stac_progress *progress, struct stac_error *err) {
+/* What the checkpoint holds of a layer, which the first group reads for all. *restored: it is in place. */
+static int restore(struct fitting *f, const struct stac_fitted *fitted, bool *restored, struct stac_error *err) {
+    const struct stac_grid *g = f->c->grid;
+    char *bytes = g->group == 0 ? stac_fit_find(f->c->checkpoint, fitted->layer, &f->record_size) : NULL;
+    uint64_t size = bytes ? f->record_size : 0;
+    int status = STAC_OK;
+    *restored = false;
+    STAC_TRY_DONE(stac_broadcast(g->stage_comm, &size, sizeof size, 0, err));
+    if (size == 0) goto done;
+    if (!bytes) status = STAC_NEW(bytes, size, "a checkpoint", err);
+    STAC_TRY_DONE(stac_agree(f->c->ranks, g->stage_comm, status, err));
+    STAC_TRY_DONE(stac_broadcast(g->stage_comm, bytes, size, 0, err));
+    STAC_TRY_DONE(stac_agree(f->c->ranks, g->stage_comm, stac_fit_restore(bytes, size, fitted, err), err));
+    *restored = true;
+done:
+    free(bytes);
+    return status;
+}
+
+static struct stac_fitted fitted_layer(const struct fitting *f, struct stac_network *net, int l,
+                                       struct stac_linear *linear[PRODUCTS]) {
+    struct stac_block *b = &net->block[l];
+    struct stac_linear *products[PRODUCTS] = {&b->qkv, &b->o, &b->up, &b->down};
+    memcpy(linear, products, sizeof products);
+    return (struct stac_fitted){net->first + l, linear, PRODUCTS, f->training->steps ? b : NULL, f->training};
+}
+
+/* Layer l of this stage: its windows pass, its products are fitted, its codes trained; or both were done before. */
+static int fit_layer(struct fitting *f, struct stac_network *net, int l, struct stac_progress *progress,
+                     struct stac_error *err) {
     const struct stac_site *site[PRODUCTS + 1];
-    struct stac_linear *linear[PRODUCTS + 1];
-    for (int l = 0; l < net->last - net->first; l++) {
-        struct stac_block *b = &net->block[l];
-        struct stac_linear *products[PRODUCTS] = {&b->qkv, &b->o, &b->up, &b->down};
-        memcpy(linear, products, sizeof products);
-        for (int k = 0; k < PRODUCTS; k++) site[k] = &b->site[fed[k]];
-        stac_progress_fact(progress, "layer", net->first + l);
-        STAC_TRY(build_codes(f, site, 0, PRODUCTS, err));
-        if (f->before) memcpy(f->before, f->x, f->n_x * sizeof *f->x);
-        int status = pass_layer(f, l, false, err);
-        STAC_TRY(stac_agree(f->c->ranks, f->c->grid->stage_comm, status, err));
-        STAC_TRY(fit_products(f, linear, site, 0, PRODUCTS, err));
-        STAC_TRY(finish_block(f, net, l, err));
-        if (f->training->steps) tell_training(f->training, net->first + l, progress);
-        stac_progress_step(progress, f->c->grid->n_stages);
+    struct stac_linear *linear[PRODUCTS];
+    struct stac_fitted fitted = fitted_layer(f, net, l, linear);
+    bool restored;
+    for (int k = 0; k < PRODUCTS; k++) site[k] = &net->block[l].site[fed[k]];
+    stac_progress_fact(progress, "layer", net->first + l);
+    STAC_TRY(build_codes(f, site, 0, PRODUCTS, err));
+    if (f->before) memcpy(f->before, f->x, f->n_x * sizeof *f->x);
+    int status = pass_layer(f, l, false, err);
+    STAC_TRY(stac_agree(f->c->ranks, f->c->grid->stage_comm, status, err));
+    STAC_TRY(prepare(f, net, l, err));
+    STAC_TRY(restore(f, &fitted, &restored, err));
+    if (restored) {
+        stac_progress_skip(progress, f->c->grid->n_stages);
+        return STAC_OK;
     }
-    if (!net->has_head) return STAC_OK;
-    site[HEAD] = &net->head_in, linear[HEAD] = &net->head;
+    STAC_TRY(fit_products(f, linear, site, 0, PRODUCTS, err));
+    if (f->training->steps) {
+        STAC_TRY(stac_train_codes(f->training, f->c, &net->block[l], net->first + l, lone_rows, f, err));
+        tell_training(f->training, net->first + l, progress);
+    }
+    stac_progress_step(progress, f->c->grid->n_stages);
+    return STAC_OK;
+}
+
+static int fit_head(struct fitting *f, struct stac_network *net, struct stac_error *err) {
+    const struct stac_site *site[PRODUCTS + 1] = {[HEAD] = &net->head_in};
+    struct stac_linear *linear[PRODUCTS + 1] = {[HEAD] = &net->head};
     STAC_TRY(build_codes(f, site, HEAD, HEAD + 1, err));
     int status = pass_layer(f, 0, true, err);
     STAC_TRY(stac_agree(f->c->ranks, f->c->grid->stage_comm, status, err));
     STAC_TRY(fit_products(f, linear, site, HEAD, HEAD + 1, err));
     return stac_prepare_head(net, &f->c->stats, f->plan, f->timesteps, err);
+}
+
+/* ---- all of them -------------------------------------------------------------------------------------------------- */
+
+/* Layers [*kept, done) of this stage, by its first group, if it is time. Collective over all ranks. */
+static int keep(struct fitting *f, struct stac_network *net, int *kept, int done, struct stac_error *err) {
+    struct stac_checkpoint *c = f->c->checkpoint;
+    bool due;
+    STAC_TRY(stac_checkpoint_ask(c, &due, err));
+    for (; due && f->c->grid->stage >= 0 && *kept < done; ++*kept) {
+        struct stac_linear *linear[PRODUCTS];
+        struct stac_fitted fitted = fitted_layer(f, net, *kept, linear);
+        if (f->c->grid->group == 0) stac_fit_keep(c, &fitted);
+    }
+    if (due) STAC_TRY(stac_agree(f->c->ranks, f->c->ranks->comm, STAC_OK, err)); /* all is written */
+    return stac_checkpoint_leave(c, err);
+}
+
+/* Layer by layer, all stages at once, so that all can stop together. */
+static int fit_layers(struct fitting *f, struct stac_network *net, struct stac_progress *progress, struct stac_error *err) {
+    const struct stac_calibration *c = f->c;
+    int mine = c->grid->stage < 0 ? 0 : net->last - net->first, most = mine, kept = 0;
+    STAC_TRY(
+        stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, &most, 1, MPI_INT, MPI_MAX, c->ranks->comm), "ranks cannot agree", err));
+    for (int l = 0; l < most; l++) {
+        int status = l < mine ? fit_layer(f, net, l, progress, err) : STAC_OK;
+        STAC_TRY(stac_agree(c->ranks, c->ranks->comm, status, err));
+        STAC_TRY(keep(f, net, &kept, l < mine ? l + 1 : mine, err));
+    }
+    int status = c->grid->stage >= 0 && net->has_head ? fit_head(f, net, err) : STAC_OK;
+    return stac_agree(c->ranks, c->ranks->comm, status, err);
 }
 
 int stac_fit_network(struct stac_calibration *c, struct stac_network *net, const struct stac_plan *plan, int timesteps,
@@ -214,8 +285,7 @@ int stac_fit_network(struct stac_calibration *c, struct stac_network *net, const
     stac_progress_begin(&progress, c->log, "fit weights", c->hp->n_layer, "layers");
     if (c->grid->stage >= 0) status = enter(&f, err);
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
-    if (c->grid->stage >= 0) status = fit_stage(&f, net, &progress, err);
-    STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
+    STAC_TRY_DONE(fit_layers(&f, net, &progress, err));
     if (training->steps) STAC_TRY_DONE(stac_training_merge(training, c, err));
     stac_progress_end(&progress);
 done:

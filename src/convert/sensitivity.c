@@ -36,13 +36,18 @@ static void add_information(void *ctx, const struct stac_site *site, int head, i
     stac_exact_sums_add(&f->sums, (size_t)index, sum);
 }
 
+static int check_information(void *ctx, struct stac_error *err) {
+    return stac_exact_sums_check(&((struct fisher *)ctx)->sums, "the Fisher information", err);
+}
+
 int stac_calibrate_fisher(struct stac_calibration *c, uint64_t seed, int n_windows, double *fisher, struct stac_error *err) {
     struct fisher f = {.c = c};
     int status = stac_exact_sums_init(&f.sums, (size_t)c->stats.n_sites, err);
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
-    STAC_TRY_DONE(stac_calibrate_gradients(c, "calibrate: Fisher information", seed, n_windows,
-                                           (struct stac_gradient_probe){add_information, &f}, err));
-    STAC_TRY_DONE(stac_exact_sums_merge(&f.sums, c->ranks->comm, "the Fisher information", err));
+    struct stac_partial part = stac_exact_sums_partial(&f.sums);
+    struct stac_gradients what = {"calibrate: Fisher information", "fisher", seed, n_windows,
+                                  {add_information, &f},           &part,    1,    check_information};
+    STAC_TRY_DONE(stac_calibrate_gradients(c, &what, err));
     for (int i = 0; i < c->stats.n_sites; i++) {
         double power = stac_site_kind_at(c->hp, i) == STAC_SITE_P ? 1 : stac_histogram_power(&c->stats.histogram[i]);
         fisher[i] = 0.5 * power * stac_exact_sums_value(&f.sums, (size_t)i) / ((double)n_windows * c->length);

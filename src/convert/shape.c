@@ -12,34 +12,30 @@
 #define HIDDEN_POWER 0.125 /* measured: 0.25 overshoots, rare large channels then clip */
 #define LARGEST_SCALE 16.0 /* of a hidden channel, and its inverse */
 
-/* Sums over the rows that passed this stage. */
+/* Sums over the rows of all windows, of all layers of the model. */
+enum { A, MEAN, HIDDEN_G, HIDDEN_X, HIDDEN_MEAN, SUMS };
+
 struct shape {
     const struct stac_calibration *c;
     struct stac_shaping what;
-    struct stac_exact_sums a, mean;                         /* [layers][kv heads][dim][dim], [layers][kv heads][dim] */
-    struct stac_exact_sums hidden_g, hidden_x, hidden_mean; /* [layers][n_ff] */
-    double *square;                                         /* [dim][dim] workspace */
-    int64_t rows;                                           /* of a window times windows */
+    /* [n_layer][kv heads][dim][dim], [n_layer][kv heads][dim], and three times [n_layer][n_ff] */
+    struct stac_exact_sums sums[SUMS];
+    double *square; /* [dim][dim] workspace */
+    int64_t rows;   /* of a window times windows */
 };
 
 static void shape_clean(struct shape *s) {
-    stac_exact_sums_clean(&s->a);
-    stac_exact_sums_clean(&s->mean);
-    stac_exact_sums_clean(&s->hidden_g);
-    stac_exact_sums_clean(&s->hidden_x);
-    stac_exact_sums_clean(&s->hidden_mean);
+    for (int i = 0; i < SUMS; i++) stac_exact_sums_clean(&s->sums[i]);
     free(s->square);
 }
 
 static int shape_init(struct shape *s, struct stac_error *err) {
     const struct stac_hparams *hp = s->c->hp;
-    size_t layers = (size_t)(s->c->net->last - s->c->net->first), dim = (size_t)hp->head_dim;
+    size_t layers = (size_t)hp->n_layer, dim = (size_t)hp->head_dim;
     size_t heads = layers * (size_t)hp->n_head_kv, hidden = layers * (size_t)(hp->gated ? hp->n_ff : 1);
-    STAC_TRY(stac_exact_sums_init(&s->a, heads * dim * dim, err));
-    STAC_TRY(stac_exact_sums_init(&s->mean, heads * dim, err));
-    STAC_TRY(stac_exact_sums_init(&s->hidden_g, hidden, err));
-    STAC_TRY(stac_exact_sums_init(&s->hidden_x, hidden, err));
-    STAC_TRY(stac_exact_sums_init(&s->hidden_mean, hidden, err));
+    STAC_TRY(stac_exact_sums_init(&s->sums[A], heads * dim * dim, err));
+    STAC_TRY(stac_exact_sums_init(&s->sums[MEAN], heads * dim, err));
+    for (int i = HIDDEN_G; i < SUMS; i++) STAC_TRY(stac_exact_sums_init(&s->sums[i], hidden, err));
     return STAC_NEW(s->square, dim * dim, "second moments", err);
 }
 
@@ -59,11 +55,11 @@ static void look_at_values(struct shape *s, int layer, int n_rows, const float *
     int dim = hp->head_dim, per_kv = hp->n_head / hp->n_head_kv;
     for (int h = 0; h < hp->n_head; h++) {
         size_t head = (size_t)layer * hp->n_head_kv + h / per_kv;
-        add_products(&s->a, head * dim * dim, n_rows, dim, x + h * dim, ld, s->square);
+        add_products(&s->sums[A], head * dim * dim, n_rows, dim, x + h * dim, ld, s->square);
         for (int i = 0; i < dim; i++) {
             double sum = 0;
             for (int r = 0; r < n_rows; r++) sum += x[(size_t)r * ld + h * dim + i];
-            stac_exact_sums_add(&s->mean, head * dim + (size_t)i, sum);
+            stac_exact_sums_add(&s->sums[MEAN], head * dim + (size_t)i, sum);
         }
     }
 }
@@ -76,25 +72,23 @@ static void look_at_hidden(struct shape *s, int layer, int n_rows, int n, const 
             size_t at = (size_t)r * n + j;
             g += (double)gradient[at] * gradient[at], square += (double)x[at] * x[at], sum += x[at];
         }
-        stac_exact_sums_add(&s->hidden_g, (size_t)layer * n + j, g);
-        stac_exact_sums_add(&s->hidden_x, (size_t)layer * n + j, square);
-        stac_exact_sums_add(&s->hidden_mean, (size_t)layer * n + j, sum);
+        stac_exact_sums_add(&s->sums[HIDDEN_G], (size_t)layer * n + j, g);
+        stac_exact_sums_add(&s->sums[HIDDEN_X], (size_t)layer * n + j, square);
+        stac_exact_sums_add(&s->sums[HIDDEN_MEAN], (size_t)layer * n + j, sum);
     }
 }
 
 static void look(void *ctx, const struct stac_site *site, int head, int n_rows, int n, const float *x, int ldx,
                  const float *gradient, int ldg) {
     struct shape *s = ctx;
-    int layer = site->layer - s->c->net->first;
     (void)head, (void)ldg;
-    if (site->kind == STAC_SITE_O_IN) look_at_values(s, layer, n_rows, x, ldx);
-    if (site->kind == STAC_SITE_DOWN_IN && s->c->hp->gated) look_at_hidden(s, layer, n_rows, n, x, gradient);
+    if (site->kind == STAC_SITE_O_IN) look_at_values(s, site->layer, n_rows, x, ldx);
+    if (site->kind == STAC_SITE_DOWN_IN && s->c->hp->gated) look_at_hidden(s, site->layer, n_rows, n, x, gradient);
 }
 
-static int merge(struct shape *s, struct stac_error *err) {
-    struct stac_exact_sums *all[] = {&s->a, &s->mean, &s->hidden_g, &s->hidden_x, &s->hidden_mean};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        STAC_TRY(stac_exact_sums_merge(all[i], s->c->grid->stage_comm, "what shapes the activations", err));
+static int check(void *ctx, struct stac_error *err) {
+    struct shape *s = ctx;
+    for (int i = 0; i < SUMS; i++) STAC_TRY(stac_exact_sums_check(&s->sums[i], "what shapes the activations", err));
     return STAC_OK;
 }
 
@@ -106,9 +100,9 @@ static int basis_of_head(struct shape *s, size_t head, float *t, float *inverse,
     double *c = s->square, values[1024], count = (double)s->rows * per_kv;
     for (int i = 0; i < n; i++)
         for (int j = 0; j < n; j++) {
-            double at_i = stac_exact_sums_value(&s->mean, head * n + (size_t)i) / count;
-            double at_j = stac_exact_sums_value(&s->mean, head * n + (size_t)j) / count;
-            c[i * n + j] = stac_exact_sums_value(&s->a, (head * n + (size_t)i) * n + (size_t)j) / count - at_i * at_j;
+            double at_i = stac_exact_sums_value(&s->sums[MEAN], head * n + (size_t)i) / count;
+            double at_j = stac_exact_sums_value(&s->sums[MEAN], head * n + (size_t)j) / count;
+            c[i * n + j] = stac_exact_sums_value(&s->sums[A], (head * n + (size_t)i) * n + (size_t)j) / count - at_i * at_j;
         }
     lapack_int info = LAPACKE_dsyev(LAPACK_ROW_MAJOR, 'V', 'U', n, c, n, values);
     if (info != 0)
@@ -124,9 +118,9 @@ static void scales_of_layer(const struct shape *s, int layer, float *scale) {
     double rows = (double)s->rows, mean = 0;
     for (int j = 0; j < n; j++) {
         size_t at = (size_t)layer * n + j;
-        double x = stac_exact_sums_value(&s->hidden_mean, at) / rows;
-        double power = stac_exact_sums_value(&s->hidden_x, at) / rows - x * x;
-        double g = stac_exact_sums_value(&s->hidden_g, at) / rows;
+        double x = stac_exact_sums_value(&s->sums[HIDDEN_MEAN], at) / rows;
+        double power = stac_exact_sums_value(&s->sums[HIDDEN_X], at) / rows - x * x;
+        double g = stac_exact_sums_value(&s->sums[HIDDEN_G], at) / rows;
         double wanted = power > 0 && g > 0 ? pow(g / power, HIDDEN_POWER) : 1;
         scale[j] = (float)log(wanted);
         mean += scale[j] / (double)n;
@@ -143,11 +137,11 @@ static int change_weights(struct shape *s, struct stac_network *net, struct stac
     STAC_TRY_DONE(STAC_NEW(scale, hp->n_ff, "scales", err));
     for (int l = 0; l < net->last - net->first; l++) {
         for (int h = 0; h < hp->n_head_kv && s->what.values; h++) {
-            STAC_TRY_DONE(basis_of_head(s, (size_t)l * hp->n_head_kv + (size_t)h, t, t + area, err));
+            STAC_TRY_DONE(basis_of_head(s, (size_t)(net->first + l) * hp->n_head_kv + (size_t)h, t, t + area, err));
             STAC_TRY_DONE(stac_turn_values(hp, &net->block[l], h, t, t + area, err));
         }
         if (!hp->gated || !s->what.hidden) continue;
-        scales_of_layer(s, l, scale);
+        scales_of_layer(s, net->first + l, scale);
         stac_scale_hidden(&net->block[l], scale);
     }
 done:
@@ -159,14 +153,13 @@ done:
 int stac_shape_network(struct stac_calibration *c, struct stac_shaping what, uint64_t seed, int n_windows,
                        struct stac_network *net, struct stac_error *err) {
     struct shape s = {.c = c, .what = what, .rows = (int64_t)n_windows * c->length};
-    bool here = c->grid->stage >= 0;
-    int status = here ? shape_init(&s, err) : STAC_OK;
+    struct stac_partial part[SUMS];
+    struct stac_gradients gradients = {"calibrate: shapes", "shapes", seed, n_windows, {look, &s}, part, SUMS, check};
+    int status = shape_init(&s, err);
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
-    STAC_TRY_DONE(
-        stac_calibrate_gradients(c, "calibrate: shapes", seed, n_windows, (struct stac_gradient_probe){look, &s}, err));
-    if (here) status = merge(&s, err);
-    STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
-    if (here) status = change_weights(&s, net, err);
+    for (int i = 0; i < SUMS; i++) part[i] = stac_exact_sums_partial(&s.sums[i]);
+    STAC_TRY_DONE(stac_calibrate_gradients(c, &gradients, err));
+    if (c->grid->stage >= 0) status = change_weights(&s, net, err);
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
 done:
     shape_clean(&s);

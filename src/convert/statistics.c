@@ -130,14 +130,14 @@ float stac_value_scale(const struct stac_statistics *s, int layer, int channel) 
     return most > 0 ? most / 127.0f : 1.0f;
 }
 
-int stac_statistics_merge_means(struct stac_statistics *s, const struct stac_ranks *ranks, struct stac_error *err) {
-    STAC_TRY(stac_sum_i64(ranks->comm, s->rows, (size_t)s->n_sites, err));
-    STAC_TRY(stac_sum_i64(ranks->comm, s->sums, s->sums_at[s->n_sites], err));
-    STAC_TRY(stac_sum_i64(ranks->comm, s->k_sums, (size_t)s->hp.n_layer * stac_kv_width(&s->hp), err));
-    return stac_max_f32(ranks->comm, s->v_max, (size_t)s->hp.n_layer * stac_kv_width(&s->hp), err);
+void stac_statistics_means(struct stac_statistics *s, struct stac_partial part[STAC_MEANS_PARTS]) {
+    size_t keys = (size_t)s->hp.n_layer * (size_t)stac_kv_width(&s->hp);
+    part[0] = (struct stac_partial){STAC_ADD_I64, s->rows, (size_t)s->n_sites};
+    part[1] = (struct stac_partial){STAC_ADD_I64, s->sums, s->sums_at[s->n_sites]};
+    part[2] = (struct stac_partial){STAC_ADD_I64, s->k_sums, keys};
+    part[3] = (struct stac_partial){STAC_MAX_F32, s->v_max, keys};
 }
 
-int stac_statistics_merge_histograms(struct stac_statistics *s, const struct stac_ranks *ranks, struct stac_error *err) {
-    for (int i = 0; i < s->n_sites; i++) STAC_TRY(stac_sum_i64(ranks->comm, (int64_t *)s->histogram[i].count, STAC_BINS, err));
-    return STAC_OK;
+void stac_statistics_histograms(struct stac_statistics *s, struct stac_partial *part) {
+    for (int i = 0; i < s->n_sites; i++) part[i] = (struct stac_partial){STAC_ADD_I64, s->histogram[i].count, STAC_BINS};
 }

@@ -6,7 +6,7 @@
 #ifndef STAC_CONVERT_STATISTICS_H
 #define STAC_CONVERT_STATISTICS_H
 
-#include "dist/ranks.h"
+#include "dist/merge.h"
 #include "net/network.h"
 
 /* Index of a site in the arrays: layer by layer, then head_in. */
@@ -55,8 +55,9 @@ void stac_statistics_key_mean(const struct stac_statistics *s, int layer, float 
 /* Value of the integer 1 in the int8 cache of v: the largest magnitude seen falls on 127. */
 float stac_value_scale(const struct stac_statistics *s, int layer, int channel);
 
-/* Merge over all ranks: what the pass for means collected; the histograms. Collective. */
-int stac_statistics_merge_means(struct stac_statistics *s, const struct stac_ranks *ranks, struct stac_error *err);
-int stac_statistics_merge_histograms(struct stac_statistics *s, const struct stac_ranks *ranks, struct stac_error *err);
+/* What the pass for means finds, of every rank a part; the histograms, part[n_sites]. Borrowed from s. */
+enum { STAC_MEANS_PARTS = 4 };
+void stac_statistics_means(struct stac_statistics *s, struct stac_partial part[STAC_MEANS_PARTS]);
+void stac_statistics_histograms(struct stac_statistics *s, struct stac_partial *part);
 
 #endif

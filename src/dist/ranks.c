@@ -50,8 +50,9 @@ int stac_ranks_end(struct stac_ranks *r, int code, const struct stac_error *err)
     if (err->status != STAC_OK) {
         code = stac_exit_code(err->status);
         bool alone = !err->agreed && r->size > 1;
-        if (alone) fprintf(stderr, "error: rank %d on %s: %s\n", r->rank, r->host, err->text);
-        if (!alone && r->rank == 0) fprintf(stderr, "error: %s\n", err->text);
+        const char *kind = err->status == STAC_STOPPED ? "stopped" : "error";
+        if (alone) fprintf(stderr, "%s: rank %d on %s: %s\n", kind, r->rank, r->host, err->text);
+        if (!alone && r->rank == 0) fprintf(stderr, "%s: %s\n", kind, err->text);
         if (alone && initialised && !finalised) MPI_Abort(r->comm, code); /* the others may be waiting for this rank */
     }
     if (initialised && !finalised) MPI_Finalize();

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/stop.h"
 
 enum { LARGEST_JOB = 1 << 20 };
 
@@ -65,6 +66,7 @@ int stac_start(struct stac_start *s, enum stac_program program, int argc, char *
         status = stac_job_command_line(&s->job, argc, argv, text, size, &path, &request, err);
         STAC_TRY_DONE(stac_agree(&s->ranks, s->ranks.comm, status, err));
     }
+    if (program != STAC_CHAT) stac_stop_listen();
     stac_ranks_set_threads(&s->ranks, (int)s->job.threads);
     if (s->ranks.rank == 0) s->log = (struct stac_log){.screen = stderr, .quiet = s->job.quiet};
     status = stac_agree(&s->ranks, s->ranks.comm, begin_live(s, err), err);

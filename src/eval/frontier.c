@@ -127,13 +127,23 @@ done:
     return status;
 }
 
+/* The table is the checkpoint of a sweep: between two points it may stop. */
+static int may_stop(struct stac_frontier *f, struct stac_error *err) {
+    bool due;
+    STAC_TRY(stac_checkpoint_ask(f->subject->checkpoint, &due, err));
+    return stac_checkpoint_leave(f->subject->checkpoint, err);
+}
+
 /* The point, out of the table or computed. */
 static int point_at(struct stac_frontier *f, const char *code, int timesteps, double budget, struct stac_error *err) {
     struct stac_point p = {.timesteps = timesteps, .spike_budget = budget};
     snprintf(p.code, sizeof p.code, "%s", code);
-    if (!stac_table_find(&f->table, code, timesteps, budget)) return compute(f, &p, err);
-    f->found++;
-    return STAC_OK;
+    if (stac_table_find(&f->table, code, timesteps, budget)) {
+        f->found++;
+        return STAC_OK;
+    }
+    STAC_TRY(may_stop(f, err));
+    return compute(f, &p, err);
 }
 
 /* ---- the search --------------------------------------------------------------------------------------------------- */

@@ -62,25 +62,48 @@ static int plan_integers(struct stac_subject *s, struct stac_recoding *r, struct
     return stac_recode_plan(r, &scheme, 1, err);
 }
 
-/* All steps; `s` is silent. */
-static int walk(struct stac_subject *s, const struct stac_reading *text, struct codes *codes, const struct stac_log *log,
-                struct stac_layers *out, struct stac_error *err) {
+struct walk {
+    struct stac_subject *s; /* silent */
+    const struct stac_reading *text;
+    struct codes *codes;
+    struct stac_layers *out;
+    struct stac_kept kept;
+    int64_t tokens;
     struct stac_progress progress;
-    struct stac_kept kept = {0};
-    int status = stac_score_keep(s, text, &kept, err);
-    stac_progress_begin(&progress, log, "layer by layer", out->n, "passes");
-    for (int i = 0; i < out->n && status == STAC_OK; i++) {
+};
+
+/* Steps [from, to). Every rank learns their figures; that of rank 0 are kept. */
+static int walk_steps(void *ctx, int from, int to, struct stac_error *err) {
+    struct walk *w = ctx;
+    if (!w->kept.x) STAC_TRY(stac_score_keep(w->s, w->text, &w->kept, err));
+    for (int i = from; i < to; i++) {
         struct stac_score score = {0};
-        stac_progress_fact(&progress, "spiking layers", i);
-        codes_choose(codes, s->hp.n_layer, i);
-        status = stac_score_text(s, text, &kept, &score, err);
-        out->tokens = score.tokens;
-        out->step[i] = (struct stac_layer_step){score.ratio, score.kl, score.top1, stac_ac_per_mac(&score.total)};
+        stac_progress_fact(&w->progress, "spiking layers", i);
+        codes_choose(w->codes, w->s->hp.n_layer, i);
+        STAC_TRY(stac_score_text(w->s, w->text, &w->kept, &score, err));
+        if (w->s->ranks->rank == 0) {
+            w->tokens = (int64_t)score.tokens;
+            w->out->step[i] = (struct stac_layer_step){score.ratio, score.kl, score.top1, stac_ac_per_mac(&score.total)};
+        }
         stac_score_clean(&score);
-        stac_progress_step(&progress, 1);
+        stac_progress_step(&w->progress, 1);
     }
-    if (status == STAC_OK) stac_progress_end(&progress);
-    stac_kept_clean(&kept);
+    return STAC_OK;
+}
+
+static void skip_steps(void *ctx, int n) {
+    stac_progress_skip(&((struct walk *)ctx)->progress, n);
+}
+
+static int walk(struct walk *w, const struct stac_log *log, struct stac_error *err) {
+    struct stac_partial part[2] = {{STAC_ADD_F64, w->out->step, (size_t)w->out->n * (sizeof *w->out->step / sizeof(double))},
+                                   {STAC_MAX_I64, &w->tokens, 1}};
+    struct stac_pieces work = {w->s->ranks, w->s->checkpoint, "layers", part, 2, w->out->n, 1, walk_steps, skip_steps, w};
+    stac_progress_begin(&w->progress, log, "layer by layer", w->out->n, "passes");
+    int status = stac_work_in_pieces(&work, err);
+    if (status == STAC_OK) stac_progress_end(&w->progress);
+    w->out->tokens = (size_t)w->tokens;
+    stac_kept_clean(&w->kept);
     return status;
 }
 
@@ -104,7 +127,8 @@ int stac_layers_measure(struct stac_subject *s, const struct stac_reading *text,
     if (status == STAC_OK && s->grid.stage >= 0) status = codes_init(&codes, &quiet.net[STAC_SNN], err);
     if (status == STAC_OK) status = codes_build(&codes, &recoding, err);
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, status, err));
-    STAC_TRY_DONE(walk(&quiet, &start, &codes, s->log, out, err));
+    struct walk w = {.s = &quiet, .text = &start, .codes = &codes, .out = out};
+    STAC_TRY_DONE(walk(&w, s->log, err));
 done:
     codes_clean(&codes);
     stac_recoding_clean(&recoding);

@@ -36,6 +36,8 @@ struct parity {
     struct spoken *spoken;      /* [set->n][STAC_MOST_TURNS] */
     struct stac_counts *events; /* [STAC_MOST_TURNS] of the SNN */
     int turn;
+    double *cost;  /* [set->n] */
+    size_t *order; /* [set->n] the longest first */
     struct stac_progress progress;
 };
 
@@ -210,36 +212,44 @@ static double cost_of(const struct stac_dialogue *d) {
     return bytes;
 }
 
-/* The conversations of this group, the longest first; beside each other run those that are about as long. */
-static int share(const struct parity *p, size_t **order, size_t *n, struct stac_error *err) {
+/* All conversations, the longest first: beside each other run those that are about as long. */
+static int sort_set(struct parity *p, struct stac_error *err) {
+    size_t begin[2];
+    STAC_TRY(STAC_NEW(p->cost, p->set->n, "conversations", err));
+    STAC_TRY(STAC_NEW(p->order, p->set->n, "conversations", err));
+    for (size_t i = 0; i < p->set->n; i++) p->cost[i] = cost_of(&p->set->at[i]);
+    return stac_share_items(p->set->n, p->cost, 1, p->order, begin, err);
+}
+
+/* Of conversations [from, to) in that order those of this group: mine[*n]. */
+static int share(const struct parity *p, size_t from, size_t to, size_t *mine, size_t *n, struct stac_error *err) {
     const struct stac_grid *g = &p->s->grid;
     double *cost = NULL;
-    size_t *begin = NULL;
+    size_t *begin = NULL, *taken = NULL;
     int status = STAC_OK;
-    *order = NULL;
-    STAC_TRY_DONE(STAC_NEW(cost, p->set->n, "conversations", err));
+    STAC_TRY_DONE(STAC_NEW(cost, to - from, "conversations", err));
+    STAC_TRY_DONE(STAC_NEW(taken, to - from, "conversations", err));
     STAC_TRY_DONE(STAC_NEW(begin, g->n_groups + 1, "conversations", err));
-    STAC_TRY_DONE(STAC_NEW(*order, p->set->n, "conversations", err));
-    for (size_t i = 0; i < p->set->n; i++) cost[i] = cost_of(&p->set->at[i]);
-    STAC_TRY_DONE(stac_share_items(p->set->n, cost, g->n_groups, *order, begin, err));
+    for (size_t i = from; i < to; i++) cost[i - from] = p->cost[p->order[i]];
+    STAC_TRY_DONE(stac_share_items(to - from, cost, g->n_groups, taken, begin, err));
     *n = begin[g->group + 1] - begin[g->group];
-    memmove(*order, *order + begin[g->group], *n * sizeof **order);
+    for (size_t i = 0; i < *n; i++) mine[i] = p->order[from + taken[begin[g->group] + i]];
 done:
     free(cost);
     free(begin);
+    free(taken);
     return status;
 }
 
-static int run_share(struct parity *p, struct stac_error *err) {
-    const struct stac_grid *g = &p->s->grid;
+/* The share of this group in conversations [from, to). */
+static int run_share(struct parity *p, size_t from, size_t to, struct stac_error *err) {
     size_t *mine, n = 0;
-    int status = share(p, &mine, &n, err);
-    for (int side = 0; side < STAC_SIDES; side++)
-        if (status == STAC_OK) status = stac_sessions_init(&p->sessions[side], &p->stand[side].pipeline, 0, err);
+    STAC_TRY(STAC_NEW(mine, to - from, "conversations", err));
+    int status = share(p, from, to, mine, &n, err);
     for (size_t next = 0; next < n && status == STAC_OK;) {
         for (p->n = 0; p->n < TOGETHER && next < n;) p->dialogue[p->n++] = mine[next++];
         status = run_together(p, err);
-        stac_progress_step(&p->progress, (double)p->n * g->n_groups);
+        stac_progress_step(&p->progress, (double)p->n * p->s->grid.n_groups);
     }
     free(mine);
     for (int side = 0; side < STAC_SIDES && status == STAC_OK; side++)
@@ -247,15 +257,43 @@ static int run_share(struct parity *p, struct stac_error *err) {
     return status;
 }
 
-/* What all ranks found; only the last stage has the predictions, and right and read are the same on all stages of a group. */
-static int merge(struct parity *p, struct stac_parity *out, struct stac_error *err) {
-    MPI_Comm comm = p->s->ranks->comm;
-    size_t cells = p->set->n * STAC_MOST_TURNS;
-    if (p->s->grid.stage < 0 || !is_last(p)) memset(p->spoken, 0, cells * sizeof *p->spoken);
-    STAC_TRY(stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, p->spoken, (int)(cells * sizeof *p->spoken / sizeof(double)),
-                                          MPI_DOUBLE, MPI_SUM, comm),
-                            "cannot add up", err));
-    STAC_TRY(stac_sum_i64(comm, (int64_t *)p->events, STAC_MOST_TURNS * STAC_COUNT_FIELDS, err));
+/* A piece of the work. Only the last stage has the predictions; right and read are the same on all stages of a group: what the
+ * others have of the conversations does not count. */
+static int run_piece(void *ctx, int from, int to, struct stac_error *err) {
+    struct parity *p = ctx;
+    const struct stac_subject *s = p->s;
+    int status = s->grid.stage >= 0 ? run_share(p, (size_t)from, (size_t)to, err) : STAC_OK;
+    for (int i = from; i < to && (s->grid.stage < 0 || !is_last(p)); i++)
+        memset(&p->spoken[p->order[i] * STAC_MOST_TURNS], 0, STAC_MOST_TURNS * sizeof *p->spoken);
+    return stac_agree(s->ranks, s->ranks->comm, status, err);
+}
+
+static void skip_conversations(void *ctx, int n) {
+    stac_progress_skip(&((struct parity *)ctx)->progress, n);
+}
+
+static int run_all(struct parity *p, struct stac_error *err) {
+    struct stac_partial part[2] = {{STAC_ADD_F64, p->spoken,
+                                    p->set->n * STAC_MOST_TURNS * (sizeof *p->spoken / sizeof(double))},
+                                   {STAC_ADD_I64, p->events, STAC_MOST_TURNS * STAC_COUNT_FIELDS}};
+    struct stac_pieces work = {p->s->ranks,
+                               p->s->checkpoint,
+                               "conversations",
+                               part,
+                               2,
+                               (int)p->set->n,
+                               TOGETHER * p->s->grid.n_groups,
+                               run_piece,
+                               skip_conversations,
+                               p};
+    stac_progress_begin(&p->progress, p->s->log, "conversations", (double)p->set->n, "conversations");
+    STAC_TRY(stac_work_in_pieces(&work, err));
+    stac_progress_end(&p->progress);
+    return STAC_OK;
+}
+
+/* What all ranks found, conversation by conversation. */
+static void add_up(const struct parity *p, struct stac_parity *out) {
     for (size_t d = 0; d < p->set->n; d++) {
         bool left_out = p->spoken[d * STAC_MOST_TURNS].left_out > 0;
         out->left_out += left_out;
@@ -276,7 +314,6 @@ static int merge(struct parity *p, struct stac_parity *out, struct stac_error *e
         out->turn[t].spikes = (double)c->spikes, out->turn[t].values = (double)c->values;
         out->turn[t].acs = (double)c->acs, out->turn[t].macs = (double)c->macs;
     }
-    return STAC_OK;
 }
 
 static void parity_clean(struct parity *p) {
@@ -288,6 +325,8 @@ static void parity_clean(struct parity *p) {
     free(p->scratch);
     free(p->spoken);
     free(p->events);
+    free(p->cost);
+    free(p->order);
 }
 
 int stac_parity_run(struct stac_subject *s, const struct stac_dialogues *set, struct stac_parity *out, struct stac_error *err) {
@@ -300,12 +339,12 @@ int stac_parity_run(struct stac_subject *s, const struct stac_dialogues *set, st
     status = STAC_NEW(p.spoken, set->n * STAC_MOST_TURNS, "conversations", err);
     if (status == STAC_OK) status = STAC_NEW(p.events, STAC_MOST_TURNS, "conversations", err);
     if (status == STAC_OK) status = STAC_NEW(p.scratch, s->hp.n_vocab, "logits", err);
+    if (status == STAC_OK) status = sort_set(&p, err);
+    for (int side = 0; side < STAC_SIDES && s->grid.stage >= 0; side++)
+        if (status == STAC_OK) status = stac_sessions_init(&p.sessions[side], &p.stand[side].pipeline, 0, err);
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, status, err));
-    stac_progress_begin(&p.progress, s->log, "conversations", (double)set->n, "conversations");
-    if (s->grid.stage >= 0) status = run_share(&p, err);
-    STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, status, err));
-    stac_progress_end(&p.progress);
-    STAC_TRY_DONE(merge(&p, out, err));
+    STAC_TRY_DONE(run_all(&p, err));
+    add_up(&p, out);
 done:
     parity_clean(&p);
     return status;

@@ -70,8 +70,17 @@ static int write_windows(struct stac_subject *s, struct stac_text *out, size_t c
     if (status == STAC_OK && s->ranks->rank == 0 && !(out->name = stac_strdup(what, err))) status = err->status;
     STAC_TRY(stac_agree(s->ranks, s->ranks->comm, status, err));
     out->reading.n = wanted > 1 && wanted < n ? wanted : n;
-    return stac_sample_windows(s->ranks, &s->grid, s->log, net, s->hp.n_vocab, first, seed, OWN_WINDOWS, (int)context,
-                               out->tokens, err);
+    struct stac_sample_request request = {.ranks = s->ranks,
+                                          .grid = &s->grid,
+                                          .log = s->log,
+                                          .net = net,
+                                          .checkpoint = s->checkpoint,
+                                          .n_vocab = s->hp.n_vocab,
+                                          .first = first,
+                                          .seed = seed,
+                                          .n = OWN_WINDOWS,
+                                          .length = (int)context};
+    return stac_sample_windows(&request, out->tokens, err);
 }
 
 /* ---- either ------------------------------------------------------------------------------------------------------- */

@@ -15,12 +15,15 @@ struct scoring {
     const struct stac_reading *text;
     struct stac_window *window; /* [n_windows], owned */
     size_t n_windows;
-    int32_t *index;                   /* positions, then slots */
-    const struct stac_kept *kept;     /* instead of running the baseline, or NULL */
-    struct stac_run *run[STAC_SIDES]; /* whose head predicts; NULL: the side has no part */
-    struct stac_window_score *tally;  /* [n_windows], of the score. Sums over it are taken in the order of the text */
-    uint8_t *seen[STAC_SIDES];        /* [n_vocab] was once the most likely token */
+    int32_t *index;                         /* positions, then slots */
+    const struct stac_kept *kept;           /* instead of running the baseline, or NULL */
+    struct stac_run *run[STAC_SIDES];       /* whose head predicts; NULL: the side has no part */
+    struct stac_window_score *tally;        /* [n_windows], of the score. Sums over it are taken in the order of the text */
+    uint8_t *seen[STAC_SIDES];              /* [n_vocab] was once the most likely token */
+    struct stac_counts *counts[STAC_SIDES]; /* by site, of the score; NULL where the predictions are kept for later */
+    int (*output)(void *, int, const struct stac_batch *, float *const *, struct stac_error *);
     float *logits[STAC_SIDES], *scratch;
+    int found; /* windows that a checkpoint had */
     struct stac_progress progress;
 };
 
@@ -79,20 +82,21 @@ static int window_output(void *ctx, int item, const struct stac_batch *batch, fl
 static void tell(struct scoring *g) {
     static const char *const losses[STAC_SIDES] = {"loss of the original", "loss of the SNN"};
     struct stac_window_score sum = {0};
+    struct stac_counts counts = {0};
     for (size_t i = 0; g->tally && i < g->n_windows; i++) { /* none where the predictions are kept for later */
         sum.tokens += g->tally[i].tokens;
         for (int side = 0; side < STAC_SIDES; side++) sum.nll[side] += g->tally[i].nll[side];
     }
     for (int side = 0; side < STAC_SIDES; side++)
         if (sum.tokens > 0 && sum.nll[side] > 0) stac_progress_fact(&g->progress, losses[side], sum.nll[side] / sum.tokens);
-    for (int p = 0; p < g->stand->n_sides; p++) {
-        const struct stac_run *run = &g->stand->run[p];
-        struct stac_counts counts = {0};
-        if (g->stand->side[p] != STAC_SNN) continue;
-        for (int i = 0; i < run->n_sites; i++) stac_counts_add(&counts, &run->counts[i]);
-        stac_progress_fact(&g->progress, "spikes", (double)counts.spikes);
-        stac_progress_fact(&g->progress, "spikes per activation", stac_spikes_per_activation(&counts));
-    }
+    for (int p = 0; p < g->stand->n_sides; p++)
+        for (int i = 0; i < g->stand->run[p].n_sites && g->stand->side[p] == STAC_SNN; i++)
+            stac_counts_add(&counts, &g->stand->run[p].counts[i]);
+    for (int i = 0; g->counts[STAC_SNN] && i < stac_site_count(&g->stand->subject->hp); i++)
+        stac_counts_add(&counts, &g->counts[STAC_SNN][i]);
+    if (counts.values == 0) return;
+    stac_progress_fact(&g->progress, "spikes", (double)counts.spikes);
+    stac_progress_fact(&g->progress, "spikes per activation", stac_spikes_per_activation(&counts));
 }
 
 static void window_step(void *ctx, int item) {
@@ -104,30 +108,23 @@ static void window_step(void *ctx, int item) {
 
 /* ---- totals ------------------------------------------------------------------------------------------------------- */
 
-static int merge_side(struct scoring *g, enum stac_side side, double nll, struct stac_score *out, struct stac_error *err) {
+/* What all ranks found of a side, put together. */
+static int sum_up_side(struct scoring *g, enum stac_side side, double nll, struct stac_score *out, struct stac_error *err) {
     struct stac_subject *s = g->stand->subject;
     out->nll[side] = nll / (double)out->tokens;
     out->perplexity[side] = exp(out->nll[side]);
-    STAC_TRY(stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, g->seen[side], s->hp.n_vocab, MPI_BYTE, MPI_BOR, s->ranks->comm),
-                            "cannot merge", err));
     for (int v = 0; v < s->hp.n_vocab; v++) out->distinct[side] += g->seen[side][v];
     for (int p = 0; p < g->stand->n_sides; p++) {
-        if (g->stand->side[p] != side) continue;
-        STAC_TRY(stac_stand_counts(g->stand, p, side == STAC_SNN ? out->counts : out->dense, err));
-        if (side == STAC_SNN && s->job->use_sparse) stac_execution_tell(s, out->counts);
-        if (side == STAC_SNN && s->job->neurobench[0])
-            STAC_TRY(stac_neurobench_gather(g->stand, p, out->counts, &out->neurobench, err));
+        if (g->stand->side[p] != side || side != STAC_SNN) continue;
+        if (s->job->use_sparse) stac_execution_tell(s, out->counts);
+        if (s->job->neurobench[0]) STAC_TRY(stac_neurobench_gather(g->stand, p, out->counts, &out->neurobench, err));
     }
     return STAC_OK;
 }
 
-static int merge(struct scoring *g, struct stac_score *out, struct stac_error *err) {
+static int sum_up(struct scoring *g, struct stac_score *out, struct stac_error *err) {
     struct stac_subject *s = g->stand->subject;
-    size_t numbers = sizeof *g->tally / sizeof(double) * g->n_windows;
     struct stac_window_score sum = {0};
-    /* every entry is non-zero on one rank only, so the sum over ranks is exact */
-    STAC_TRY(stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, g->tally, (int)numbers, MPI_DOUBLE, MPI_SUM, s->ranks->comm),
-                            "cannot add up", err));
     for (size_t i = 0; i < g->n_windows; i++) {
         for (int side = 0; side < STAC_SIDES; side++) sum.nll[side] += g->tally[i].nll[side];
         sum.kl += g->tally[i].kl;
@@ -136,7 +133,7 @@ static int merge(struct scoring *g, struct stac_score *out, struct stac_error *e
     }
     out->tokens = (size_t)sum.tokens;
     for (int side = 0; side < STAC_SIDES; side++)
-        if (s->side[side]) STAC_TRY(merge_side(g, (enum stac_side)side, sum.nll[side], out, err));
+        if (s->side[side]) STAC_TRY(sum_up_side(g, (enum stac_side)side, sum.nll[side], out, err));
     for (int i = 0; i < stac_site_count(&s->hp); i++) stac_counts_add(&out->total, &out->counts[i]);
     if (!s->side[STAC_BASELINE] || !s->side[STAC_SNN]) return STAC_OK;
     out->ratio = exp(out->nll[STAC_SNN] - out->nll[STAC_BASELINE]);
@@ -165,6 +162,7 @@ static int prepare(struct scoring *g, struct stac_score *out, struct stac_error 
     STAC_TRY(STAC_NEW(out->dense, stac_site_count(&s->hp), "counts", err));
     STAC_TRY(STAC_NEW(out->window, g->n_windows, "results", err));
     g->tally = out->window;
+    g->counts[STAC_SNN] = out->counts, g->counts[STAC_BASELINE] = out->dense;
     STAC_TRY(STAC_NEW(g->scratch, vocab, "logits", err));
     for (int p = 0; p < STAC_SIDES; p++) {
         STAC_TRY(STAC_NEW(g->seen[p], vocab, "predictions", err));
@@ -184,20 +182,52 @@ static void scoring_clean(struct scoring *g) {
     }
 }
 
-/* Every window through the stand. Collective; ends with an agreement. */
-static int read_windows(struct scoring *g, const char *phase,
-                        int (*output)(void *, int, const struct stac_batch *, float *const *, struct stac_error *),
-                        struct stac_error *err) {
+/* Windows [from, to) through the stand. */
+static int read_piece(void *ctx, int from, int to, struct stac_error *err) {
+    struct scoring *g = ctx;
     struct stac_subject *s = g->stand->subject;
-    struct stac_work work = {(int)g->n_windows, window_batch, output, window_step, g};
-    int status = STAC_OK;
+    struct stac_work work = {from, to, window_batch, g->output, window_step, g};
+    int status = s->grid.stage >= 0 ? stac_pipeline_work(&g->stand->pipeline, &work, err) : STAC_OK;
+    for (int p = 0; p < g->stand->n_sides; p++)
+        if (g->counts[g->stand->side[p]]) stac_stand_take_counts(g->stand, p, g->counts[g->stand->side[p]]);
+    return stac_agree(s->ranks, s->ranks->comm, status, err);
+}
+
+static void skip_windows(void *ctx, int n) {
+    struct scoring *g = ctx;
+    for (int i = 0; i < n; i++) stac_progress_skip(&g->progress, (double)g->window[i].size);
+    g->found = n;
+}
+
+/* Every window, as the pieces of a record of `part`. Collective; ends with an agreement. */
+static int read_windows(struct scoring *g, const char *phase, struct stac_checkpoint *checkpoint,
+                        const struct stac_partial *part, int n_parts, struct stac_error *err) {
+    struct stac_subject *s = g->stand->subject;
+    int all = (int)g->n_windows, step = s->grid.n_groups * (s->grid.n_stages > 1 ? 4 * s->grid.n_stages : 1);
+    struct stac_pieces work = {s->ranks,   checkpoint,   "text", part, n_parts, all, checkpoint ? step : all,
+                               read_piece, skip_windows, g};
     double tokens = 0; /* more than the text has where windows overlap */
     for (size_t i = 0; i < g->n_windows; i++) tokens += (double)g->window[i].size;
     stac_progress_begin(&g->progress, s->log, phase, tokens, "tokens");
-    if (s->grid.stage >= 0) status = stac_pipeline_work(&g->stand->pipeline, &work, err);
-    STAC_TRY(stac_agree(s->ranks, s->ranks->comm, status, err));
+    STAC_TRY(stac_work_in_pieces(&work, err));
     stac_progress_end(&g->progress);
     return STAC_OK;
+}
+
+/* What is found of the windows: every entry of the tally is non-zero on one rank only, so its sum is exact. */
+static int score_windows(struct scoring *g, struct stac_score *out, struct stac_error *err) {
+    const struct stac_subject *s = g->stand->subject;
+    size_t vocab = (size_t)s->hp.n_vocab, counts = STAC_COUNT_FIELDS * (size_t)stac_site_count(&s->hp);
+    struct stac_partial part[] = {{STAC_ADD_F64, g->tally, sizeof *g->tally / sizeof(double) * g->n_windows},
+                                  {STAC_OR_U8, g->seen[0], vocab},
+                                  {STAC_OR_U8, g->seen[1], vocab},
+                                  {STAC_ADD_I64, out->counts, counts},
+                                  {STAC_ADD_I64, out->dense, counts}};
+    /* what NeuroBench counts stays in the run, and the other texts of a job are short */
+    bool keeps = !s->job->neurobench[0] && !g->kept;
+    g->output = window_output;
+    return read_windows(g, g->stand->n_sides > 1 ? "evaluate: both sides" : "evaluate", keeps ? s->checkpoint : NULL, part,
+                        sizeof part / sizeof *part, err);
 }
 
 int stac_score_text(struct stac_subject *s, const struct stac_reading *text, const struct stac_kept *kept,
@@ -214,8 +244,9 @@ int stac_score_text(struct stac_subject *s, const struct stac_reading *text, con
     for (int p = 0; p < stand.n_sides; p++) g.run[stand.side[p]] = &stand.run[p];
     if (kept) g.run[STAC_BASELINE] = &heads.run[0];
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, prepare(&g, out, err), err));
-    STAC_TRY_DONE(read_windows(&g, stand.n_sides > 1 ? "evaluate: both sides" : "evaluate", window_output, err));
-    STAC_TRY_DONE(merge(&g, out, err));
+    STAC_TRY_DONE(score_windows(&g, out, err));
+    STAC_TRY_DONE(sum_up(&g, out, err));
+    out->found = (size_t)g.found;
 done:
     scoring_clean(&g);
     stac_stand_clean(&heads);
@@ -250,7 +281,8 @@ int stac_score_keep(struct stac_subject *s, const struct stac_reading *text, str
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm,
                              STAC_NEW(out->x, out->n_windows, "what the original makes of the text", err), err));
     STAC_TRY_DONE(stac_stand_init(&stand, s, STAC_BASELINE, 1, size, size, err));
-    STAC_TRY_DONE(read_windows(&k.g, "evaluate: original", keep_window, err));
+    k.g.output = keep_window;
+    STAC_TRY_DONE(read_windows(&k.g, "evaluate: original", NULL, NULL, 0, err));
 done:
     scoring_clean(&k.g);
     stac_stand_clean(&stand);

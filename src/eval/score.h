@@ -15,6 +15,7 @@ struct stac_window_score {
 struct stac_score {
     size_t tokens; /* predicted and counted */
     size_t windows, context, stride;
+    size_t found;                  /* windows that an interrupted run of the same job had read */
     double nll[STAC_SIDES];        /* mean negative log-likelihood per token, nats; by enum stac_side */
     double perplexity[STAC_SIDES]; /* exp(nll) */
     int64_t distinct[STAC_SIDES];  /* different most likely tokens */

@@ -1,5 +1,7 @@
 #include "eval/subject.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +9,7 @@
 #include "base/memory.h"
 #include "convert/convert.h"
 #include "eval/execution.h"
+#include "job/digest.h"
 #include "model/hub.h"
 
 /* ---- opening ------------------------------------------------------------------------------------------------------ */
@@ -107,6 +110,19 @@ done:
     return status;
 }
 
+int stac_subject_digest(const struct stac_subject *s, char hex[STAC_SHA256_HEX], struct stac_error *err) {
+    char subject[STAC_SHA256_HEX] = "";
+    struct stac_mapping map = {0};
+    if (!s->folder) {
+        STAC_TRY(stac_model_digest(s->model, subject, err));
+    } else {
+        STAC_TRY(stac_file_map(s->snn.h5.path, &map, err));
+        snprintf(subject, sizeof subject, "%016" PRIx64 " of %zu bytes", stac_xxh3(map.data, map.size), map.size);
+        stac_file_unmap(&map);
+    }
+    return stac_job_digest(s->job, stac_build_info(), subject, hex, err);
+}
+
 void stac_subject_close(struct stac_subject *s) {
     for (int i = 0; i < STAC_SIDES; i++) stac_network_clean(&s->net[i]);
     stac_model_close(s->model);
@@ -161,18 +177,27 @@ void stac_stand_clean(struct stac_stand *t) {
     t->n_sides = 0;
 }
 
+static void add_counts(struct stac_stand *t, int position, struct stac_counts *counts) {
+    const struct stac_subject *s = t->subject;
+    struct stac_run *run = &t->run[position];
+    if (s->grid.stage < 0) return;
+    for (int l = s->part.first; l < s->part.last; l++)
+        for (int k = 0; k < STAC_SITE_HEAD_IN; k++) {
+            const struct stac_site *site = &run->net->block[l - s->part.first].site[k];
+            stac_counts_add(&counts[stac_site_index(&s->hp, site)], stac_run_counts(run, site));
+        }
+    if (s->part.head) stac_counts_add(&counts[stac_site_count(&s->hp) - 1], stac_run_counts(run, &run->net->head_in));
+}
+
+void stac_stand_take_counts(struct stac_stand *t, int position, struct stac_counts *counts) {
+    add_counts(t, position, counts);
+    if (t->subject->grid.stage >= 0) stac_run_clear_counts(&t->run[position]);
+}
+
 int stac_stand_counts(struct stac_stand *t, int position, struct stac_counts *counts, struct stac_error *err) {
     struct stac_subject *s = t->subject;
     int n = stac_site_count(&s->hp);
     memset(counts, 0, (size_t)n * sizeof *counts);
-    if (s->grid.stage >= 0) {
-        struct stac_run *run = &t->run[position];
-        for (int l = s->part.first; l < s->part.last; l++)
-            for (int k = 0; k < STAC_SITE_HEAD_IN; k++) {
-                const struct stac_site *site = &run->net->block[l - s->part.first].site[k];
-                counts[stac_site_index(&s->hp, site)] = *stac_run_counts(run, site);
-            }
-        if (s->part.head) counts[n - 1] = *stac_run_counts(run, &run->net->head_in);
-    }
+    add_counts(t, position, counts);
     return stac_sum_i64(s->ranks->comm, (int64_t *)counts, STAC_COUNT_FIELDS * (size_t)n, err);
 }

@@ -3,6 +3,7 @@
 #define STAC_EVAL_SUBJECT_H
 
 #include "base/log.h"
+#include "dist/checkpoint.h"
 #include "job/job.h"
 #include "net/sessions.h"
 #include "store/snn_file.h"
@@ -15,7 +16,8 @@ struct stac_subject {
     const struct stac_job *job; /* borrowed, as are ranks and log */
     const struct stac_ranks *ranks;
     const struct stac_log *log;
-    char *folder; /* of the converted network, or NULL; owned */
+    struct stac_checkpoint *checkpoint; /* borrowed, or NULL */
+    char *folder;                       /* of the converted network, or NULL; owned */
     struct stac_snn snn;
     const char *origin_path;  /* where the original was when it was converted; borrowed from snn */
     struct stac_model *model; /* NULL when the baseline is not run */
@@ -32,6 +34,9 @@ struct stac_subject {
 /* Open what the job names. Collective over all ranks; ends with an agreement. STAC_ERR_USAGE when the SNN side is asked
  * for and there is none; STAC_ERR_INPUT when the original is not the one that was converted. */
 int stac_subject_open(struct stac_subject *s, struct stac_error *err);
+
+/* What the results of a job about this subject depend on (job/digest.h). Rank 0 alone has all that it takes. */
+int stac_subject_digest(const struct stac_subject *s, char hex[STAC_SHA256_HEX], struct stac_error *err);
 
 /* The tokenizer of the job's converted folder, model folder or GGUF file alone. Not collective. */
 int stac_subject_tokenizer(const struct stac_job *job, struct stac_tokenizer **out, struct stac_error *err);
@@ -59,6 +64,9 @@ struct stac_stand {
 int stac_stand_init(struct stac_stand *t, struct stac_subject *s, enum stac_side only, int n_slots, int capacity, int max_rows,
                     struct stac_error *err);
 void stac_stand_clean(struct stac_stand *t);
+
+/* Move what the run at a position has counted, at the sites of this rank, to counts[stac_site_count(hp)], which it adds to. */
+void stac_stand_take_counts(struct stac_stand *t, int position, struct stac_counts *counts);
 
 /* Counts of all sites of a side, merged over all ranks: counts[stac_site_count(hp)]. Collective. */
 int stac_stand_counts(struct stac_stand *t, int position, struct stac_counts *counts, struct stac_error *err);

@@ -27,7 +27,7 @@ struct stac_job {
     bool given[STAC_MOST_KEYS]; /* by index in the table of keys: set by a job file or a flag, not a default */
 
     char *model_name, *output_dir, *from;
-    bool force, verify, quiet;
+    bool force, verify, quiet, once;
 
     int64_t mode; /* enum stac_job_mode of stac-convert, enum stac_job_side of the others */
     int64_t timesteps;
@@ -42,7 +42,7 @@ struct stac_job {
     int64_t num_samples, calibration_length, max_context_length;
 
     int64_t stages, threads;
-    double rank_memory;
+    double rank_memory, checkpoint_interval;
 
     char *dir; /* stac-eval, stac-chat: what to look at */
     bool test_all, test_perplexity, test_fidelity, test_multi_turn, test_position_boundaries, test_attention_mask,

@@ -28,6 +28,12 @@ static const struct stac_key keys[] = {
      "Converted folder to begin with: its codes are designed anew for other timesteps, spike_budget or code, from what "
      "calibration left in its file. Its weights stay, and its other settings; neither the model nor any text is needed."},
     {"force", C, STAC_KEY_BOOL, AT(force), "false", 0, 0, NULL, "", NULL, model_group, "Replace an output folder that exists."},
+    {"once", C | E, STAC_KEY_BOOL, AT(once), "false", 0, 0, NULL, "", NULL, model_group,
+     "If the result of this very job is there already, say so and do nothing: a job that is begun again costs nothing."},
+    {"checkpoint_interval", C | E, STAC_KEY_REAL, AT(checkpoint_interval), "30", 0, 1e9, NULL, "seconds", NULL, model_group,
+     "How often what is done so far is kept beside the result, in a folder whose name ends in .checkpoint: the same job, begun "
+     "again, goes "
+     "on from there. 0: after every piece of work."},
     {"quiet", C | E | H, STAC_KEY_BOOL, AT(quiet), "false", 0, 0, NULL, "", NULL, model_group,
      "Show warnings and results only."},
 
@@ -224,8 +230,16 @@ const struct stac_key *stac_keys(size_t *n) {
 }
 
 bool stac_key_is_neutral(const struct stac_key *key) {
-    static const char *const neutral[] = {
-        "stages", "threads", "rank_memory", "force", "quiet", "output_dir", "create_calibration_data", "use_sparse"};
+    static const char *const neutral[] = {"stages",
+                                          "threads",
+                                          "rank_memory",
+                                          "force",
+                                          "quiet",
+                                          "once",
+                                          "checkpoint_interval",
+                                          "output_dir",
+                                          "create_calibration_data",
+                                          "use_sparse"};
     for (size_t i = 0; i < sizeof neutral / sizeof *neutral; i++)
         if (strcmp(key->name, neutral[i]) == 0) return true;
     return false;

@@ -96,7 +96,7 @@ int stac_pipeline_settle(struct stac_pipeline *p, struct stac_error *err) {
 int stac_pipeline_work(struct stac_pipeline *p, const struct stac_work *work, struct stac_error *err) {
     int status = STAC_OK;
     if (p->grid->stage < 0) return STAC_OK;
-    for (int item = p->grid->group; item < work->n_items; item += p->grid->n_groups) {
+    for (int item = work->first + p->grid->group; item < work->n_items; item += p->grid->n_groups) {
         struct stac_batch batch = {0};
         int mine = work->batch(work->ctx, item, &batch, err);
         if (status == STAC_OK) status = mine;

@@ -1,5 +1,5 @@
 /* Work through the stages of a group: items flow from the first stage to the last while the stages before them already
- * take the next ones. Groups take the items in turn: item i belongs to group i mod n_groups, so what an item computes
+ * take the next ones. Groups take the items in turn, from the first one that is asked for on, so what an item computes
  * depends on nothing but the item.
  *
  * A pipeline may carry two runs (the original and its conversion) that read the same batches side by side. */
@@ -46,7 +46,7 @@ int stac_pipeline_gradient(struct stac_pipeline *p, struct stac_backward *b, int
 int stac_pipeline_settle(struct stac_pipeline *p, struct stac_error *err);
 
 struct stac_work {
-    int n_items;
+    int first, n_items; /* items [first, n_items) */
     /* The batch of an item; valid until the next call. The same on every stage. */
     int (*batch)(void *ctx, int item, struct stac_batch *out, struct stac_error *err);
     /* Last stage: x[r][batch->n][n_embd] for each run. May be NULL. */

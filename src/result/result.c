@@ -162,6 +162,21 @@ static int write_figures(const struct stac_result *r, struct stac_h5 *h, struct 
     return STAC_OK;
 }
 
+bool stac_result_is_there(const char *path, const char *job_digest, bool *passed) {
+    struct stac_error ignored = {0};
+    struct stac_h5 h;
+    char *found = NULL;
+    int64_t all;
+    if (!stac_file_exists(path) || stac_h5_open(path, "stac-metrics", STAC_METRICS_VERSION, &h, &ignored) != STAC_OK)
+        return false;
+    bool same = stac_h5_get_text(&h, "/", "job_digest", &found, &ignored) == STAC_OK && strcmp(found, job_digest) == 0 &&
+                stac_h5_get_int(&h, "/", "passed", 0, 1, &all, &ignored) == STAC_OK;
+    if (same) *passed = all == 1;
+    free(found);
+    stac_h5_discard(&h);
+    return same;
+}
+
 int stac_result_h5(const struct stac_result *r, const char *path, struct stac_error *err) {
     struct stac_h5 h;
     STAC_TRY(stac_h5_create(path, &h, err));
@@ -169,6 +184,8 @@ int stac_result_h5(const struct stac_result *r, const char *path, struct stac_er
     STAC_TRY_DONE(stac_h5_set_text(&h, "/", "schema", "stac-metrics", err));
     STAC_TRY_DONE(stac_h5_set_int(&h, "/", "schema_version", STAC_METRICS_VERSION, err));
     STAC_TRY_DONE(stac_h5_set_text(&h, "/", "built_with", stac_build_info(), err));
+    if (*r->job_digest) STAC_TRY_DONE(stac_h5_set_text(&h, "/", "job_digest", r->job_digest, err));
+    STAC_TRY_DONE(stac_h5_set_int(&h, "/", "passed", stac_result_passed(r), err));
     STAC_TRY_DONE(write_figures(r, &h, err));
     STAC_TRY_DONE(stac_tables_write(r, &h, err));
     STAC_TRY_DONE(stac_energy_h5(r->subject, &r->energy, &h, err));

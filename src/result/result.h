@@ -22,8 +22,9 @@ struct stac_result {
     int n_checks;
     struct stac_check check[STAC_MAX_CHECKS];
     bool talked;
-    struct stac_parity parity;    /* if talked */
-    char *transcript[STAC_SIDES]; /* owned; NULL: no conversation */
+    struct stac_parity parity;        /* if talked */
+    char *transcript[STAC_SIDES];     /* owned; NULL: no conversation */
+    char job_digest[STAC_SHA256_HEX]; /* what it depends on; "": not known */
     double seconds;
     size_t peak_memory; /* of rank 0, bytes */
 };
@@ -56,6 +57,10 @@ bool stac_result_passed(const struct stac_result *r);
 /* Write the flat object; its keys are told in the README. A figure that was not measured, or is not finite, is null. Rank 0
  * only. */
 int stac_result_json(const struct stac_result *r, const char *path, struct stac_error *err);
+
+/* Whether the metrics.h5 at `path` is the result of the job with that digest, whole; *passed receives whether all its checks
+ * passed. */
+bool stac_result_is_there(const char *path, const char *job_digest, bool *passed);
 
 /* Write metrics.h5. Rank 0 only. */
 int stac_result_h5(const struct stac_result *r, const char *path, struct stac_error *err);

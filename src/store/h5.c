@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/draft.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -68,10 +69,11 @@ int stac_h5_create(const char *path, struct stac_h5 *h, struct stac_error *err) 
     hid_t access = -1, create = -1;
     *h = (struct stac_h5){.file = -1};
     prepare();
-    size_t n = strlen(path) + 32;
     if (!(h->path = stac_strdup(path, err))) return err->status;
-    STAC_TRY_DONE(STAC_NEW(h->draft, n, "a path", err));
-    snprintf(h->draft, n, "%s.tmp-%ld", path, (long)getpid());
+    if (!(h->draft = stac_draft_name(path, "tmp", err))) {
+        status = err->status;
+        goto done;
+    }
     access = H5Pcreate(H5P_FILE_ACCESS);
     create = H5Pcreate(H5P_FILE_CREATE);
     if (access < 0 || create < 0 || H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST) < 0 ||

@@ -2,27 +2,16 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/draft.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 
 /* ---- folders ------------------------------------------------------------------------------------------------------ */
-
-static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at) {
-    (void)st, (void)kind, (void)at;
-    return remove(path);
-}
-
-/* Does not follow links: what they point to stays. */
-static int remove_folder(const char *path, struct stac_error *err) {
-    if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0) return STAC_OK;
-    return stac_fail(err, STAC_ERR_IO, "cannot remove %s: %s", path, strerror(errno));
-}
 
 static bool is_empty_folder(const char *path) {
     DIR *dir = opendir(path);
@@ -44,11 +33,15 @@ static int may_replace(const char *path, bool force, struct stac_error *err) {
                      path);
 }
 
-static char *beside(const char *path, const char *suffix, struct stac_error *err) {
-    size_t n = strlen(path) + 48;
-    char *out = stac_alloc(n, 1, "a path", err);
-    if (out) snprintf(out, n, "%s.%s-%ld", path, suffix, (long)getpid());
-    return out;
+bool stac_output_is_there(const char *path, const char *job_digest) {
+    struct stac_error ignored = {0};
+    struct stac_snn snn = {0};
+    char *file = stac_file_join(path, "snn_model.h5", &ignored);
+    bool same = file && stac_file_exists(file) && stac_snn_open(file, &snn, &ignored) == STAC_OK && snn.origin.job_digest &&
+                strcmp(snn.origin.job_digest, job_digest) == 0;
+    if (snn.h5.path) stac_snn_close(&snn);
+    free(file);
+    return same;
 }
 
 int stac_output_begin(struct stac_output *o, const char *path, bool force, struct stac_error *err) {
@@ -58,7 +51,7 @@ int stac_output_begin(struct stac_output *o, const char *path, bool force, struc
     STAC_TRY(may_replace(path, force, err));
     if (!(o->path = stac_strdup(path, err))) return err->status;
     for (size_t n = strlen(o->path); n > 1 && o->path[n - 1] == '/'; n--) o->path[n - 1] = 0;
-    char *draft = beside(o->path, "draft", err);
+    char *draft = stac_draft_name(o->path, "draft", err);
     if (!draft) return err->status;
     status = stac_file_make_folder(draft, err);
     if (status != STAC_OK) {
@@ -79,36 +72,47 @@ char *stac_output_file(const struct stac_output *o, const char *name, struct sta
     return stac_file_join(o->draft, name, err);
 }
 
-int stac_output_commit(struct stac_output *o, struct stac_error *err) {
-    char *old = NULL;
-    if (o->log && fclose(o->log) != 0) {
-        o->log = NULL;
-        return stac_fail(err, STAC_ERR_IO, "cannot write the conversion log in %s: %s", o->draft, strerror(errno));
-    }
-    o->log = NULL;
-    if (stac_file_exists(o->path)) {
-        if (!(old = beside(o->path, "old", err))) return err->status;
-        if (rename(o->path, old) != 0) {
-            free(old);
-            return stac_fail(err, STAC_ERR_IO, "cannot move %s aside: %s", o->path, strerror(errno));
-        }
-    }
-    int status = stac_file_commit(o->draft, o->path, err);
+static int put_in_place(struct stac_output *o, struct stac_error *err) {
+    STAC_TRY(stac_file_commit(o->draft, o->path, err));
+    free(o->draft);
+    o->draft = NULL;
+    return STAC_OK;
+}
+
+/* Moves the earlier result aside first; brings it back if the new one cannot take its place. */
+static int put_in_place_of(struct stac_output *o, struct stac_error *err) {
+    char *old = stac_draft_name(o->path, "old", err);
+    int status = old ? STAC_OK : err->status;
+    if (status == STAC_OK && rename(o->path, old) != 0)
+        status = stac_fail(err, STAC_ERR_IO, "cannot move %s aside: %s", o->path, strerror(errno));
     if (status == STAC_OK) {
-        free(o->draft);
-        o->draft = NULL;
-        if (old) status = remove_folder(old, err);
-    } else if (old && rename(old, o->path) != 0) {
-        stac_fail_in(err, "the earlier result is kept as %s", old);
+        status = put_in_place(o, err);
+        if (status == STAC_OK)
+            status = stac_draft_remove(old, err);
+        else if (rename(old, o->path) != 0)
+            stac_fail_in(err, "the earlier result is kept as %s", old);
     }
     free(old);
     return status;
 }
 
+int stac_output_commit(struct stac_output *o, struct stac_error *err) {
+    if (o->log && fclose(o->log) != 0) {
+        o->log = NULL;
+        return stac_fail(err, STAC_ERR_IO, "cannot write the conversion log in %s: %s", o->draft, strerror(errno));
+    }
+    o->log = NULL;
+    if (!stac_file_exists(o->path)) return put_in_place(o, err);
+    bool swapped;
+    STAC_TRY(stac_file_swap(o->draft, o->path, &swapped, err));
+    if (swapped) return stac_draft_remove(o->draft, err); /* which is the earlier result now */
+    return put_in_place_of(o, err);
+}
+
 void stac_output_discard(struct stac_output *o) {
     struct stac_error ignored = {0};
     if (o->log) fclose(o->log);
-    if (o->draft) remove_folder(o->draft, &ignored);
+    if (o->draft) stac_draft_remove(o->draft, &ignored);
     free(o->draft);
     free(o->path);
     *o = (struct stac_output){0};

@@ -17,6 +17,9 @@ struct stac_output {
  * converted network (or nothing) is. Called by rank 0 alone, as are the others. */
 int stac_output_begin(struct stac_output *o, const char *path, bool force, struct stac_error *err);
 
+/* Whether the result of the job with that digest is at `path` already, whole. */
+bool stac_output_is_there(const char *path, const char *job_digest);
+
 /* Path of a file in the draft, a new string. */
 char *stac_output_file(const struct stac_output *o, const char *name, struct stac_error *err);
 

@@ -20,6 +20,7 @@ struct stac_origin {
     char *model_sha256; /* of the weight files */
     char *job;          /* the job as YAML */
     char *calibration;  /* what was read: "the model's own texts" or a file name and its SHA-256 */
+    char *job_digest;   /* what the network depends on (job/digest.h); NULL in files of older versions */
     char *recoded_from; /* SHA-256 of the snn_model.h5 whose codes were designed anew; NULL: made from the model */
 };
 void stac_origin_clean(struct stac_origin *o);

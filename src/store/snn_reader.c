@@ -21,6 +21,7 @@ void stac_origin_clean(struct stac_origin *o) {
     free(o->job);
     free(o->calibration);
     free(o->recoded_from);
+    free(o->job_digest);
     *o = (struct stac_origin){0};
 }
 
@@ -109,6 +110,7 @@ int stac_snn_open(const char *path, struct stac_snn *snn, struct stac_error *err
     snn->timesteps = (int)timesteps;
     STAC_TRY_DONE(read_scheme(snn, err));
     stac_h5_get_text(&snn->h5, "/", "recoded_from", &snn->origin.recoded_from, &quiet); /* most are not */
+    stac_h5_get_text(&snn->h5, "/", "job_digest", &snn->origin.job_digest, &(struct stac_error){0});
     STAC_TRY_DONE(read_hparams(snn, err));
     STAC_TRY_DONE(check_hparams(snn, err));
     STAC_TRY_DONE(stac_h5_get_int(&snn->h5, "/", "longest_context", 1, snn->hp.n_ctx, &longest, err));

@@ -55,6 +55,7 @@ static int write_root(struct writer *w, const struct stac_origin *origin, struct
                  {"model_path", origin->model_path},
                  {"model_sha256", origin->model_sha256},
                  {"job", origin->job},
+                 {"job_digest", origin->job_digest},
                  {"calibration", origin->calibration},
                  {"recoded_from", origin->recoded_from}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)

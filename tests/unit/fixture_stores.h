@@ -11,7 +11,7 @@
 /* Write a network. */
 FX_NET int fx_store(const struct fx_spiking *s, const char *path, struct stac_error *err) {
     char model_path[] = "/models/tiny", digest[] = "0123456789abcdef", job[] = "timesteps: 16\n", text[] = "random tokens";
-    struct stac_origin origin = {model_path, digest, job, text, NULL};
+    struct stac_origin origin = {.model_path = model_path, .model_sha256 = digest, .job = job, .calibration = text};
     int stage_begin[] = {0, s->net.hp.n_layer};
     return stac_snn_write(path, &fx_ranks, &fx_grid, stage_begin, &s->net, &s->stats, s->plan, s->timesteps, NULL, &origin, err);
 }

@@ -399,9 +399,20 @@ static void a_text_depends_on_its_seed_and_number_only(void **state) {
     int32_t few[FEW][SIZE], many[MANY][SIZE], other[FEW][SIZE];
     fx_open("gpt2-2heads", &model);
     fx_load(model, &net);
-    OK(stac_sample_windows(&fx_ranks, &fx_grid, &fx_silent, &net, net.hp.n_vocab, 5, 1, FEW, SIZE, few[0], &err));
-    OK(stac_sample_windows(&fx_ranks, &fx_grid, &fx_silent, &net, net.hp.n_vocab, 5, 1, MANY, SIZE, many[0], &err));
-    OK(stac_sample_windows(&fx_ranks, &fx_grid, &fx_silent, &net, net.hp.n_vocab, 5, 2, FEW, SIZE, other[0], &err));
+    struct stac_sample_request request = {.ranks = &fx_ranks,
+                                          .grid = &fx_grid,
+                                          .log = &fx_silent,
+                                          .net = &net,
+                                          .n_vocab = net.hp.n_vocab,
+                                          .first = 5,
+                                          .seed = 1,
+                                          .n = FEW,
+                                          .length = SIZE};
+    OK(stac_sample_windows(&request, few[0], &err));
+    request.n = MANY;
+    OK(stac_sample_windows(&request, many[0], &err));
+    request.n = FEW, request.seed = 2;
+    OK(stac_sample_windows(&request, other[0], &err));
     assert_memory_equal(few, many, sizeof few);
     assert_memory_not_equal(few, other, sizeof few);
     for (int i = 0; i < MANY; i++) {

@@ -1,0 +1,15 @@
+/* Drafts: what is written under another name beside its final place, "PATH.KIND-MACHINE-PID", until it is whole. Names say
+ * whose they are, so that a later writer of the same path takes away what a killed one on this machine left behind. */
+#ifndef STAC_BASE_DRAFT_H
+#define STAC_BASE_DRAFT_H
+
+#include "base/status.h"
+
+/* The name of a draft of `path` that is this process's own: a new string, NULL on failure. What dead processes of this machine
+ * left of the same path and kind is removed first, files and whole folders; whatever cannot be removed stays. */
+char *stac_draft_name(const char *path, const char *kind, struct stac_error *err);
+
+/* Remove a file, or a folder and all that is in it. Links are removed, what they point to stays. */
+int stac_draft_remove(const char *path, struct stac_error *err);
+
+#endif

@@ -1,0 +1,210 @@
+#include "dist/checkpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/draft.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/stop.h"
+
+static const char job_record[] = "job";
+
+/* ---- begin and end ------------------------------------------------------------------------------------------------ */
+
+/* Whether the folder holds anything of this job; STAC_ERR_USAGE if it is another's. */
+static int look(struct stac_checkpoint *c, bool replace, struct stac_error *err) {
+    char *body;
+    size_t size;
+    bool damaged;
+    if (!stac_file_exists(c->folder)) return STAC_OK;
+    STAC_TRY(stac_record_read(c->folder, job_record, c->job, &body, &size, &damaged, err));
+    c->resumed = body != NULL;
+    free(body);
+    if (c->resumed) return STAC_OK;
+    if (replace) return stac_draft_remove(c->folder, err);
+    return stac_fail(err, STAC_ERR_USAGE,
+                     "%s was left by a job that is not this one, or by another version: finish that one, remove the folder, or "
+                     "give --force",
+                     c->folder);
+}
+
+int stac_checkpoint_begin(struct stac_checkpoint *c, const char *path, const char *job, double interval, bool replace,
+                          const struct stac_ranks *ranks, const struct stac_log *log, struct stac_error *err) {
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') n--;
+    *c = (struct stac_checkpoint){.ranks = ranks, .log = log, .interval = interval, .written = stac_clock_now()};
+    int status = STAC_NEW(c->folder, n + sizeof ".checkpoint", "a path", err);
+    if (status == STAC_OK) {
+        snprintf(c->folder, n + sizeof ".checkpoint", "%.*s.checkpoint", (int)n, path);
+        snprintf(c->job, sizeof c->job, "%s", job ? job : "");
+        if (ranks->rank == 0) status = look(c, replace, err);
+    }
+    STAC_TRY(stac_agree(ranks, ranks->comm, status, err));
+    STAC_TRY(stac_broadcast(ranks->comm, c->job, sizeof c->job, 0, err));
+    STAC_TRY(stac_broadcast(ranks->comm, &c->resumed, sizeof c->resumed, 0, err));
+    if (c->resumed) stac_log_info(log, "going on from %s", c->folder);
+    return STAC_OK;
+}
+
+static void forget_waiting(struct stac_checkpoint *c) {
+    for (size_t i = 0; i < c->n_waiting; i++) free(c->waiting[i].body);
+    c->n_waiting = 0;
+}
+
+void stac_checkpoint_remove(struct stac_checkpoint *c) {
+    struct stac_error ignored = {0};
+    if (c->folder && stac_file_exists(c->folder)) stac_draft_remove(c->folder, &ignored);
+}
+
+void stac_checkpoint_clean(struct stac_checkpoint *c) {
+    forget_waiting(c);
+    free(c->waiting);
+    free(c->folder);
+    *c = (struct stac_checkpoint){0};
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------------ */
+
+static void tell(struct stac_checkpoint *c, const struct stac_error *trouble) {
+    if (!c->told) stac_log_warn(c->log, "no checkpoint can be written, the job goes on without: %s", trouble->text);
+    c->told = true;
+}
+
+/* The folder, with the record that says whose it is. */
+static int make_folder(struct stac_checkpoint *c, struct stac_error *err) {
+    char *path = stac_file_join(c->folder, job_record, err);
+    int status = path ? stac_file_make_folder(c->folder, err) : err->status;
+    if (status == STAC_OK && !stac_file_exists(path)) status = stac_record_write(c->folder, job_record, c->job, NULL, 0, err);
+    free(path);
+    return status;
+}
+
+int stac_checkpoint_ask(struct stac_checkpoint *c, bool *due, struct stac_error *err) {
+    int wish[2] = {stac_stop_signal(), 0};
+    *due = false;
+    if (!c || !c->folder) return STAC_OK;
+    if (c->ranks->rank == 0) wish[1] = stac_clock_now() - c->written >= c->interval;
+    STAC_TRY(stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, wish, 2, MPI_INT, MPI_MAX, c->ranks->comm), "ranks cannot agree", err));
+    c->stop = wish[0];
+    *due = wish[0] || wish[1];
+    if (!*due) return STAC_OK;
+    struct stac_error trouble = {0};
+    if (c->ranks->rank == 0 && make_folder(c, &trouble) != STAC_OK) tell(c, &trouble);
+    for (size_t i = 0; i < c->n_waiting; i++) {
+        struct stac_bytes body = {c->waiting[i].body, c->waiting[i].size};
+        stac_checkpoint_put(c, c->waiting[i].name, &body, 1, false);
+    }
+    forget_waiting(c);
+    c->written = stac_clock_now();
+    return stac_mpi_check(MPI_Barrier(c->ranks->comm), "ranks cannot agree", err); /* the folder is there */
+}
+
+/* Take a copy. */
+static int wait_with(struct stac_checkpoint *c, const char *name, const struct stac_bytes *part, size_t n,
+                     struct stac_error *err) {
+    struct stac_waiting w = {0};
+    STAC_TRY(stac_grow(&c->waiting, &c->waiting_cap, c->n_waiting + 1, sizeof *c->waiting, "a checkpoint", err));
+    for (size_t i = 0; i < n; i++) w.size += part[i].size;
+    STAC_TRY(STAC_NEW(w.body, w.size, "a checkpoint", err));
+    char *at = w.body;
+    for (size_t i = 0; i < n; at += part[i++].size)
+        if (part[i].size) memcpy(at, part[i].data, part[i].size);
+    snprintf(w.name, sizeof w.name, "%s", name);
+    c->waiting[c->n_waiting++] = w;
+    return STAC_OK;
+}
+
+void stac_checkpoint_put(struct stac_checkpoint *c, const char *name, const struct stac_bytes *part, size_t n, bool later) {
+    struct stac_error trouble = {0};
+    if (!c || !c->folder) return;
+    int status = later ? wait_with(c, name, part, n, &trouble) : stac_record_write(c->folder, name, c->job, part, n, &trouble);
+    if (status != STAC_OK) tell(c, &trouble);
+}
+
+char *stac_checkpoint_get(struct stac_checkpoint *c, const char *name, size_t size, size_t *found) {
+    struct stac_error trouble = {0};
+    char *body = NULL;
+    size_t there = 0;
+    bool damaged = false;
+    if (!c || !c->folder || !c->resumed) return NULL;
+    if (stac_record_read(c->folder, name, c->job, &body, &there, &damaged, &trouble) != STAC_OK)
+        stac_log_warn(c->log, "the checkpoint is not used: %s", trouble.text);
+    if (damaged)
+        stac_log_warn(c->log, "%s/%s is damaged: %s", c->folder, name, body ? "the one before it is used" : "it is made again");
+    if (body && size && there != size) {
+        free(body);
+        body = NULL;
+    }
+    if (found) *found = there;
+    return body;
+}
+
+int stac_checkpoint_leave(struct stac_checkpoint *c, struct stac_error *err) {
+    if (!c || !c->stop) return STAC_OK;
+    stac_fail(err, STAC_STOPPED, "by %s; what is done is kept in %s: run the same job again and it goes on",
+              stac_stop_name(c->stop), c->folder);
+    err->agreed = 1;
+    return err->status;
+}
+
+/* ---- pieces ------------------------------------------------------------------------------------------------------- */
+
+/* What was kept becomes the share of rank 0. */
+static int resume(const struct stac_pieces *w, int *done, struct stac_error *err) {
+    struct stac_checkpoint *c = w->checkpoint;
+    int64_t there = 0;
+    size_t bytes = stac_partial_bytes(w->part, w->n_parts);
+    *done = 0;
+    if (!c || !c->folder || !c->resumed) return STAC_OK;
+    if (c->ranks->rank == 0) {
+        char *body = stac_checkpoint_get(c, w->record, sizeof there + bytes, NULL), *at = body;
+        if (body) memcpy(&there, body, sizeof there);
+        if (there < 0 || there > w->n) there = 0;
+        if (body) at += sizeof there;
+        for (int i = 0; i < w->n_parts && there > 0; at += stac_partial_bytes(&w->part[i], 1), i++)
+            memcpy(w->part[i].data, at, stac_partial_bytes(&w->part[i], 1));
+        free(body);
+    }
+    STAC_TRY(stac_broadcast(c->ranks->comm, &there, sizeof there, 0, err));
+    *done = (int)there;
+    return STAC_OK;
+}
+
+static void keep(const struct stac_pieces *w, int done, bool later) {
+    enum { MOST = 1024 };
+    struct stac_bytes part[MOST + 1];
+    int64_t count = done;
+    if (w->checkpoint->ranks->rank != 0 || w->n_parts > MOST) return;
+    part[0] = (struct stac_bytes){&count, sizeof count};
+    for (int i = 0; i < w->n_parts; i++) part[i + 1] = (struct stac_bytes){w->part[i].data, stac_partial_bytes(&w->part[i], 1)};
+    stac_checkpoint_put(w->checkpoint, w->record, part, (size_t)w->n_parts + 1, later);
+}
+
+/* After a piece: keep what is due; at the end all of it, for later. */
+static int pause_for(const struct stac_pieces *w, int done, struct stac_error *err) {
+    struct stac_checkpoint *c = w->checkpoint;
+    bool due, whole = done == w->n;
+    if (!c || !c->folder) return STAC_OK;
+    STAC_TRY(stac_checkpoint_ask(c, &due, err));
+    if (!due && !whole) return STAC_OK;
+    STAC_TRY(stac_merge_to_first(c->ranks->comm, w->part, w->n_parts, err));
+    keep(w, done, !due);
+    return stac_checkpoint_leave(c, err);
+}
+
+int stac_work_in_pieces(const struct stac_pieces *w, struct stac_error *err) {
+    int done;
+    STAC_TRY(resume(w, &done, err));
+    if (done && w->skipped) w->skipped(w->ctx, done);
+    while (done < w->n) {
+        int to = w->n - done < w->piece ? w->n : done + w->piece;
+        STAC_TRY(w->run(w->ctx, done, to, err));
+        done = to;
+        STAC_TRY(pause_for(w, done, err));
+    }
+    return stac_merge_to_all(w->ranks->comm, w->part, w->n_parts, err);
+}

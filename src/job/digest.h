@@ -1,0 +1,17 @@
+/* What a result depends on, in one digest: the program, the keys of the job that change results, what is converted or looked
+ * at, and the contents of the files that the job names. Two runs with the same digest give the same result. */
+#ifndef STAC_JOB_DIGEST_H
+#define STAC_JOB_DIGEST_H
+
+#include "base/hash.h"
+#include "job/job.h"
+
+/* `version` is of the program, `subject` a digest of the model or network. STAC_ERR_INPUT or STAC_ERR_IO when a file cannot be
+ * read. */
+int stac_job_digest(const struct stac_job *job, const char *version, const char *subject, char hex[STAC_SHA256_HEX],
+                    struct stac_error *err);
+
+/* SHA-256 of a file. */
+int stac_digest_file(const char *path, char hex[STAC_SHA256_HEX], struct stac_error *err);
+
+#endif
