@@ -10,6 +10,7 @@ static const struct stac_term convert_files[] = {
     {"out/snn/snn_model.h5", "The network (HDF5, with everything that made it); out/snn is the default of output_dir."},
     {"out/snn/tokenizer/, config.json, conversion_log.txt",
      "What goes with it: the tokenizer and the model's settings as Hugging Face writes them, and the log."},
+    {"out/snn.checkpoint/", "What is done so far, while it is not finished: the same job, begun again, goes on from there."},
     {"out/snn.progress/rank-N.json", "What rank N is at, while it works; read by stac-eval --watch."},
     {"share/stac/configs/", "Job files to begin with, below the prefix of the installation."},
     {NULL, NULL},
@@ -44,6 +45,8 @@ static const struct stac_term eval_files[] = {
      "The network that is measured. Its original is read where it was when it was converted."},
     {"DIR/metrics.h5", "All figures and checks, by site, layer, window and turn (HDF5)."},
     {"DIR/report.html, DIR/*.png", "A page that shows them, and its pictures (drawn by gnuplot where it is installed)."},
+    {"DIR.eval-JOB.checkpoint/",
+     "What is done so far, while it is not finished: the same job, begun again, goes on from there."},
     {"DIR.progress/rank-N.json", "What rank N is at, while it works; read by stac-eval --watch."},
     {"share/stac/configs/energy/", "Sets of energy coefficients for energy_model, below the prefix of the installation."},
     {NULL, NULL},
@@ -117,7 +120,7 @@ const struct stac_term stac_about_exits[] = {
     {"2", "bad usage or job"},
     {"3", "bad input file"},
     {"4", "another failure"},
-    {"75", "stopped at a checkpoint, to be run again"},
+    {"75", "stopped by a signal with what is done so far kept: run it again"},
     {NULL, NULL},
 };
 
