@@ -78,10 +78,22 @@ static int next_line(struct program *p, char **line, struct stac_error *err) {
 
 /* ---- turns -------------------------------------------------------------------------------------------------------- */
 
+/* Whether a control character begins there: not a tab or an end of line; those of two bytes begin with C2. */
+static bool is_control(const unsigned char *c, size_t size) {
+    return (c[0] < ' ' && c[0] != '\t' && c[0] != '\n') || c[0] == 0x7f || (c[0] == 0xc2 && size > 1 && c[1] < 0xa0);
+}
+
+/* What a model says may be anything: a terminal is shown a question mark for what it would obey. */
 static void show_piece(void *ctx, int conversation, const char *text, size_t size) {
+    bool terminal = isatty(STDOUT_FILENO);
     (void)conversation;
     if (!is_root(ctx)) return;
-    fwrite(text, 1, size, stdout);
+    for (size_t i = 0; i < size; i++) {
+        const unsigned char *c = (const unsigned char *)text + i;
+        bool control = terminal && is_control(c, size - i);
+        fputc(control ? '?' : *c, stdout);
+        i += control && *c == 0xc2;
+    }
     fflush(stdout);
 }
 

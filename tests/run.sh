@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 . jobs/setup.sh
 
 # shellcheck disable=SC2086
-install_packages $packages libcmocka-dev valgrind
+install_packages $packages libcmocka-dev valgrind mandoc
 mkdir -p out build
 if fetch_model; then
     STAC_SMOLLM2_GGUF=$PWD/$model_file

@@ -75,21 +75,20 @@ static int begin_anew(struct looking *l, struct stac_error *err) {
 
 /* One is put away, another takes its place, and it is taken up again. */
 static int put_away(struct looking *l, struct stac_error *err) {
-    const char *folder = getenv("TMPDIR");
-    char path[4096];
+    const char *place = getenv("TMPDIR");
+    char folder[4040], path[4096];
     int status = STAC_OK;
     bool root = l->s->ranks->rank == 0;
-    snprintf(path, sizeof path, "%.4000s/stac-state-XXXXXX", folder && folder[0] ? folder : "/tmp");
-    int file = root ? mkstemp(path) : -1;
-    if (root && file < 0) status = stac_fail(err, STAC_ERR_IO, "no temporary file %s", path);
-    if (file >= 0) close(file);
+    snprintf(folder, sizeof folder, "%.4000s/stac-state-XXXXXX", place && place[0] ? place : "/tmp");
+    if (root && !mkdtemp(folder)) status = stac_fail(err, STAC_ERR_IO, "no temporary folder %s", folder);
     STAC_TRY(stac_agree(l->s->ranks, l->s->ranks->comm, status, err));
+    snprintf(path, sizeof path, "%s/state.h5", folder);
     STAC_TRY(stac_broadcast(l->s->ranks->comm, path, sizeof path, 0, err));
     status = stac_processor_save(&l->processor, 1, path, err);
     stac_processor_reset_cache(&l->processor, 1);
     if (status == STAC_OK) status = go_on_alone(l, 0, 1, err);
     if (status == STAC_OK) status = stac_processor_restore(&l->processor, 1, path, err);
-    if (root) unlink(path);
+    if (root) unlink(path), rmdir(folder);
     STAC_TRY(status);
     STAC_TRY(hold(l, 1, l->token[1], 3 * PIECE, err));
     STAC_TRY(go_on_alone(l, 3, 1, err));

@@ -14,7 +14,9 @@ int stac_digest_file(const char *path, char hex[STAC_SHA256_HEX], struct stac_er
 
 int stac_job_digest(const struct stac_job *job, const char *version, const char *subject, char hex[STAC_SHA256_HEX],
                     struct stac_error *err) {
-    const char *file[] = {job->calibration_text, job->calibration_data, job->text, job->conversations, job->energy_model};
+    bool again = job->from[0]; /* reads no text: what the network was calibrated on is in its own digest */
+    const char *file[] = {again ? "" : job->calibration_text, again ? "" : job->calibration_data, job->text, job->conversations,
+                          job->energy_model};
     enum { FILES = sizeof file / sizeof *file };
     char of_file[FILES][STAC_SHA256_HEX] = {{0}};
     struct stac_bytes part[FILES + 3];

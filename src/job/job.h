@@ -125,4 +125,8 @@ int stac_job_print(const struct stac_job *job, struct stac_strbuf *out, struct s
 int stac_job_help(enum stac_program program, struct stac_strbuf *out, struct stac_error *err);
 int stac_job_reference(enum stac_program program, struct stac_strbuf *out, struct stac_error *err);
 
+/* Append the manual page of a program (roff, for man(1)); `date` is year-month-day or "". */
+int stac_job_manual(enum stac_program program, const char *version, const char *date, struct stac_strbuf *out,
+                    struct stac_error *err);
+
 #endif

@@ -4,29 +4,8 @@
 #include <string.h>
 #include <utf8proc.h>
 
+#include "job/about.h"
 #include "job/keys.h"
-
-static const char *program_name(enum stac_program program) {
-    return program == STAC_CONVERT ? "stac-convert" : program == STAC_EVAL ? "stac-eval" : "stac-chat";
-}
-
-static const char usage_convert[] =
-    "Usage: mpirun -n RANKS stac-convert [JOB.yaml] [--key value ...]\n\n"
-    "Converts a pretrained causal language model into a spiking network, without training it again.\n";
-static const char usage_eval[] =
-    "Usage: mpirun -n RANKS stac-eval [DIR] [JOB.yaml] [--key value ...]\n\n"
-    "Measures a converted network (DIR, default out/snn) against its original. DIR may also be a model\n"
-    "folder or a GGUF file; then only --mode baseline makes sense.\n";
-static const char usage_chat[] =
-    "Usage: stac-chat [DIR] [--key value ...]\n\n"
-    "A conversation with a converted network (DIR, default out/snn), its original, or both: one turn per\n"
-    "line of standard input.\n";
-static const char ending[] = "\nOther flags:\n"
-                             "  --set key=value           any key below by its name\n"
-                             "  --reference               print a commented job file with every key\n"
-                             "  --help, --version\n\n"
-                             "Precedence: defaults, then the job file, then the command line from left to right.\n"
-                             "Exit code: 0 done, 1 a check failed, 2 bad usage or job, 3 bad input file, 4 another failure.\n";
 
 /* Text wrapped at 100 columns, every line after `lead`. */
 static int wrap(const char *text, const char *lead, struct stac_strbuf *out, struct stac_error *err) {
@@ -45,24 +24,9 @@ static int wrap(const char *text, const char *lead, struct stac_strbuf *out, str
     return STAC_OK;
 }
 
-/* What a value may be: "1 to 64 steps", "full|simplified", "true or false", "any of 1 to 64 steps". */
-static void describe(const struct stac_key *key, char *out, size_t size) {
-    const char *gap = *key->unit ? " " : "", *any = stac_key_is_list(key->type) ? "any of " : "";
-    switch (key->type) {
-    case STAC_KEY_INT:
-    case STAC_KEY_INTS:
-    case STAC_KEY_REALS:
-    case STAC_KEY_REAL: snprintf(out, size, "%s%.12g to %.12g%s%s", any, key->low, key->high, gap, key->unit); break;
-    case STAC_KEY_BOOL: snprintf(out, size, "true or false"); break;
-    case STAC_KEY_CHOICES:
-    case STAC_KEY_CHOICE: snprintf(out, size, "%s%s", any, key->words); break;
-    default: snprintf(out, size, "text");
-    }
-}
-
 static int help_of_key(const struct stac_key *key, struct stac_strbuf *out, struct stac_error *err) {
     char values[160];
-    describe(key, values, sizeof values);
+    stac_about_values(key, values, sizeof values);
     STAC_TRY(stac_strbuf_printf(out, err, "  --%s   (%s%s%s)\n", key->name, values, *key->fallback ? "; default " : "",
                                 key->fallback));
     if (key->planned) {
@@ -73,15 +37,32 @@ static int help_of_key(const struct stac_key *key, struct stac_strbuf *out, stru
     return wrap(key->help, "        ", out, err);
 }
 
+/* Flags that are no keys, precedence, exit codes. */
+static int ending(struct stac_strbuf *out, struct stac_error *err) {
+    struct stac_strbuf codes = {0};
+    STAC_TRY(stac_strbuf_puts(out, "\nOther flags:\n", err));
+    for (const struct stac_term *t = stac_about_flags; t->term; t++)
+        STAC_TRY(stac_strbuf_printf(out, err, "  %-25s %s\n", t->term, t->text));
+    STAC_TRY(stac_strbuf_printf(out, err, "\n%s\n", stac_about_precedence));
+    int status = STAC_OK;
+    for (const struct stac_term *t = stac_about_exits; t->term && status == STAC_OK; t++)
+        status = stac_strbuf_printf(&codes, err, "%s %s %s", t == stac_about_exits ? "Exit code:" : ",", t->term, t->text);
+    if (status == STAC_OK) status = stac_strbuf_puts(&codes, ".", err);
+    if (status == STAC_OK) status = wrap(stac_strbuf_text(&codes), "", out, err);
+    stac_strbuf_clean(&codes);
+    return status;
+}
+
 int stac_job_help(enum stac_program program, struct stac_strbuf *out, struct stac_error *err) {
     size_t n;
     const struct stac_key *key = stac_keys(&n);
+    const struct stac_about *about = stac_about(program);
     const char *group = "";
-    STAC_TRY(stac_strbuf_puts(out,
-                              program == STAC_CONVERT ? usage_convert
-                              : program == STAC_EVAL  ? usage_eval
-                                                      : usage_chat,
-                              err));
+    char text[400];
+    snprintf(text, sizeof text, "%.*s", (int)(strstr(about->text, "\n\n") - about->text), about->text);
+    STAC_TRY(stac_strbuf_printf(out, err, "Usage: %s%s %s\n\n", about->parallel ? "mpirun -n RANKS " : "", about->name,
+                                about->synopsis));
+    STAC_TRY(wrap(text, "", out, err));
     for (size_t i = 0; i < n; i++) {
         if (!(key[i].programs & program)) continue;
         if (strcmp(group, key[i].group) != 0) STAC_TRY(stac_strbuf_printf(out, err, "\n%s:\n", key[i].group));
@@ -89,7 +70,7 @@ int stac_job_help(enum stac_program program, struct stac_strbuf *out, struct sta
         STAC_TRY(help_of_key(&key[i], out, err));
     }
     if (program == STAC_CONVERT) STAC_TRY(stac_strbuf_puts(out, "\n  --simplified   the same as --mode simplified\n", err));
-    return stac_strbuf_puts(out, ending, err);
+    return ending(out, err);
 }
 
 /* Characters that YAML allows in a quoted text and does not fold: no controls, line separators, byte order mark. */
@@ -136,11 +117,11 @@ int stac_job_reference(enum stac_program program, struct stac_strbuf *out, struc
     STAC_TRY(stac_strbuf_printf(out, err,
                                 "# Every key of a %s job, at its default. Written by `%s --reference`.\n"
                                 "# Unknown keys are refused; a key that is left out keeps its default.\n",
-                                program_name(program), program_name(program)));
+                                stac_about(program)->name, stac_about(program)->name));
     for (size_t i = 0; i < n; i++) {
         char values[160];
         if (!(key[i].programs & program)) continue;
-        describe(&key[i], values, sizeof values);
+        stac_about_values(&key[i], values, sizeof values);
         if (strcmp(group, key[i].group) != 0) STAC_TRY(stac_strbuf_printf(out, err, "\n# ---- %s ----\n", key[i].group));
         group = key[i].group;
         STAC_TRY(stac_strbuf_puts(out, "\n", err));

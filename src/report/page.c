@@ -231,10 +231,17 @@ static int write_network(const struct stac_result *r, const char *folder, struct
     return write_pictures(r, folder, figures, sizeof figures / sizeof *figures, s, err);
 }
 
+/* Whether an answer was read: none is where no conversation fits the context. */
+static bool has_turns(const struct stac_result *r) {
+    for (int t = 0; r->talked && t < r->parity.n_turns; t++)
+        if (r->parity.turn[t].tokens > 0) return true;
+    return false;
+}
+
 static int write_page(const struct stac_result *r, const char *folder, struct stac_strbuf *s, struct stac_error *err) {
     const struct figure energy = {r->energy.measured, "energy.png", "Energy from the original to the SNN", "",
                                   stac_picture_energy},
-                        turns = {r->talked, "turns.png", "Turn by turn", "", stac_picture_turns};
+                        turns = {has_turns(r), "turns.png", "Turn by turn", "", stac_picture_turns};
     STAC_TRY(write_lead(r, s, err));
     STAC_TRY(write_figures(r, s, err));
     STAC_TRY(write_checks(r, s, err));

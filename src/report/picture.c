@@ -38,12 +38,19 @@ static bool start(pid_t *child, int *to) {
     return !failed;
 }
 
+/* A script is lines: a name with a line break in it would be a command. */
+static bool is_one_line(const char *path) {
+    for (; *path; path++)
+        if ((unsigned char)*path < ' ' || *path == 0x7f) return false;
+    return true;
+}
+
 int stac_picture_draw(const char *script, const char *path, bool *drawn, struct stac_error *err) {
     pid_t child;
     int to, state = 0;
     size_t size = strlen(script);
     *drawn = false;
-    if (!start(&child, &to)) return STAC_OK;
+    if (!is_one_line(path) || !start(&child, &to)) return STAC_OK;
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
     sigaction(SIGPIPE, &ignore, &before); /* a gnuplot that dies early shows in its exit status */
     for (size_t put = 0; put < size;) {

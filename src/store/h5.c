@@ -112,6 +112,19 @@ void stac_h5_discard(struct stac_h5 *h) {
     *h = (struct stac_h5){.file = -1};
 }
 
+/* A version that is not read here: what can be done. */
+static int other_version(struct stac_h5 *h, int found, int version, struct stac_error *err) {
+    struct stac_error quiet = {0};
+    char *made = NULL;
+    stac_h5_get_text(h, "/", "built_with", &made, &quiet);
+    const char *by = made ? made : "an unknown program";
+    stac_fail(err, STAC_ERR_INPUT, "%s has schema version %d, written by %.*s; this program reads version %d: %s", h->path,
+              found, (int)strcspn(by, ",") < 40 ? (int)strcspn(by, ",") : 40, by, version,
+              found > version ? "use that one, or a newer one" : "make the file again with it, or use that one");
+    free(made);
+    return err->status;
+}
+
 static int check_marks(struct stac_h5 *h, const char *kind, int version, struct stac_error *err) {
     int64_t mark, found;
     char *name = NULL;
@@ -125,10 +138,7 @@ static int check_marks(struct stac_h5 *h, const char *kind, int version, struct 
     if (status == STAC_OK && stac_h5_get_int(h, "/", "complete", 1, 1, &mark, &quiet) != STAC_OK)
         status = stac_fail(err, STAC_ERR_INPUT, "%s has no end mark: whoever wrote it did not finish; make it again", h->path);
     if (status == STAC_OK) status = stac_h5_get_int(h, "/", "schema_version", 1, 1 << 20, &found, err);
-    if (status == STAC_OK && found != version)
-        status = stac_fail(err, STAC_ERR_INPUT, "%s has schema version %lld; this program reads %d: %s", h->path,
-                           (long long)found, version, found > version ? "use a newer one" : "make the file again");
-    return status;
+    return status == STAC_OK && found != version ? other_version(h, (int)found, version, err) : status;
 }
 
 int stac_h5_open(const char *path, const char *kind, int version, struct stac_h5 *h, struct stac_error *err) {
@@ -365,7 +375,8 @@ int stac_h5_rows(struct stac_h5 *h, const char *path, size_t most, size_t *rows,
     return STAC_OK;
 }
 
-/* Whether every value is in the file: HDF5 fills in zeros for chunks that were never written. */
+/* Whether every value is in the file: HDF5 fills in zeros for chunks that were never written, and reads other files for a
+ * dataset that names them. */
 static bool all_there(hid_t set, const hsize_t shape[2], int rank, size_t value_bytes) {
     hid_t create = H5Dget_create_plist(set), space = H5Dget_space(set);
     hsize_t chunk[2] = {1, 1}, wanted = 1, found = 0;
@@ -375,7 +386,7 @@ static bool all_there(hid_t set, const hsize_t shape[2], int rank, size_t value_
             for (int i = 0; i < rank; i++) wanted *= (shape[i] + chunk[i] - 1) / chunk[i];
             there = found == wanted;
         }
-    } else if (create >= 0 && space >= 0) {
+    } else if (create >= 0 && space >= 0 && H5Pget_layout(create) != H5D_VIRTUAL && H5Pget_external_count(create) == 0) {
         hsize_t values = shape[0] * (rank == 2 ? shape[1] : 1);
         there = H5Dget_storage_size(set) >= values * value_bytes;
     }

@@ -9,6 +9,8 @@
 #include "dist/grid.h"
 #include "store/h5.h"
 
+/* The version goes up when a file is no longer what its readers take it for, not when it has more in it. Files of every version
+ * since 3 are kept in tests/data/schema and must go on being read. */
 #define STAC_SNN_SCHEMA "stac-snn"
 #define STAC_SNN_SCHEMA_VERSION 3
 

@@ -49,4 +49,17 @@ cp "$work/kept.snn.h5" "$work/cut.snn.h5" && cp "$work/kept.original.h5" "$work/
 printf 'x' | dd of="$work/cut.original.h5" bs=1 seek=900 conv=notrunc 2> /dev/null
 echo "/load $work/cut" > "$work/talk"
 chat 'a damaged conversation is not taken up' 1
+
+# A network of random weights says any byte; a terminal is not shown those that it would obey.
+controls() { tr -d '\r\n\t' < "$1" | LC_ALL=C tr -cd '\000-\037\177' | wc -c; }
+printf 'Say.\nMore.\nAnd more.\n' > "$work/talk"
+cp -r "$tests/data/schema/llama" "$work/noise"
+noise="stac-chat $work/noise --mode snn --quiet --max_new_tokens 60"
+input=$work/talk expect 'anything, to a file' 0 $noise
+holds 'it is written as it is' "$(controls "$work/out") > 3"
+if command -v script > /dev/null; then
+    expect 'anything, at a terminal' 0 script -q -e -c "$noise < '$work/talk'" "$work/typescript"
+    says 'anything, at a terminal' '^SNN: .*\?' "$work/out"
+    holds 'control characters are shown as question marks' "$(controls "$work/out") == 0"
+fi
 finish

@@ -65,6 +65,8 @@ expect 'a conversion' 0 stac-convert --model_name "$tiny" --output_dir "$work/sn
 expect 'all checks without a text' 0 ranks 2 stac-eval "$work/snn" --test_all --parity_steps 13 --quiet --json "$work/result.json"
 says 'all checks without a text' '"text": "4 texts written by the original' "$work/result.json"
 says 'all checks without a text' '"passed_fidelity": true' "$work/result.json"
+expect 'conversations that fit no context' 1 stac-eval "$work/snn" --test_parity_multi_turn --parity_steps 3 --max_context_length 16 --quiet
+says 'conversations that fit no context' '^left out +3 of 3' "$work/out"
 printf 'ROMEO:\n\nJULIET:\n' > "$work/talk"
 for seed in 1 1 2; do
     input=$work/talk expect "a conversation with seed $seed" 0 stac-chat "$work/snn" --mode snn --quiet --seed $seed --max_new_tokens 20

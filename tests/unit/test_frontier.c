@@ -160,6 +160,21 @@ static void the_picture_is_drawn(void **state) {
     stac_table_clean(&t);
 }
 
+/* gnuplot would take what follows a line break as a command. */
+static void a_name_is_no_command(void **state) {
+    const struct fx_folder *f = *state;
+    struct stac_error err = {0};
+    struct stac_frontier_table t = table_at(fx_path(f, "frontier.h5"));
+    const char *made = fx_path(f, "made");
+    char path[600];
+    bool drawn = true;
+    OK(stac_table_open(&t, &err));
+    snprintf(path, sizeof path, "x\nset print '%s'; print 1\n", made);
+    OK(stac_picture_frontier(&t, path, &drawn, &err));
+    assert_false(drawn || stac_file_exists(made));
+    stac_table_clean(&t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(points_are_there_after_every_addition, fx_folder_make, fx_folder_remove),
@@ -168,6 +183,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_cheapest_that_meet_the_target_are_marked, fx_folder_make, fx_folder_remove),
         cmocka_unit_test(published_points_name_their_sources),
         cmocka_unit_test_setup_teardown(the_picture_is_drawn, fx_folder_make, fx_folder_remove),
+        cmocka_unit_test_setup_teardown(a_name_is_no_command, fx_folder_make, fx_folder_remove),
     };
     return cmocka_run_group_tests(tests, fx_one_rank_begin, fx_one_rank_end);
 }

@@ -148,6 +148,7 @@ enum edit {
     SCALAR,       /* of none */
     WIDER,        /* of a wider type */
     EMPTY,        /* of the right shape, but without its values */
+    FOREIGN,      /* of the right shape, its values in another file */
     GROUP,        /* a group in place of a dataset */
     DANGLING,     /* a link that leads nowhere */
     OUTSIDE,      /* a link into another file */
@@ -176,8 +177,8 @@ static const struct tampering {
     {"gpt2", TEXT, "/", "schema=stac-metrics", 0, "holds a \"stac-metrics\", not a \"stac-snn\""},
     {"gpt2", TEXT, "/", "schema=", 0, "holds a \"\", not a"},
     {"gpt2", VARIABLE, "/", "schema=stac-snn", 0, "not one of STAC"},
-    {"gpt2", INT, "/", "schema_version", 4, "has schema version 4; this program reads 3: use a newer one"},
-    {"gpt2", INT, "/", "schema_version", 2, "has schema version 2; this program reads 3: make the file again"},
+    {"gpt2", INT, "/", "schema_version", 4, "this program reads version 3: use that one, or a newer one"},
+    {"gpt2", INT, "/", "schema_version", 2, "this program reads version 3: make the file again with it"},
     {"gpt2", INT, "/", "schema_version", 0, "schema_version of / is 0"},
     {"gpt2", NO_ATTRIBUTE, "/", "schema_version", 0, "/ has no attribute schema_version"},
     {"gpt2", TEXT, "/", "schema_version=1", 0, "schema_version of / is not a number"},
@@ -244,6 +245,7 @@ static const struct tampering {
     {"gpt2", GROUP, SITE "/weight", NULL, 0, "cannot open " SITE "/weight"},
     {"gpt2", DANGLING, SITE "/weight", NULL, 0, "cannot open " SITE "/weight"},
     {"gpt2", LOOP, SITE "/weight", NULL, 0, "cannot open " SITE "/weight"},
+    {"gpt2", FOREIGN, SITE "/bias", NULL, 0, "a part of " SITE "/bias is missing"},
     {"gpt2", OUTSIDE, SITE "/weight", NULL, 0, "cannot open " SITE "/weight"},
     {"gpt2", NO_ATTRIBUTE, SITE "/bias", "xxh3", 0, SITE "/bias has no attribute xxh3"},
     {"gpt2", OTHER, SITE "/bias", "0", 0.5, "the values of " SITE "/bias are not those that were written"},
@@ -377,10 +379,11 @@ static void replace_dataset(hid_t file, const struct tampering *t) {
     space = rank ? H5Screate_simple(rank, dims, NULL) : H5Screate(H5S_SCALAR);
     create = H5Pcreate(H5P_DATASET_CREATE);
     if (t->edit == EMPTY) assert_true(H5Pset_chunk(create, rank, dims) >= 0); /* no chunk is ever written */
+    if (t->edit == FOREIGN) assert_true(H5Pset_external(create, "/dev/zero", 0, H5F_UNLIMITED) >= 0);
     hid_t set = H5Dcreate2(file, t->path, type, space, H5P_DEFAULT, create, H5P_DEFAULT);
     assert_true(set >= 0);
     void *zeros = calloc((size_t)(dims[0] * dims[1] * dims[2]) + 1, 8);
-    if (t->edit != EMPTY) assert_true(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, zeros) >= 0);
+    if (t->edit != EMPTY && t->edit != FOREIGN) assert_true(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, zeros) >= 0);
     free(zeros);
     H5Dclose(set), H5Sclose(space), H5Tclose(type), H5Pclose(create);
 }
