@@ -15,7 +15,7 @@
 #include "kernels/operators.h"
 #include "kernels/strips.h"
 
-enum { NR = 2 * LANES, KC = 256, WIDE = 256, AHEAD = 8, LINE = 64, GROUP = 8, FEW = STAC_FEW_ROWS };
+enum { NR = 2 * LANES, KC = 256, WIDE = 128, AHEAD = 8, LINE = 64, GROUP = 8, FEW = STAC_FEW_ROWS };
 
 /* Weights as floats, or as the upper halves of floats (bfloat16); the other is NULL. */
 struct weights {

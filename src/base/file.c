@@ -146,7 +146,9 @@ int stac_file_commit(const char *from, const char *to, struct stac_error *err) {
 int stac_file_swap(const char *from, const char *to, bool *swapped, struct stac_error *err) {
     STAC_TRY(stac_file_sync(from, err));
     *swapped = renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0;
-    return *swapped ? sync_folder_of(to, err) : STAC_OK;
+    int status = *swapped ? sync_folder_of(to, err) : STAC_OK;
+    if (status != STAC_OK) *swapped = renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) != 0; /* back again */
+    return status;
 }
 
 bool stac_file_exists(const char *path) {

@@ -123,6 +123,7 @@ static void scratch_clean(struct scratch *s) {
     free(s->list);
     free(s->chosen);
     free(s->threshold);
+    *s = (struct scratch){0};
 }
 
 static int scratch_init(struct scratch *s, int timesteps, int ordinary, struct stac_error *err) {

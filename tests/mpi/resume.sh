@@ -78,7 +78,7 @@ looked=$((looked + 1))
 ls -d "$work"/killed?* 2> /dev/null && fail "after $kills kills: something is left behind"
 
 # An evaluation, all of its checks; its results but for times and memory.
-evaluate="stac-eval $work/closed --test_all --text $tiny/heldout.txt --limit_tokens 1024 --parity_steps 6 --threads 1 --quiet"
+evaluate="stac-eval $work/closed --test_all --text $tiny/heldout.txt --limit_tokens 1024 --parity_steps 6 --spike_rate_factor 4 --threads 1 --quiet"
 expect "evaluated at once" 0 ranks 2 $evaluate --json "$work/once.json"
 until_done "evaluation" $evaluate --json "$work/pieces.json"
 holds "evaluation: $runs runs" "$runs > 8"
