@@ -76,14 +76,14 @@ serve() { # N
         stac-service "$spool" --programs "$work/programs" --ranks "$1" --poll 0.2 --beat 1 --retries 1000 --returns 1000 >> "$work/service-$1" 2>&1 &
     eval "service_$1=$!"
 }
-left() { find "$spool/queue" "$spool/running" -name 'j*.yaml' | wc -l; }
+ended() { find "$spool/done" "$spool/failed" -name 'j*.yaml' | wc -l; }
 kill_one() { # KIND PID
     [ -n "$2" ] && kill -9 "$2" 2> /dev/null && eval "killed_$1=\$((killed_$1 + 1))"
 }
 killed_services=0 killed_launchers=0 killed_ranks=0
 serve 1
 serve 2
-while [ "$(left)" -gt 0 ] && [ $(($(date +%s) - began)) -lt 3600 ]; do
+while [ "$(ended)" -lt "$jobs" ] && [ $(($(date +%s) - began)) -lt 3600 ]; do
     draw 60
     sleep "$((drawn / 10)).$((drawn % 10))"
     draw 2
