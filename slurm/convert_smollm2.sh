@@ -13,5 +13,5 @@
 . "$STAC_HOME/slurm/batch.sh"
 submit "$STAC_HOME/slurm/convert_smollm2.sh" "$@"
 
-ranks stac-convert "$STAC_HOME/configs/full.yaml" --model_name "$STAC_MODEL" --output_dir "$STAC_OUTPUT" "$@"
+ranks stac-convert "$STAC_HOME/configs/full.yaml" --model_name "$STAC_MODEL" --output_dir "$STAC_OUTPUT" --once "$@"
 finish

@@ -15,5 +15,5 @@ submit "$STAC_HOME/slurm/evaluate.sh" "$@"
 
 [ $# -gt 0 ] || set -- "$STAC_OUTPUT"
 [ $# -gt 1 ] || set -- "$1" --test_all --text "$STAC_HOME/tests/data/wikitext-2-valid.txt" --limit_tokens 8192
-ranks stac-eval "$@"
+ranks stac-eval "$@" --once
 finish

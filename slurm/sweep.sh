@@ -31,12 +31,12 @@ one() {
     shift
     echo "$(date '+%F %T') $line" >&2
     case $line in
-    *.eval.yaml) ranks stac-eval "$line" "$@" ;;
-    *.yaml | *.yml) ranks stac-convert "$line" "$@" ;;
+    *.eval.yaml) ranks stac-eval "$line" --once "$@" ;;
+    *.yaml | *.yml) ranks stac-convert "$line" --once "$@" ;;
     *[!0-9.\ ]* | *\ *\ * | \ * | *\ ) code=2 ;;
     *\ *)
         ranks stac-convert --model_name "$STAC_MODEL" --timesteps "${line% *}" --spike_budget "${line#* }" \
-            --output_dir "$STAC_OUTPUT-${line% *}-${line#* }" "$@" ;;
+            --output_dir "$STAC_OUTPUT-${line% *}-${line#* }" --once "$@" ;;
     *) code=2 ;;
     esac
     [ "$code" = 0 ] || echo "$(date '+%F %T') exit code $code: $line" >&2

@@ -31,7 +31,7 @@ static const char help[] =
     "the program said is in SPOOL/log. Put files into the queue with --submit, or with a mv on the same file system. Any\n"
     "number of services may work on one SPOOL, also on other machines that share it.\n\n"
     "What follows -- starts the program over its ranks: it is run without a shell, the argument {ranks} becomes the\n"
-    "number of ranks, and program and job file follow. Without it: mpirun -n RANKS, as root and with fewer processors\n"
+    "number of ranks, and program, job file and --once follow. Without it: mpirun -n RANKS, as root and with fewer processors\n"
     "than ranks with the flags that this takes.\n\n"
     "  --ranks     (1 to 100000; default 1)        ranks of a job\n"
     "  --retries   (0 to 1000; default 3)          how often a job is run again that ended with an error; a bad job (exit\n"
@@ -129,7 +129,7 @@ static bool take_switch(struct service *v, const char *flag) {
 }
 
 static int take_launcher(struct service *v, int argc, char *const *argv, struct stac_error *err) {
-    if (argc > MOST_ARGUMENTS - 3) return stac_fail(err, STAC_ERR_USAGE, "the launcher has too many arguments");
+    if (argc > MOST_ARGUMENTS - 4) return stac_fail(err, STAC_ERR_USAGE, "the launcher has too many arguments");
     v->launcher = argv;
     return STAC_OK;
 }
@@ -204,7 +204,7 @@ static int fill_arguments(struct service *v, const char *program, const char *jo
         if (sysconf(_SC_NPROCESSORS_ONLN) < v->ranks) argv[n++] = "--oversubscribe";
         argv[n++] = "-n", argv[n++] = v->ranks_text;
     }
-    argv[n++] = program, argv[n++] = job, argv[n] = NULL;
+    argv[n++] = program, argv[n++] = job, argv[n++] = "--once", argv[n] = NULL;
     return n;
 }
 
@@ -281,7 +281,12 @@ static int attend(struct service *v, const struct stac_claim *c, pid_t child, in
     return STAC_OK;
 }
 
-/* Whatever a launcher that was killed left behind would write beside the next try. */
+/* What a launcher that was killed left behind would write beside the next try. */
+static void end_leftovers(const struct service *v, int code) {
+    if (code != 0) stac_owner_kill_workers(v->owner.name);
+    while (waitpid(-1, NULL, WNOHANG) > 0) continue;
+}
+
 static int run(struct service *v, const struct stac_claim *c, int *code, bool *lost, struct stac_error *err) {
     const char *argv[MOST_ARGUMENTS], *name = stac_spool_program(c->name);
     char job[PATH_MAX], stamp[32];
@@ -301,7 +306,7 @@ static int run(struct service *v, const struct stac_claim *c, int *code, bool *l
         status = stac_fail(err, STAC_ERR_IO, "cannot start a process: %s", strerror(errno));
     else
         status = attend(v, c, child, code, lost, err);
-    if (status == STAC_OK && *code != 0) stac_owner_kill_workers(v->owner.name);
+    if (status == STAC_OK) end_leftovers(v, *code);
     stac_clock_stamp(stamp, sizeof stamp);
     dprintf(log, "== %s: ended with code %d\n", stamp, *code);
     close(log);
@@ -397,6 +402,7 @@ static int run_service(struct service *v, int *code, struct stac_error *err) {
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD), sigaddset(&set, SIGTERM), sigaddset(&set, SIGINT), sigaddset(&set, SIGUSR1);
     sigprocmask(SIG_BLOCK, &set, NULL);
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* ranks whose launcher was killed are ours to collect */
     STAC_TRY(stac_owner_begin(&v->owner, &v->spool, err));
     int status = serve(v, err);
     stac_spool_free_names(&v->queue);

@@ -2,7 +2,7 @@
  *
  * A claim is one rename from queue/ to running/OWNER/, so of many services one gets it; the end of a job is one rename from
  * there, which fails when the job was taken back meanwhile. A job may run again when its service died between the last byte
- * of its result and that rename: its program then finds the result and ends at once. */
+ * of its result and that rename: its program, which is called with --once, then finds the result and ends. */
 #ifndef STAC_SPOOL_CLAIM_H
 #define STAC_SPOOL_CLAIM_H
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/process.h"
 #include "base/strbuf.h"
 
 static const char heartbeat[] = ".heartbeat";
@@ -27,19 +28,6 @@ static size_t read_small(const char *path, char *out, size_t size) {
     return n > 0 ? (size_t)n : 0;
 }
 
-/* When a process began, in ticks since the boot; 0: there is none, or it has ended and only waits to be collected. */
-static unsigned long long began(long pid) {
-    char path[64], text[1024], state = 0;
-    unsigned long long ticks = 0;
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    read_small(path, text, sizeof text);
-    const char *after = strrchr(text, ')'); /* the name before it may hold anything */
-    if (!after ||
-        sscanf(after, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state, &ticks) != 2)
-        return 0;
-    return state == 'Z' || state == 'X' ? 0 : ticks;
-}
-
 static unsigned machine(void) {
     char text[256];
     size_t n = read_small("/proc/sys/kernel/random/boot_id", text, sizeof text / 2);
@@ -52,7 +40,7 @@ static void own_name(char *out, size_t size) {
     gethostname(host, sizeof host - 1);
     for (char *c = host; *c; c++)
         if (!isalnum((unsigned char)*c) && *c != '-') *c = '-';
-    snprintf(out, size, "%.48s.%08x.%ld.%llu", *host ? host : "host", machine(), (long)getpid(), began(getpid()));
+    snprintf(out, size, "%.48s.%08x.%ld.%llu", *host ? host : "host", machine(), (long)getpid(), stac_process_began(getpid()));
 }
 
 struct identity {
@@ -128,7 +116,7 @@ enum stac_owner_state stac_owner_look(const struct stac_owner *o, const char *ot
     struct identity id = {0};
     if (strcmp(other, o->name) == 0) return STAC_OWNER_ALIVE;
     if (read_name(other, &id) && id.machine == machine())
-        return began(id.pid) == id.start && id.start != 0 ? STAC_OWNER_ALIVE : STAC_OWNER_DEAD;
+        return stac_process_began(id.pid) == id.start && id.start != 0 ? STAC_OWNER_ALIVE : STAC_OWNER_DEAD;
     return stac_owner_age(o->spool, o, other) > patience ? STAC_OWNER_SILENT : STAC_OWNER_ALIVE;
 }
 

@@ -19,53 +19,33 @@ draw() { # N: $drawn is 0 to N-1
 conversion() { # SEED FOLDER
     printf 'model_name: %s\noutput_dir: %s\nmode: simplified\nnum_samples: 1\ncalibration_length: 32\nseed: %s\n' "$tiny" "$2" "$1"
 }
-evaluation() { # TOKENS JSON
-    printf 'dir: %s\nmode: baseline\ntext: %s\nlimit_tokens: %s\njson: %s\n' "$tiny" "$tiny/heldout.txt" "$1" "$2"
+evaluation() { # HUNDREDS FOLDER JSON
+    printf 'dir: %s\ntext: %s\nlimit_tokens: %s00\njson: %s\n' "$2" "$tiny/heldout.txt" "$1" "$3"
 }
 figures() { grep -v -E '"(seconds|peak_memory_bytes|ranks|measured_.*)"' "$1"; }
 
-# Whether a program that is given the same job again does it again, or fails.
-made_again() { # PROGRAM
-    at=$(stat -c %y "$work/right/3.json")
-    ranks 1 "stac-$1" "$work/in/right.$1.yaml" --quiet > /dev/null 2>&1 || return 0
-    [ "$at" != "$(stat -c %y "$work/right/3.json")" ]
-}
-
-# What is right.
+# What is right. Evaluations write into the network's folder, so each one has a copy.
 for seed in 1 2 3; do
     conversion $seed "$work/right/$seed" > "$work/in/right.convert.yaml"
     expect "a conversion, seed $seed" 0 ranks 1 stac-convert "$work/in/right.convert.yaml" --quiet
-    evaluation $((seed * 100)) "$work/right/$seed.json" > "$work/in/right.eval.yaml"
+    cp -r "$work/right/$seed" "$work/right/net"
+    evaluation $seed "$work/right/net" "$work/right/$seed.json" > "$work/in/right.eval.yaml"
     expect "an evaluation of $((seed * 100)) tokens" 0 ranks 1 stac-eval "$work/in/right.eval.yaml" --quiet
-done
-# A program that does not say "already there" by itself has a wrapper that does: what is tested is the service.
-mkdir "$work/programs"
-for program in convert eval; do
-    if made_again $program; then
-        echo "stac-$program does not know its own result: a wrapper looks for it"
-        cat > "$work/programs/stac-$program" <<'END'
-#!/bin/sh
-for job in "$@"; do :; done
-result=$(sed -n 's/^\(output_dir\|json\): //p' "$job")
-[ -e "$result" ] && { echo "already there: $result"; exit 0; }
-exec "$STAC_BIN/$(basename "$0")" "$@"
-END
-        chmod +x "$work/programs/stac-$program"
-    else
-        ln -s "$STAC_BIN/stac-$program" "$work/programs/"
-    fi
+    rm -r "$work/right/net"
 done
 rm "$work"/in/*
 
-# Four conversions to one evaluation.
+# Two conversions to three evaluations.
 i=0
 while [ $i -lt "$jobs" ]; do
     i=$((i + 1))
     name=$(printf 'j%04d' $i)
     kind=$((i % 3 + 1))
     case $((i % 5)) in
-    0) evaluation $((kind * 100)) "$out/$name.json" > "$work/in/$name.eval.yaml" ;;
-    *) conversion $kind "$out/$name" > "$work/in/$name.convert.yaml" ;;
+    0 | 2) conversion $kind "$out/$name" > "$work/in/$name.convert.yaml" ;;
+    *)
+        cp -r "$work/right/$kind" "$out/$name"
+        evaluation $kind "$out/$name" "$out/$name.json" > "$work/in/$name.eval.yaml" ;;
     esac
 done
 expect 'all jobs into the queue' 0 stac-service "$spool" --submit "$work"/in/*
@@ -73,7 +53,7 @@ expect 'all jobs into the queue' 0 stac-service "$spool" --submit "$work"/in/*
 # One service works with one rank, the other with two.
 serve() { # N
     env ${STAC_RENAMES_LIBRARY:+LD_PRELOAD="$STAC_RENAMES_LIBRARY"} STAC_RENAMES="$work/renames" \
-        stac-service "$spool" --programs "$work/programs" --ranks "$1" --poll 0.2 --beat 1 --retries 1000 --returns 1000 >> "$work/service-$1" 2>&1 &
+        stac-service "$spool" --ranks "$1" --poll 0.2 --beat 1 --retries 1000 --returns 1000 >> "$work/service-$1" 2>&1 &
     eval "service_$1=$!"
 }
 ended() { find "$spool/done" "$spool/failed" -name 'j*.yaml' | wc -l; }
@@ -84,7 +64,7 @@ killed_services=0 killed_launchers=0 killed_ranks=0
 serve 1
 serve 2
 while [ "$(ended)" -lt "$jobs" ] && [ $(($(date +%s) - began)) -lt 3600 ]; do
-    draw 60
+    draw 40
     sleep "$((drawn / 10)).$((drawn % 10))"
     draw 2
     n=$((drawn + 1))
@@ -114,6 +94,7 @@ for file in "$work"/in/*; do
     case $job in
     *.eval.yaml)
         result=$out/$name.json
+        [ -s "$out/$name/metrics.h5" ] && [ -s "$out/$name/report.html" ] || wrong=$((wrong + 1))
         figures "$work/right/$kind.json" > "$work/right.json"
         figures "$result" 2> /dev/null | cmp -s - "$work/right.json" || wrong=$((wrong + 1)) ;;
     *)
@@ -132,7 +113,10 @@ holds 'all jobs are done' "$unfinished == 0"
 holds 'all results are complete and right' "$wrong == 0"
 [ ! -f "$work/renames" ] || holds 'no result was made twice' "$twice == 0"
 looked=$((looked + 1))
+rest=$(ls -A "$out" | grep -v -E '^j[0-9]*(.json)?$')
+[ -z "$rest" ] || fail "left behind beside the results: $rest"
+looked=$((looked + 1))
 rest=$(find "$spool/running" "$spool/failed" -mindepth 1; find "$spool" -name '.*' -mindepth 1)
 [ -z "$rest" ] || fail "left behind in the spool: $rest"
-[ "$failures" = 0 ] || { tail -5 "$work"/service-*; ls "$spool"/*/ | head -40; }
+[ "$failures" = 0 ] || { for log in "$work"/service-*; do tail -5 "$log"; done; ls "$spool"/*/ | head -40; }
 finish
