@@ -2,9 +2,10 @@
 # Jobs through two batch services while services, launchers and ranks are killed at random: every job ends in done/, once,
 # with the result that it has without any kill.
 #
-#   service_kills.sh [JOBS [SEED]]     20 jobs without arguments; wants STAC_BIN, and STAC_RENAMES_LIBRARY to count results
+#   service_kills.sh [JOBS [SEED]]     20 jobs without arguments (8 with sanitizers, which are slow); wants STAC_BIN, and STAC_RENAMES_LIBRARY to count results
 . "$(dirname "$0")/../shell.sh"
-jobs=${1:-20}
+jobs=${1:-${STAC_SANITIZED:+8}}
+jobs=${jobs:-20}
 seed_of_kills=${2:-1}
 spool=$work/spool
 out=$work/results

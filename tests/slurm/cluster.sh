@@ -8,6 +8,7 @@ for program in munged slurmctld slurmd sbatch srun scontrol; do
     command -v $program > /dev/null ||
         skip "no $program: install slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge libpmix2"
 done
+[ -z "${STAC_SANITIZED:-}" ] || skip "scripts are the same with sanitizers, and programs are tested with them outside of Slurm"
 [ "$(id -u)" = 0 ] || skip "not root: slurmd needs it"
 getent passwd munge > /dev/null || skip "no user munge"
 [ -z "${SLURM_JOB_ID:-}" ] || skip "this runs inside a job of another Slurm"
