@@ -92,7 +92,7 @@ for signal in USR1 TERM; do
         job long.convert.yaml 'trap "exit 75" USR1; while :; do sleep 0.1; done'
     stac-service "$spool" --programs "$work/programs" --poll 0.1 -- > "$work/out" 2>&1 &
     service=$!
-    for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.2; grep -q 'long' "$work/starts" && break; done
+    for i in $(seq 100); do sleep 0.1; grep -q 'long' "$work/starts" && break; done
     sleep 0.3
     kill -$signal $service
     expect "a service that gets $signal" 75 wait $service
@@ -115,7 +115,7 @@ fresh
 job orphan.convert.yaml 'if [ -e "$STARTS.orphan" ]; then exit 0; fi; echo $$ > "$STARTS.orphan"; trap "" TERM; while :; do sleep 0.1; done'
 stac-service "$spool" --programs "$work/programs" -- > "$work/out" 2>&1 &
 service=$!
-for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.2; [ -s "$STARTS.orphan" ] && break; done
+for i in $(seq 100); do sleep 0.1; [ -s "$STARTS.orphan" ] && break; done
 orphan=$(cat "$STARTS.orphan")
 kill -9 $service
 expect 'a killed service' 137 wait $service

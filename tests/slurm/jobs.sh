@@ -56,6 +56,12 @@ printf '%s\n' '# T and budget, or a job file' '8 1.3' "$work/no such.yaml" "$wor
 batch --array=0-2%2 -n 1 -o "$work/array-%A_%a.out" "$scripts/sweep.sh" "$work/list"
 array=$id
 
+echo '4 1.5' > "$work/short list"
+looked=$((looked + 1))
+by_sweep=$(cd "$repository" && STAC_RANKS=1 SBATCH_OUTPUT="$work/sweep-%A_%a.out" sh slurm/sweep.sh "$work/short list" \
+    | sed -n 's/^Submitted batch job //p')
+[ -n "$by_sweep" ] || { fail 'sh in place of sbatch, for an array'; by_sweep=0; }
+
 # ---- scancel: the ranks get it, nothing is left and nothing begins again
 batch -n 2 -o "$work/cancel-%j.out" "$scripts/convert_smollm2.sh" --num_samples 256 --output_dir "$work/cancelled"
 cancelled=$id
@@ -67,6 +73,8 @@ looked=$((looked + 1))
 [ -z "$(pgrep -f "output_dir $work/cancelled")" ] && [ ! -e "$work/cancelled" ] || fail 'something is left of a cancelled job'
 
 for element in 0 2; do ends "element $element" "${array}_$element" 90 COMPLETED; done
+ends 'an array that sh submitted' "${by_sweep}_0" 90 COMPLETED
+says 'its line' '"timesteps": 4' "$work/swept-4-1.5/config.json"
 until_state "${array}_1" 60 FAILED || fail "element 1 is $state"
 looked=$((looked + 1))
 says 'what failed' 'exit code 2: .*/no such.yaml$' "$work/array-${array}_1.out"
