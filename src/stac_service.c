@@ -39,7 +39,8 @@ static const char help[] =
     "  --returns   (0 to 1000000; default 100)     how often a job may come back because it was checkpointed (exit code 75)\n"
     "                                              or its service died\n"
     "  --beat      (0.1 to 3600 s; default 10)     time between two signs of life\n"
-    "  --patience  (1 to 86400 s; default 120)     a service on another machine that is silent for so long is taken for dead\n"
+    "  --patience  (1 to 86400 s; default 120)     a service on another machine that is silent for so long, at least\n"
+    "                                              twice --beat, is taken for dead\n"
     "  --poll      (0.05 to 3600 s; default 2)     time between two looks into an empty queue\n"
     "  --grace     (0 to 86400 s; default 60)      time that a job has to checkpoint when the service is told to stop\n"
     "  --programs  (folder; default: that of stac-service)   where stac-convert and stac-eval are\n"
@@ -137,7 +138,10 @@ static int take_launcher(struct service *v, int argc, char *const *argv, struct 
 static int command_line(struct service *v, int argc, char *const *argv, struct stac_error *err) {
     for (int i = 1; i < argc; i++) {
         bool known = false;
-        if (strcmp(argv[i], "--") == 0) return take_launcher(v, argc - i - 1, argv + i + 1, err);
+        if (strcmp(argv[i], "--") == 0) {
+            STAC_TRY(take_launcher(v, argc - i - 1, argv + i + 1, err));
+            break;
+        }
         if (v->submit && v->path && strncmp(argv[i], "--", 2) != 0) {
             v->operand = argv + i;
             v->operands = argc - i;
@@ -153,6 +157,8 @@ static int command_line(struct service *v, int argc, char *const *argv, struct s
         if (!known) return stac_fail(err, STAC_ERR_USAGE, "unknown flag %.60s; see --help", argv[i]);
         i++;
     }
+    if (2 * v->beat > v->patience)
+        return stac_fail(err, STAC_ERR_USAGE, "--patience must be at least twice --beat; see --help");
     if (v->submit && !v->help) return stac_fail(err, STAC_ERR_USAGE, "--submit needs job files");
     return STAC_OK;
 }

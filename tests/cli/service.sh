@@ -247,6 +247,7 @@ bad 'unknown flag --rank' "$spool" --rank 3
 bad 'ranks takes a whole number' "$spool" --ranks 0
 bad 'ranks takes a whole number' "$spool" --ranks 1.5
 bad 'beat takes a number' "$spool" --beat nan
+bad 'at least twice --beat' "$spool" --patience 15 --
 bad 'poll takes a number' "$spool" --poll
 bad 'unexpected argument' "$spool" again
 bad 'no stac-convert in' "$spool" --programs /nowhere
