@@ -5,7 +5,6 @@
 #include <ftw.h>
 #include <libgen.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/process.h"
 
 /* Where process numbers mean the same: this machine and name space. */
 static uint32_t machine(void) {
@@ -35,18 +35,6 @@ int stac_draft_remove(const char *path, struct stac_error *err) {
     return stac_fail(err, STAC_ERR_IO, "cannot remove %s: %s", path, strerror(errno));
 }
 
-/* No such process, or one that is over and not yet waited for. */
-static bool is_over(long pid) {
-    char path[64], state = 0;
-    if (pid > INT_MAX) return false;
-    if (kill((pid_t)pid, 0) != 0) return errno == ESRCH;
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    FILE *f = fopen(path, "r");
-    bool known = f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1;
-    if (f) fclose(f);
-    return known && (state == 'Z' || state == 'X');
-}
-
 /* Whether a name is `lead` and then the number of a process that is not there any more. */
 static bool is_left_behind(const char *name, const char *lead) {
     size_t n = strlen(lead);
@@ -54,7 +42,7 @@ static bool is_left_behind(const char *name, const char *lead) {
     if (strncmp(name, lead, n) != 0) return false;
     errno = 0;
     long pid = strtol(name + n, &end, 10);
-    return name[n] >= '1' && name[n] <= '9' && *end == 0 && errno == 0 && is_over(pid);
+    return name[n] >= '1' && name[n] <= '9' && *end == 0 && errno == 0 && pid <= INT_MAX && stac_process_is_gone(pid);
 }
 
 static void sweep(const char *folder, const char *lead) {

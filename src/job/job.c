@@ -149,7 +149,7 @@ int stac_job_init(struct stac_job *job, enum stac_program program, struct stac_e
         if (key[i].planned || (!(key[i].programs & program) && key[i].type != STAC_KEY_TEXT)) continue;
         STAC_TRY(set_value(job, &key[i], key[i].fallback, "default", err));
     }
-    return stac_job_set_folder(job, program == STAC_CONVERT ? "" : "out/snn", err);
+    return program == STAC_CONVERT ? stac_job_set_folder(job, "", err) : STAC_OK;
 }
 
 void stac_job_clean(struct stac_job *job) {
@@ -157,7 +157,6 @@ void stac_job_clean(struct stac_job *job) {
     const struct stac_key *key = stac_keys(&n);
     for (size_t i = 0; i < n; i++)
         if (key[i].type == STAC_KEY_TEXT) free(*(char **)field(job, &key[i]));
-    free(job->dir);
     *job = (struct stac_job){0};
 }
 

@@ -24,6 +24,8 @@ static const struct stac_key keys[] = {
      "folder: where its original lies now, if it was moved."},
     {"output_dir", C, STAC_KEY_TEXT, AT(output_dir), "out/snn", 0, 0, NULL, "", NULL, model_group,
      "Folder that receives snn_model.h5, tokenizer/, config.json, conversion_log.txt."},
+    {"dir", E | H, STAC_KEY_TEXT, AT(dir), "out/snn", 0, 0, NULL, "", NULL, model_group,
+     "What to look at, in a job file; on the command line it stands without a flag: a converted folder, or a model."},
     {"from", C, STAC_KEY_TEXT, AT(from), "", 0, 0, NULL, "", NULL, model_group,
      "Converted folder to begin with: its codes are designed anew for other timesteps, spike_budget or code, from what "
      "calibration left in its file. Its weights stay, and its other settings; neither the model nor any text is needed."},
@@ -235,8 +237,9 @@ const struct stac_key *stac_keys(size_t *n) {
 }
 
 bool stac_key_is_neutral(const struct stac_key *key) {
-    static const char *const neutral[] = {"stages", "threads", "rank_memory", "rank_timeout", "checkpoint_interval",    "force",
-                                          "quiet",  "once",    "output_dir",  "use_sparse",   "create_calibration_data"};
+    static const char *const neutral[] = {
+        "stages", "threads", "rank_memory", "rank_timeout", "checkpoint_interval", "force",
+        "quiet",  "once",    "output_dir",  "dir",          "use_sparse",          "create_calibration_data"};
     for (size_t i = 0; i < sizeof neutral / sizeof *neutral; i++)
         if (strcmp(key->name, neutral[i]) == 0) return true;
     return false;

@@ -1,5 +1,6 @@
 #include "report/picture.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
@@ -81,7 +82,11 @@ int stac_picture_of(const struct stac_result *r, stac_picture_fn make, const cha
 int stac_picture_begin(struct stac_strbuf *s, const char *path, int height, struct stac_error *err) {
     STAC_TRY(
         stac_strbuf_printf(s, err, "set terminal pngcairo size 960,%d font 'sans,11' background '#ffffff'\n%s", height, setup));
-    STAC_TRY(stac_strbuf_puts(s, "set output '", err)); /* single quotes are doubled */
-    for (const char *c = path; *c; c++) STAC_TRY(stac_strbuf_puts(s, *c == '\'' ? "''" : (char[]){*c, 0}, err));
-    return stac_strbuf_puts(s, "'\n", err);
+    /* In gnuplot a quote, a line break or a backtick of a name could end it and begin a command: octal. */
+    STAC_TRY(stac_strbuf_puts(s, "set output \"", err));
+    for (const char *c = path; *c; c++) {
+        bool plain = isalnum((unsigned char)*c) || strchr("/._-", *c);
+        STAC_TRY(stac_strbuf_printf(s, err, plain ? "%c" : "\\%03o", (unsigned char)*c));
+    }
+    return stac_strbuf_puts(s, "\"\n", err);
 }

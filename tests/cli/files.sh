@@ -173,4 +173,17 @@ looked=$((looked + 1))
 [ ! -e "$work/y.json" ] && [ ! -e "$work/y.csv" ] || fail 'a refused command left a file'
 expect 'an integer code' 0 stac-convert --model_name "$tiny" --output_dir "$work/integer" --quiet --num_samples 2 --mode simplified --code integer
 refused 2 'the code integer has none' "$work/integer" --text "$text" --limit_tokens 300 --neurobench "$work/y.json"
+
+# A name is a name, also to gnuplot.
+odd="it's \"odd\" \`touch pwned\`
+!touch pwned
+end"
+(
+    cd "$work" &&
+        stac-convert --model_name "$tiny" --output_dir "$odd" --quiet --num_samples 1 --calibration_length 32 --mode simplified &&
+        stac-eval "$odd" --text "$text" --limit_tokens 300 --quiet > /dev/null
+)
+looked=$((looked + 1))
+[ -s "$work/$odd/codes.png" ] && [ -s "$work/$odd/report.html" ] && [ ! -e "$work/pwned" ] ||
+    fail 'a folder with an odd name: no pictures, or a part of the name was run as a command'
 finish

@@ -13,7 +13,7 @@ expect 'an installation below DESTDIR' 0 env DESTDIR="$work/stage" cmake --insta
 expect 'one like the other' 0 diff -r "$work/first" "$work/stage/opt/stac"
 mv "$work/first" "$work/prefix"
 prefix=$work/prefix
-for file in bin/stac-convert bin/stac-eval bin/stac-chat include/stac/stac.h share/stac/configs/full.yaml \
+for file in bin/stac-convert bin/stac-eval bin/stac-chat bin/stac-service include/stac/stac.h share/stac/configs/full.yaml \
     share/stac/configs/energy/horowitz_45nm_memory.yaml share/doc/stac/LICENSE; do
     looked=$((looked + 1))
     [ -f "$prefix/$file" ] || fail "no $file"

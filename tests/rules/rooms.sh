@@ -5,6 +5,7 @@ cd "$(dirname "$0")/../.." || exit 1
 rules='
 base:
 job: base
+spool: base
 dist: base job
 model: base
 text: base model

@@ -1,7 +1,9 @@
-/* base/: error text, allocation, buffers, the cursor, files, hashes, JSON, random numbers. */
+/* base/: error text, allocation, buffers, the cursor, files, hashes, JSON, random numbers, processes. */
 #include "unit.h"
 
 #include <math.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cursor.h"
@@ -9,6 +11,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/process.h"
 #include "base/random.h"
 #include "base/strbuf.h"
 
@@ -146,6 +149,20 @@ static void random_numbers_repeat_and_look_normal(void **state) {
     assert_true(fabs(squares / 1e5 - 1) < 0.02);
 }
 
+/* One that has ended is gone before its parent asks for it, although its number is still taken. */
+static void a_process_that_has_ended_is_gone(void **state) {
+    (void)state;
+    siginfo_t info;
+    assert_false(stac_process_is_gone(getpid()));
+    assert_true(stac_process_began(getpid()) > 0 && stac_process_began(getpid()) == stac_process_began(getpid()));
+    pid_t child = fork();
+    if (child == 0) _exit(0);
+    assert_true(child > 0 && waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) == 0);
+    assert_true(kill(child, 0) == 0 && stac_process_is_gone(child) && stac_process_began(child) == 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_true(stac_process_is_gone(child));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_error_wins_and_stays_one_line),
@@ -156,6 +173,7 @@ int main(void) {
         cmocka_unit_test(sha256_of_known_texts),
         cmocka_unit_test(json_names_file_key_and_range),
         cmocka_unit_test(random_numbers_repeat_and_look_normal),
+        cmocka_unit_test(a_process_that_has_ended_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,6 +149,8 @@ static void bare_flags_and_empty_values(void **state) {
     OK(command_line(&e, "DIR --test_all", NULL, &path, &err));
     assert_true(e.test_all);
     assert_string_equal(e.dir, "DIR");
+    OK(yaml_of(&e, "dir: FILE\n", 10, &err));
+    assert_string_equal(e.dir, "FILE");
     static const char nothing[] = "timesteps:\nspike_budget: ~\nmode: null\nmodel_name: ''\nforce:\n"; /* the defaults */
     OK(command_line(&c, "--timesteps 9 --simplified", NULL, &path, &err));
     OK(yaml_of(&c, nothing, strlen(nothing), &err));

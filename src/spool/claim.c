@@ -1,0 +1,189 @@
+#include "spool/claim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int cannot(struct stac_error *err, const char *verb, const char *name) {
+    return stac_fail(err, STAC_ERR_IO, "cannot %s the job %s: %s", verb, name, strerror(errno));
+}
+
+/* ---- tries -------------------------------------------------------------------------------------------------------- */
+
+static void tries_name(const char *job, char out[NAME_MAX + 1]) {
+    snprintf(out, NAME_MAX + 1, "%.*s.tries", STAC_SPOOL_NAME, job);
+}
+
+/* What cannot be read counts as the first try. */
+static struct stac_tries read_tries(const struct stac_spool *s, const char *job) {
+    char name[NAME_MAX + 1], text[64] = "";
+    struct stac_tries t = {0};
+    tries_name(job, name);
+    int fd = openat(s->logs, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return t;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0 || sscanf(text, "failures %d returns %d", &t.failures, &t.returns) != 2) t = (struct stac_tries){0};
+    return t;
+}
+
+static int write_tries(const struct stac_spool *s, const char *job, const struct stac_tries *t, struct stac_error *err) {
+    char name[NAME_MAX + 1], text[64];
+    tries_name(job, name);
+    int n = snprintf(text, sizeof text, "failures %d returns %d\n", t->failures, t->returns);
+    return stac_spool_write(s->logs, name, text, (size_t)n, err);
+}
+
+static void forget_tries(const struct stac_spool *s, const char *job) {
+    char name[NAME_MAX + 1];
+    tries_name(job, name);
+    unlinkat(s->logs, name, 0);
+}
+
+/* ---- claiming ----------------------------------------------------------------------------------------------------- */
+
+static bool is_there(int folder, const char *name) {
+    struct stat st;
+    return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Another job of this name is being worked on: this one has to wait for its end. */
+static bool is_running(const struct stac_spool *s, const char *name) {
+    struct stac_spool_names owners = {0};
+    struct stac_error quiet = {0};
+    char path[2 * NAME_MAX + 2];
+    bool found = false;
+    if (stac_spool_list(s->running, &owners, &quiet) != STAC_OK) return false;
+    for (size_t i = 0; !found && i < owners.n; i++) {
+        snprintf(path, sizeof path, "%s/%s", owners.name[i], name);
+        found = is_there(s->running, path);
+    }
+    stac_spool_free_names(&owners);
+    return found;
+}
+
+/* Move an entry that is no job out of the way; where that is not possible it stays, and is said once. */
+static void refuse(const struct stac_owner *o, int folder, const char *name, const char *reason) {
+    struct stac_error err = {0};
+    if (stac_spool_give_up(o->spool, folder, name, reason, &err) != STAC_OK) stac_log_warn(o->spool->log, "%s", err.text);
+}
+
+/* Looks again once the job is ours: what was looked at before might have been exchanged. */
+static int claim(struct stac_owner *o, const char *name, struct stac_claim *c, bool *found, struct stac_error *err) {
+    const struct stac_spool *s = o->spool;
+    char reason[STAC_SPOOL_REASON];
+    if (!stac_spool_accepts(s, s->queue, name, reason)) {
+        if (is_there(s->queue, name)) refuse(o, s->queue, name, reason);
+        return STAC_OK;
+    }
+    if (is_running(s, name)) return STAC_OK;
+    if (renameat(s->queue, name, o->folder, name) != 0) {
+        bool lost; /* another was faster, or our folder is gone */
+        if (errno != ENOENT) return cannot(err, "claim", name);
+        STAC_TRY(stac_owner_beat(o, &lost, err));
+        if (!is_there(o->folder, name)) return STAC_OK; /* a file server may have asked twice, and renamed the first time */
+    }
+    if (!stac_spool_accepts(s, o->folder, name, reason))
+        refuse(o, o->folder, name, reason);
+    else if (is_there(s->done, name))
+        refuse(o, o->folder, name, "a job of this name is done already");
+    else
+        *found = true;
+    if (*found) snprintf(c->name, sizeof c->name, "%s", name);
+    if (*found) c->tries = read_tries(s, name);
+    return STAC_OK;
+}
+
+int stac_claim_next(struct stac_owner *o, struct stac_spool_names *names, struct stac_claim *c, bool *found,
+                    struct stac_error *err) {
+    *found = false;
+    if (names->at >= names->n) STAC_TRY(stac_spool_list(o->spool->queue, names, err));
+    while (!*found && names->at < names->n) STAC_TRY(claim(o, names->name[names->at++], c, found, err));
+    return STAC_OK;
+}
+
+bool stac_claim_holds(const struct stac_owner *o, const struct stac_claim *c) {
+    return is_there(o->folder, c->name);
+}
+
+/* ---- ends --------------------------------------------------------------------------------------------------------- */
+
+static int move(struct stac_owner *o, const char *name, int to, bool *kept, struct stac_error *err) {
+    *kept = renameat(o->folder, name, to, name) == 0 || (errno == ENOENT && is_there(to, name));
+    if (!*kept && errno != ENOENT) return cannot(err, "move", name);
+    if (*kept) fsync(to); /* so that it is still there after a loss of power; where that is not possible it is done again */
+    return STAC_OK;
+}
+
+int stac_claim_done(struct stac_owner *o, const struct stac_claim *c, const char *record, bool *kept, struct stac_error *err) {
+    const struct stac_spool *s = o->spool;
+    char name[NAME_MAX + 1];
+    if (!(*kept = stac_claim_holds(o, c))) return STAC_OK;
+    snprintf(name, sizeof name, "%s.json", c->name);
+    STAC_TRY(stac_spool_write(s->done, name, record, strlen(record), err));
+    STAC_TRY(move(o, c->name, s->done, kept, err));
+    if (!*kept) return STAC_OK;
+    forget_tries(s, c->name);
+    snprintf(name, sizeof name, "%s.txt", c->name);
+    if (!is_there(s->failed, c->name)) unlinkat(s->failed, name, 0); /* of an earlier life */
+    return STAC_OK;
+}
+
+int stac_claim_back(struct stac_owner *o, const struct stac_claim *c, bool *kept, struct stac_error *err) {
+    if (!(*kept = stac_claim_holds(o, c))) return STAC_OK;
+    STAC_TRY(write_tries(o->spool, c->name, &c->tries, err));
+    return move(o, c->name, o->spool->queue, kept, err);
+}
+
+int stac_claim_give_up(struct stac_owner *o, const struct stac_claim *c, const char *reason, struct stac_error *err) {
+    STAC_TRY(stac_spool_give_up(o->spool, o->folder, c->name, reason, err));
+    forget_tries(o->spool, c->name);
+    return STAC_OK;
+}
+
+/* ---- taking back -------------------------------------------------------------------------------------------------- */
+
+static int take_back_job(struct stac_owner *dead, const char *name, int returns, struct stac_error *err) {
+    struct stac_claim c = {.tries = read_tries(dead->spool, name)};
+    char reason[STAC_SPOOL_REASON];
+    bool kept;
+    snprintf(c.name, sizeof c.name, "%s", name);
+    if (++c.tries.returns > returns) {
+        snprintf(reason, sizeof reason, "it came back %d times, the last time because its service died", c.tries.returns);
+        return stac_claim_give_up(dead, &c, reason, err);
+    }
+    STAC_TRY(stac_claim_back(dead, &c, &kept, err));
+    if (kept) stac_log_info(dead->spool->log, "took back %s from %s", name, dead->name);
+    return STAC_OK;
+}
+
+/* Everything of one service that is gone, and its folder. */
+static int take_back_all(const struct stac_owner *o, const char *owner, int returns, struct stac_error *err) {
+    struct stac_owner dead = {.spool = o->spool};
+    struct stac_spool_names names = {0};
+    snprintf(dead.name, sizeof dead.name, "%s", owner);
+    dead.folder = openat(o->spool->running, owner, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dead.folder < 0) return STAC_OK; /* another was faster, or it is no owner's folder */
+    int status = stac_spool_list(dead.folder, &names, err);
+    for (size_t i = 0; status == STAC_OK && i < names.n; i++) status = take_back_job(&dead, names.name[i], returns, err);
+    stac_spool_free_names(&names);
+    stac_owner_end(&dead);
+    return status;
+}
+
+int stac_claim_take_back(struct stac_owner *o, double patience, int returns, struct stac_error *err) {
+    struct stac_spool_names owners = {0};
+    int status = stac_spool_list(o->spool->running, &owners, err);
+    for (size_t i = 0; status == STAC_OK && i < owners.n; i++) {
+        enum stac_owner_state state = stac_owner_look(o, owners.name[i], patience);
+        if (state == STAC_OWNER_ALIVE) continue;
+        if (state == STAC_OWNER_DEAD && !stac_owner_kill_workers(owners.name[i]))
+            continue; /* they would write beside the next */
+        status = take_back_all(o, owners.name[i], returns, err);
+    }
+    stac_spool_free_names(&owners);
+    return status;
+}

@@ -1,0 +1,38 @@
+/* Jobs in the hands of a service: claimed out of the queue, and put where they belong.
+ *
+ * A claim is one rename from queue/ to running/OWNER/, so of many services one gets it; the end of a job is one rename from
+ * there, which fails when the job was taken back meanwhile. A job may run again when its service died between the last byte
+ * of its result and that rename: its program, which is called with --once, then finds the result and ends. */
+#ifndef STAC_SPOOL_CLAIM_H
+#define STAC_SPOOL_CLAIM_H
+
+#include "spool/owner.h"
+
+/* How often a job came back to the queue, kept in log/NAME.tries. */
+struct stac_tries {
+    int failures; /* its program ended with an error */
+    int returns;  /* it was checkpointed, or its service died */
+};
+
+struct stac_claim {
+    char name[STAC_SPOOL_NAME + 1];
+    struct stac_tries tries;
+};
+
+/* Claim the next job of the queue; entries that are no jobs are moved to failed/ on the way. `names` is what the caller has
+ * of an earlier look into the queue. */
+int stac_claim_next(struct stac_owner *o, struct stac_spool_names *names, struct stac_claim *c, bool *found,
+                    struct stac_error *err);
+
+/* Whether it is still ours. */
+bool stac_claim_holds(const struct stac_owner *o, const struct stac_claim *c);
+
+/* The ends of a claim; *kept is false when it had been taken back, and nothing was moved. The record of done/ is `record`. */
+int stac_claim_done(struct stac_owner *o, const struct stac_claim *c, const char *record, bool *kept, struct stac_error *err);
+int stac_claim_back(struct stac_owner *o, const struct stac_claim *c, bool *kept, struct stac_error *err);
+int stac_claim_give_up(struct stac_owner *o, const struct stac_claim *c, const char *reason, struct stac_error *err);
+
+/* Take back what services that are gone had claimed; a job that came back more often than `returns` is given up. */
+int stac_claim_take_back(struct stac_owner *o, double patience, int returns, struct stac_error *err);
+
+#endif

@@ -1,0 +1,266 @@
+#!/bin/sh
+# The batch service: where jobs end, what is tried again, how it stops; spools and jobs that are not safe are refused.
+. "$(dirname "$0")/../shell.sh"
+spool=$work/spool
+mkdir "$work/programs"
+# A program that does what its job file says; it tells how often it was started and with what.
+cat > "$work/programs/stac-convert" <<'END'
+#!/bin/sh
+printf '%s\n' "$@" >> "$STARTS"
+. "$1"
+END
+chmod +x "$work/programs/stac-convert"
+cp "$work/programs/stac-convert" "$work/programs/stac-eval"
+export STARTS=$work/starts
+serve() { timeout -k 5 60 stac-service "$spool" --programs "$work/programs" --poll 0.1 --beat 0.2 "$@"; }
+fresh() {
+    rm -rf "$spool" "$work/starts"
+    mkdir "$spool"
+    : > "$work/starts"
+    serve --once -- > "$work/out" 2>&1 || fail "an empty spool: exit code $?"
+}
+job() { printf '%s\n' "$2" > "$spool/queue/$1"; }
+is_in() { # FOLDER JOB
+    looked=$((looked + 1))
+    at=$(cd "$spool" && find . -name "$2" -type f)
+    [ "$at" = "./$1/$2" ] || fail "$2 is in '$at' and not in $1/"
+}
+starts() { # NUMBER JOB
+    looked=$((looked + 1))
+    [ "$(grep -c "/$2$" "$work/starts")" = "$1" ] || fail "$2 was started $(grep -c "/$2$" "$work/starts") times and not $1"
+}
+
+lives() { [ -r "/proc/$1/stat" ] && ! grep -q ') Z' "/proc/$1/stat"; } # a zombie does not
+
+# ---- where jobs end
+fresh
+job good.convert.yaml 'echo working; exit 0'
+job checked.eval.yaml 'exit 0'
+job bad.convert.yaml 'echo "error: a bad job"; exit 2'
+job broken.eval.yaml 'i=0; while [ $i -lt 50 ]; do i=$((i + 1)); echo "line $i"; done; exit 4'
+job killed.convert.yaml 'kill -9 $$'
+job flaky.convert.yaml '[ -e "$STARTS.flaky" ] && exit 0; : > "$STARTS.flaky"; exit 3'
+job waits.convert.yaml 'echo x >> "$STARTS.waits"; [ "$(wc -l < "$STARTS.waits")" -gt 2 ] || exit 75'
+job forever.convert.yaml 'exit 75'
+printf 'half' > "$spool/queue/.half.convert.yaml"
+expect 'jobs of all kinds' 1 serve --once --retries 2 --returns 5 --
+is_in done good.convert.yaml
+is_in done checked.eval.yaml
+is_in failed bad.convert.yaml && starts 1 bad.convert.yaml
+is_in failed broken.eval.yaml && starts 3 broken.eval.yaml
+is_in failed killed.convert.yaml && starts 3 killed.convert.yaml
+is_in done flaky.convert.yaml && starts 2 flaky.convert.yaml
+is_in done waits.convert.yaml && starts 3 waits.convert.yaml
+is_in failed forever.convert.yaml && starts 6 forever.convert.yaml
+is_in queue .half.convert.yaml
+says 'the reason of a failed job' '^broken.eval.yaml: exit code 4 after 3 failures' "$spool/failed/broken.eval.yaml.txt"
+says 'the end of its log' '^line 50$' "$spool/failed/broken.eval.yaml.txt"
+holds 'not all of its log' "$(grep -c '^line ' "$spool/failed/broken.eval.yaml.txt") <= 20"
+says 'a killed job' 'exit code 137' "$spool/failed/killed.convert.yaml.txt"
+says 'a log' '^working$' "$spool/log/good.convert.yaml.log"
+says 'a record' '"program": "stac-convert"' "$spool/done/good.convert.yaml.json"
+says 'a record of failures' '"failures": 1' "$spool/done/flaky.convert.yaml.json"
+expect 'the table' 0 stac-service "$spool" --watch
+says 'the table' '^queued 0   running 0   done 4   failed 4$' "$work/out"
+says 'the table' '^failed   bad.convert.yaml: exit code 2' "$work/out"
+job good.convert.yaml 'exit 0'
+expect 'a name that is done already' 0 serve --once --
+starts 1 good.convert.yaml
+says 'a name that is done already' 'done already' "$spool/failed/good.convert.yaml.txt"
+
+# ---- the launcher is an array of words: no shell sees them
+fresh
+job a.convert.yaml 'exit 0'
+printf '#!/bin/sh\nprintf "<%%s>\\n" "$@" > "$STARTS.words"\n' > "$work/a launcher"
+chmod +x "$work/a launcher"
+expect 'a launcher with odd words' 0 serve --once --ranks 3 -- "$work/a launcher" -n '{ranks}' '$(id)' 'two words' '*' "a'b\"c" ''
+for word in -n 3 '\$\(id\)' 'two words' '\*' "a'b\"c" ''; do says 'words of a launcher' "^<$word>\$" "$work/starts.words"; done
+says 'a job that may be there already' '^<--once>$' "$work/starts.words"
+says 'the job of a launcher' "^<$spool/running/.*/a.convert.yaml>$" "$work/starts.words"
+expect 'mpirun without a launcher' 0 env OMPI_MCA_rmaps_base_oversubscribe=0 stac-service "$spool" --once --ranks 3
+job b.eval.yaml 'echo "rank $OMPI_COMM_WORLD_RANK"'
+expect 'three ranks' 0 serve --once --ranks 3
+for n in 0 1 2; do says 'three ranks' "^rank $n$" "$spool/log/b.eval.yaml.log"; done
+
+# ---- stopping: the job checkpoints and waits for another service
+fresh
+job long.convert.yaml 'trap "exit 75" USR1; [ ! -e "$STARTS.again" ] || exit 0; : > "$STARTS.again"; while :; do sleep 0.1; done'
+job next.convert.yaml 'exit 0'
+for signal in USR1 TERM; do
+    rm -f "$STARTS.again" "$spool/done/long.convert.yaml"
+    [ -e "$spool/queue/long.convert.yaml" ] || [ $signal = USR1 ] ||
+        job long.convert.yaml 'trap "exit 75" USR1; while :; do sleep 0.1; done'
+    stac-service "$spool" --programs "$work/programs" --poll 0.1 -- > "$work/out" 2>&1 &
+    service=$!
+    for i in $(seq 100); do sleep 0.1; grep -q 'long' "$work/starts" && break; done
+    sleep 0.3
+    kill -$signal $service
+    expect "a service that gets $signal" 75 wait $service
+    is_in queue long.convert.yaml
+    is_in queue next.convert.yaml
+done
+job long.convert.yaml 'trap "" USR1; while :; do sleep 0.1; done'
+stac-service "$spool" --programs "$work/programs" --grace 0.5 -- > "$work/out" 2>&1 &
+service=$!
+sleep 1
+kill -TERM $service
+expect 'a job that does not listen' 75 wait $service
+is_in queue long.convert.yaml
+looked=$((looked + 1))
+left=$(find "$spool/running" -mindepth 1)
+[ -z "$left" ] || fail "left in running/: $left"
+
+# ---- a service that dies: its job ends with it, and the next one takes it back
+fresh
+job orphan.convert.yaml 'if [ -e "$STARTS.orphan" ]; then exit 0; fi; echo $$ > "$STARTS.orphan"; trap "" TERM; while :; do sleep 0.1; done'
+stac-service "$spool" --programs "$work/programs" -- > "$work/out" 2>&1 &
+service=$!
+for i in $(seq 100); do sleep 0.1; [ -s "$STARTS.orphan" ] && break; done
+orphan=$(cat "$STARTS.orphan")
+kill -9 $service
+expect 'a killed service' 137 wait $service
+expect 'its job lives on' 0 lives "$orphan"
+expect 'the next service' 0 serve --once --
+is_in done orphan.convert.yaml
+says 'a record of returns' '"returns": 1' "$spool/done/orphan.convert.yaml.json"
+expect 'its job is gone' 1 lives "$orphan"
+
+# A service of another machine: its heartbeat counts, and no process.
+other=$spool/running/elsewhere.0badcafe.12345.678
+mkdir "$other"
+: > "$other/.heartbeat"
+printf 'exit 0\n' > "$other/far.convert.yaml"
+expect 'a heartbeat of now' 0 serve --once --patience 30 --
+is_in running/elsewhere.0badcafe.12345.678 far.convert.yaml
+touch -d '1 minute ago' "$other/.heartbeat"
+expect 'a heartbeat of a minute ago' 0 serve --once --patience 30 --
+is_in done far.convert.yaml
+
+# ---- jobs that are refused
+fresh
+printf 'exit 0\n' > "$work/outside"
+ln -s "$work/outside" "$spool/queue/link.convert.yaml"
+ln -s /nowhere "$spool/queue/dangling.convert.yaml"
+ln "$work/outside" "$spool/queue/hard.convert.yaml"
+mkdir "$spool/queue/folder.convert.yaml"
+mkfifo "$spool/queue/fifo.convert.yaml"
+head -c 1048577 /dev/zero > "$spool/queue/large.convert.yaml"
+for name in writable.convert.yaml for_all.convert.yaml noprogram.yaml 'blank name.convert.yaml' '$(touch pwned).convert.yaml' \
+    '-n.convert.yaml' "quote'\".convert.yaml" 'line
+break.convert.yaml' "$(printf 'n%.0s' $(seq 188)).convert.yaml"; do
+    job "$name" 'exit 0'
+done
+chmod g+w "$spool/queue/writable.convert.yaml"
+chmod o+w "$spool/queue/for_all.convert.yaml"
+if [ "$(id -u)" = 0 ]; then
+    job foreign.convert.yaml 'exit 0'
+    chown nobody "$spool/queue/foreign.convert.yaml"
+fi
+expect 'jobs that are refused' 0 serve --once --
+says 'a name that begins with a minus is fine' . "$spool/done/-n.convert.yaml"
+looked=$((looked + 1))
+[ "$(grep -c 'yaml$' "$work/starts")" = 1 ] || fail "refused jobs were started: $(cat "$work/starts")"
+refused() { says "$1" "$2" "$spool/failed/$1.txt"; }
+refused link.convert.yaml 'is a link'
+refused dangling.convert.yaml 'is a link'
+refused hard.convert.yaml 'hard links'
+refused folder.convert.yaml 'not a regular file'
+refused fifo.convert.yaml 'not a regular file'
+refused large.convert.yaml 'more than 1 MiB'
+refused writable.convert.yaml 'written by its group'
+refused for_all.convert.yaml 'written by everybody'
+refused noprogram.yaml 'ends neither in'
+[ "$(id -u)" != 0 ] || refused foreign.convert.yaml 'belongs to another user'
+cat "$spool"/failed/refused-*.txt > "$work/refused"
+says 'a name with a blank' '^blank name.convert.yaml: its name is not' "$work/refused"
+says 'a name with a command' '^\$\(touch pwned\).convert.yaml: its name' "$work/refused"
+says 'a name with quotes' "^quote'\".convert.yaml: its name" "$work/refused"
+says 'a name with a line break' '^line\\x0abreak.convert.yaml: its name' "$work/refused"
+says 'a long name' '^nnnn.*: its name' "$work/refused"
+expect 'the outside is untouched' 0 grep -q '^exit 0$' "$work/outside"
+
+# A link in place of a log, and of what is written beside a job
+fresh
+job a.convert.yaml 'echo into the log; exit 2'
+ln -s "$work/outside" "$spool/log/a.convert.yaml.log"
+expect 'a link in place of the log' 3 serve --once --
+expect 'what it points to is untouched' 0 grep -q '^exit 0$' "$work/outside"
+rm "$spool/log/a.convert.yaml.log"
+ln -s "$work/outside" "$spool/failed/a.convert.yaml.txt"
+expect 'a link in place of the reason' 1 serve --once --
+expect 'what it points to is untouched' 0 grep -q '^exit 0$' "$work/outside"
+
+# ---- spools that are refused
+refuse_spool() { # WHAT CODE PATTERN ARGUMENT...
+    what=$1
+    pattern=$3
+    code=$2
+    shift 3
+    expect "$what" "$code" serve --once "$@" --
+    says "$what" "^error: .*$pattern" "$work/err"
+}
+fresh
+real=$spool
+ln -s "$real" "$work/link"
+spool=$work/link refuse_spool 'a spool that is a link' 3 'is a link'
+spool=$work/link/ refuse_spool 'a spool that is a link, with a slash' 3 'is a link'
+spool=$work/outside refuse_spool 'a spool that is a file' 3 'no folder'
+spool=$work/no/where refuse_spool 'a spool nowhere' 3 'No such file'
+spool= refuse_spool 'a spool without a name' 2 'no name'
+for folder in queue running done failed log; do
+    mv "$real/$folder" "$work/held"
+    ln -s "$work/held" "$real/$folder"
+    refuse_spool "a link in place of $folder" 3 "$folder is a link"
+    rm "$real/$folder"
+    mv "$work/held" "$real/$folder"
+    chmod o+w "$real/$folder"
+    refuse_spool "$folder open to all" 3 "$folder can be written by everybody"
+    chmod o-w "$real/$folder"
+done
+chmod g+w "$real" "$real/queue"
+refuse_spool 'a spool of a group' 3 'by its group'
+expect 'a spool of the own group' 0 serve --once --group --
+if [ "$(id -u)" = 0 ]; then
+    chgrp 54321 "$real"
+    refuse_spool 'a spool of another group' 3 'not the user' --group
+    chgrp 0 "$real"
+fi
+chmod g-w "$real" "$real/queue"
+if [ "$(id -u)" = 0 ]; then
+    chown nobody "$real/queue"
+    refuse_spool 'a queue of another user' 3 'queue belongs to another user'
+    chown root "$real/queue"
+fi
+mkdir "$work/open"
+chmod 777 "$work/open"
+spool=$work/open/spool refuse_spool 'a spool in a folder open to all' 3 'above the spool can be written by everybody'
+
+# ---- the command line
+bad() { # PATTERN ARGUMENT...
+    pattern=$1
+    shift
+    expect "stac-service $*" 2 stac-service "$@"
+    says "stac-service $*" "^error: .*$pattern" "$work/err"
+}
+bad 'name the SPOOL'
+bad 'unknown flag --rank' "$spool" --rank 3
+bad 'ranks takes a whole number' "$spool" --ranks 0
+bad 'ranks takes a whole number' "$spool" --ranks 1.5
+bad 'beat takes a number' "$spool" --beat nan
+bad 'at least twice --beat' "$spool" --patience 15 --
+bad 'poll takes a number' "$spool" --poll
+bad 'unexpected argument' "$spool" again
+bad 'no stac-convert in' "$spool" --programs /nowhere
+bad 'cannot be run' "$spool" -- no-such-launcher
+bad 'needs job files' "$spool" --submit
+bad 'ends neither' "$spool" --submit "$work/outside"
+expect 'the table of no spool' 3 stac-service "$work/none" --watch
+expect 'no spool was made' 1 test -e "$work/none"
+printf 'exit 0\n' > "$work/same.convert.yaml"
+expect 'submitted' 0 stac-service "$spool" --submit "$work/same.convert.yaml"
+bad 'in the queue already' "$spool" --submit "$work/same.convert.yaml"
+expect 'help' 0 stac-service --help
+says 'help' '^Usage: stac-service SPOOL' "$work/out"
+expect 'version' 0 stac-service --version
+says 'version' '^stac ' "$work/out"
+finish
