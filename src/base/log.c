@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/phase.h"
+#include "base/activity.h"
 
 #define REDRAW_SECONDS 0.2
 #define LINE_SECONDS 5.0
@@ -53,7 +53,7 @@ void stac_progress_begin(struct stac_progress *p, const struct stac_log *log, co
     *p = (struct stac_progress){
         .log = log, .phase = phase, .unit = unit, .total = total, .terminal = screen && isatty(fileno(screen))};
     p->began = p->shown = stac_clock_now();
-    stac_phase_set(phase);
+    stac_activity_set(phase);
 }
 
 void stac_progress_fact(struct stac_progress *p, const char *name, double value) {
@@ -98,7 +98,7 @@ void stac_progress_skip(struct stac_progress *p, double amount) {
 
 void stac_progress_end(struct stac_progress *p) {
     char took[32];
-    stac_phase_set("");
+    stac_activity_set("");
     if (!p->log) return;
     if (p->terminal) fputs("\r\033[K", p->log->screen);
     stac_log_info(p->log, "  %-28s done in %s", p->phase, stac_clock_duration(stac_clock_now() - p->began, took, sizeof took));

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/phase.h"
+#include "base/activity.h"
 
 enum { CHUNK = 1 << 26 }; /* elements of one MPI call: far below the int limit of its counts */
 
@@ -54,8 +54,8 @@ int stac_ranks_end(struct stac_ranks *r, int code, const struct stac_error *err)
         bool alone = !err->agreed && r->size > 1;
         const char *kind = err->status == STAC_STOPPED ? "stopped" : "error";
         if (alone)
-            fprintf(stderr, "%s: rank %d on %s%s%s: %s\n", kind, r->rank, r->host, *stac_phase() ? ", in " : "", stac_phase(),
-                    err->text);
+            fprintf(stderr, "%s: rank %d on %s%s%s: %s\n", kind, r->rank, r->host, *stac_activity() ? ", in " : "",
+                    stac_activity(), err->text);
         if (!alone && r->rank == 0) fprintf(stderr, "%s: %s\n", kind, err->text);
         if (alone && initialised && !finalised) MPI_Abort(r->comm, code); /* the others may be waiting for this rank */
     }
@@ -76,7 +76,7 @@ int stac_agree(const struct stac_ranks *r, MPI_Comm comm, int status, struct sta
         shared.status = err->status != STAC_OK ? err->status : status;
         if (r->size > 1)
             snprintf(shared.text, sizeof shared.text, "rank %d on %s%s%.60s: %.600s", r->rank, r->host,
-                     *stac_phase() ? ", in " : "", stac_phase(), err->text);
+                     *stac_activity() ? ", in " : "", stac_activity(), err->text);
         else
             memcpy(shared.text, err->text, sizeof shared.text);
     }

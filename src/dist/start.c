@@ -52,7 +52,7 @@ int stac_start(struct stac_start *s, enum stac_program program, int argc, char *
     size_t size = 0;
     enum stac_job_request request;
     int status = STAC_OK;
-    *s = (struct stac_start){.watch = {.local = MPI_COMM_NULL, .window = MPI_WIN_NULL}};
+    *s = (struct stac_start){.sentry = {.local = MPI_COMM_NULL, .window = MPI_WIN_NULL}};
     STAC_TRY(stac_ranks_begin(&s->ranks, err));
     STAC_TRY_DONE(stac_job_init(&s->job, program, err));
     status = stac_job_command_line(&s->job, argc, argv, NULL, 0, &path, &request, err);
@@ -67,7 +67,7 @@ int stac_start(struct stac_start *s, enum stac_program program, int argc, char *
         STAC_TRY_DONE(stac_agree(&s->ranks, s->ranks.comm, status, err));
     }
     if (program != STAC_CHAT) stac_stop_listen();
-    STAC_TRY_DONE(stac_watch_begin(&s->watch, &s->ranks, s->job.rank_timeout, err));
+    STAC_TRY_DONE(stac_sentry_begin(&s->sentry, &s->ranks, s->job.rank_timeout, err));
     stac_ranks_set_threads(&s->ranks, (int)s->job.threads);
     if (s->ranks.rank == 0) s->log = (struct stac_log){.screen = stderr, .quiet = s->job.quiet};
     status = stac_agree(&s->ranks, s->ranks.comm, begin_live(s, err), err);
@@ -77,7 +77,7 @@ done:
 }
 
 int stac_finish(struct stac_start *s, int code, const struct stac_error *err) {
-    stac_watch_end(&s->watch, err->status == STAC_OK || err->agreed);
+    stac_sentry_end(&s->sentry, err->status == STAC_OK || err->agreed);
     stac_live_clean(&s->live);
     stac_strbuf_clean(&s->answer);
     stac_job_clean(&s->job);

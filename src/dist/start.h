@@ -3,14 +3,14 @@
 #define STAC_DIST_START_H
 
 #include "base/log.h"
-#include "dist/watch.h"
+#include "dist/sentry.h"
 #include "job/job.h"
 
 struct stac_start {
     struct stac_ranks ranks;
     struct stac_job job;
     struct stac_log log;       /* to standard error on rank 0, silent elsewhere */
-    struct stac_watch watch;   /* over the ranks of this machine */
+    struct stac_sentry sentry; /* over the ranks of this machine */
     struct stac_live live;     /* of the folder that the job is about, for stac-eval --watch */
     struct stac_strbuf answer; /* help, reference or version: to be printed instead of running the job; rank 0 */
     bool answered;

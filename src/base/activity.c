@@ -1,13 +1,13 @@
-#include "base/phase.h"
+#include "base/activity.h"
 
 #include <stdatomic.h>
 
 static _Atomic(const char *) now = "";
 
-void stac_phase_set(const char *name) {
+void stac_activity_set(const char *name) {
     atomic_store(&now, name);
 }
 
-const char *stac_phase(void) {
+const char *stac_activity(void) {
     return atomic_load(&now);
 }

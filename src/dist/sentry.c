@@ -1,4 +1,4 @@
-#include "dist/watch.h"
+#include "dist/sentry.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -8,12 +8,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/activity.h"
 #include "base/clock.h"
-#include "base/phase.h"
 
 enum { BEAT_MS = 100, PATIENCE_MS = 300, MOST_RANKS = 4096, STACK = 65536, EXIT_CODE = 4 };
 
-struct stac_watch_slot {
+struct stac_sentry_slot {
     atomic_int rank, pid, left, told; /* told: somebody of this machine has said what ends the job; of slot 0 */
     atomic_ulong beats;
     char phase[64];
@@ -52,8 +52,8 @@ static void tell_crash(int number) {
     put(line, sizeof line, &n, digits + d);
     put(line, sizeof line, &n, " on ");
     put(line, sizeof line, &n, self.host);
-    put(line, sizeof line, &n, *stac_phase() ? ", in " : "");
-    put(line, sizeof line, &n, stac_phase());
+    put(line, sizeof line, &n, *stac_activity() ? ", in " : "");
+    put(line, sizeof line, &n, stac_activity());
     put(line, sizeof line, &n, ": ");
     put(line, sizeof line, &n, what_happened(number));
     put(line, sizeof line, &n, "\n");
@@ -81,8 +81,8 @@ static void pause_ms(long ms) {
 }
 
 /* One line, of the first who notices; then everybody goes. */
-static void end_job(struct stac_watch *w, int lost, const char *fate) {
-    const struct stac_watch_slot *s = &w->slot[lost];
+static void end_job(struct stac_sentry *w, int lost, const char *fate) {
+    const struct stac_sentry_slot *s = &w->slot[lost];
     if (atomic_exchange(&w->slot[0].told, 1) == 0)
         fprintf(stderr, "error: rank %d on %s%s%.63s: %s\n", atomic_load(&s->rank), self.host, s->phase[0] ? ", in " : "",
                 s->phase, fate);
@@ -90,9 +90,9 @@ static void end_job(struct stac_watch *w, int lost, const char *fate) {
     _exit(EXIT_CODE);
 }
 
-static void give_sign(struct stac_watch *w) {
-    struct stac_watch_slot *s = &w->slot[w->mine];
-    snprintf(s->phase, sizeof s->phase, "%s", stac_phase());
+static void give_sign(struct stac_sentry *w) {
+    struct stac_sentry_slot *s = &w->slot[w->mine];
+    snprintf(s->phase, sizeof s->phase, "%s", stac_activity());
     atomic_fetch_add(&s->beats, 1);
 }
 
@@ -102,8 +102,8 @@ struct seen {
     double since[MOST_RANKS];
 };
 
-static void look_at(struct stac_watch *w, int i, struct seen *seen, double now) {
-    struct stac_watch_slot *s = &w->slot[i];
+static void look_at(struct stac_sentry *w, int i, struct seen *seen, double now) {
+    struct stac_sentry_slot *s = &w->slot[i];
     unsigned long beats = atomic_load(&s->beats);
     if (beats != seen->beats[i]) seen->beats[i] = beats, seen->since[i] = now;
     if (i == w->mine || atomic_load(&s->left) || beats == 0) return;
@@ -113,7 +113,7 @@ static void look_at(struct stac_watch *w, int i, struct seen *seen, double now) 
 }
 
 static void *watch(void *ctx) {
-    struct stac_watch *w = ctx;
+    struct stac_sentry *w = ctx;
     static struct seen seen;
     double last = stac_clock_now();
     while (!atomic_load(&w->slot[w->mine].left)) {
@@ -133,7 +133,7 @@ static void *watch(void *ctx) {
 /* ---- begin and end ------------------------------------------------------------------------------------------------ */
 
 /* Signals are for the thread that works. */
-static int start_thread(struct stac_watch *w, struct stac_error *err) {
+static int start_thread(struct stac_sentry *w, struct stac_error *err) {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
@@ -143,7 +143,7 @@ static int start_thread(struct stac_watch *w, struct stac_error *err) {
     return failed ? stac_fail(err, STAC_ERR_MEMORY, "cannot start a thread: %s", strerror(failed)) : STAC_OK;
 }
 
-static int share_memory(struct stac_watch *w, int rank, struct stac_error *err) {
+static int share_memory(struct stac_sentry *w, int rank, struct stac_error *err) {
     MPI_Aint size;
     int unit;
     void *base;
@@ -153,15 +153,15 @@ static int share_memory(struct stac_watch *w, int rank, struct stac_error *err) 
     STAC_TRY(stac_mpi_check(MPI_Win_shared_query(w->window, 0, &size, &unit, &base),
                             "cannot share memory with the ranks of this machine", err));
     w->slot = base;
-    struct stac_watch_slot *mine = &w->slot[w->mine];
+    struct stac_sentry_slot *mine = &w->slot[w->mine];
     memset(mine, 0, sizeof *mine);
     atomic_store(&mine->rank, rank);
     atomic_store(&mine->pid, (int)getpid());
     return stac_mpi_check(MPI_Barrier(w->local), "cannot wait for the ranks of this machine", err);
 }
 
-int stac_watch_begin(struct stac_watch *w, const struct stac_ranks *r, double limit, struct stac_error *err) {
-    *w = (struct stac_watch){.local = MPI_COMM_NULL, .window = MPI_WIN_NULL, .limit = limit};
+int stac_sentry_begin(struct stac_sentry *w, const struct stac_ranks *r, double limit, struct stac_error *err) {
+    *w = (struct stac_sentry){.local = MPI_COMM_NULL, .window = MPI_WIN_NULL, .limit = limit};
     self.rank = r->rank;
     memcpy(self.host, r->host, sizeof self.host);
     listen_for_crashes();
@@ -180,7 +180,7 @@ int stac_watch_begin(struct stac_watch *w, const struct stac_ranks *r, double li
     return stac_agree(r, r->comm, status, err);
 }
 
-void stac_watch_end(struct stac_watch *w, bool together) {
+void stac_sentry_end(struct stac_sentry *w, bool together) {
     if (w->slot) atomic_store(&w->slot[w->mine].left, 1);
     if (w->watches) pthread_join(w->thread, NULL);
     w->watches = false;

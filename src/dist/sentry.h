@@ -5,20 +5,20 @@
  *
  * Ranks of other machines are watched there. What nobody can see is a whole machine that stands still; that is the launcher's.
  */
-#ifndef STAC_DIST_WATCH_H
-#define STAC_DIST_WATCH_H
+#ifndef STAC_DIST_SENTRY_H
+#define STAC_DIST_SENTRY_H
 
 #include <pthread.h>
 #include <stdbool.h>
 
 #include "dist/ranks.h"
 
-struct stac_watch_slot;
+struct stac_sentry_slot;
 
-struct stac_watch {
+struct stac_sentry {
     MPI_Comm local; /* ranks of this machine */
     MPI_Win window;
-    struct stac_watch_slot *slot; /* [n] shared */
+    struct stac_sentry_slot *slot; /* [n] shared */
     int n, mine;
     double limit;
     bool watches; /* the thread runs */
@@ -27,9 +27,9 @@ struct stac_watch {
 
 /* Begin; with limit 0, or one rank on the machine, nobody is watched, and a crash is told all the same. Collective over all
  * ranks. */
-int stac_watch_begin(struct stac_watch *w, const struct stac_ranks *r, double limit, struct stac_error *err);
+int stac_sentry_begin(struct stac_sentry *w, const struct stac_ranks *r, double limit, struct stac_error *err);
 
 /* This rank leaves, and need not be missed. With `together` all ranks do, and the memory is given back (collective). */
-void stac_watch_end(struct stac_watch *w, bool together);
+void stac_sentry_end(struct stac_sentry *w, bool together);
 
 #endif
