@@ -32,6 +32,8 @@ size_t fuzz_lines(const struct stac_strbuf *text) {
     for (size_t i = 0; i < text->size; i++) {
         unsigned char c = (unsigned char)text->data[i];
         PROMISE(c == '\n' || (c >= 0x20 && c != 0x7f));
+        PROMISE(c != 0xc2 || i + 1 == text->size || (unsigned char)text->data[i + 1] >= 0xa0 ||
+                (unsigned char)text->data[i + 1] < 0x80); /* U+0080 to U+009F, which terminals obey too */
         n += c == '\n';
     }
     PROMISE(text->size == 0 || text->data[text->size - 1] == '\n');
