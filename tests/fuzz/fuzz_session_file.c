@@ -16,6 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         PROMISE(q.n <= ROOM && q.n <= q.cap && q.kept <= q.n && q.n_turns <= q.turn_cap);
         for (size_t i = 0; i < q.n; i++) PROMISE(q.token[i] >= 0 && q.token[i] < VOCABULARY);
         for (size_t i = 0; i < q.n_turns; i++) PROMISE(q.turn[i] <= q.n && (i == 0 || q.turn[i] >= q.turn[i - 1]));
+    } else {
+        PROMISE(size > 1);
     }
     free(q.token);
     free(q.turn);

@@ -72,7 +72,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct stac_snn snn;
     struct stac_network net;
     fuzz_alone();
-    if (!fuzz_accepted(stac_snn_open(fuzz_damaged(bases, data, size), &snn, &err), &err)) return 0;
+    if (!fuzz_accepted(stac_snn_open(fuzz_damaged(bases, data, size), &snn, &err), &err)) {
+        PROMISE(size > 1);
+        return 0;
+    }
     PROMISE(snn.origin.job && snn.origin.model_path && snn.timesteps >= 1 && snn.timesteps <= STAC_MAX_TIMESTEPS);
     read_design(&snn);
     read_losses(&snn);
@@ -80,6 +83,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (fuzz_accepted(stac_snn_load(&snn, part, &net, &err), &err)) {
         compare_modes(&net);
         stac_network_clean(&net);
+    } else {
+        PROMISE(size > 1);
     }
     stac_snn_close(&snn);
     return 0;

@@ -193,12 +193,12 @@ static bool change(uint8_t *file, size_t *file_size, const uint8_t *data, size_t
 const char *fuzz_damaged(const char *const *names, const uint8_t *data, size_t size) {
     static const char whole[] = "\x89HDF\r\n\x1a\n";
     static uint8_t file[LARGEST];
-    if (size >= 8 && memcmp(data, whole, 8) == 0) return fuzz_file(0, data, size);
+    if (size >= 8 && memcmp(data, whole, 8) == 0) return fuzz_plain_file(data, size);
     struct base *b = base_of(names, size ? data[0] & 0x7f : 0);
     size_t file_size = b->size, at = 1;
     memcpy(file, b->data, b->size);
     while (at < size && change(file, &file_size, data, size, &at)) {
     }
     if (size && !(data[0] & 0x80)) mend(b, file, file_size);
-    return fuzz_file(0, file, file_size);
+    return fuzz_plain_file(file, file_size);
 }

@@ -15,7 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The damaged file: its path, good until the next call. `bases` are names of files in bases/, ended by NULL. */
+/* The damaged file: its path, good until the next call. It is whole for an input of at most one byte. `bases` are names of
+ * files in bases/, ended by NULL. */
 const char *fuzz_damaged(const char *const *bases, const uint8_t *data, size_t size);
 
 #endif

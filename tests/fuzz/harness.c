@@ -1,5 +1,6 @@
 #include "harness.h"
 
+#include <fcntl.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +16,12 @@ void fuzz_broken(const char *promise, const char *file, int line) {
     abort();
 }
 
+size_t fuzz_acceptances;
+
 bool fuzz_accepted(int status, const struct stac_error *err) {
     if (status == STAC_OK) {
         PROMISE(err->status == STAC_OK);
+        fuzz_acceptances++;
         return true;
     }
     if (status != STAC_ERR_INPUT && status != STAC_ERR_USAGE && status != STAC_ERR_IO) fuzz_broken(err->text, "status", status);
@@ -58,6 +62,7 @@ const char *fuzz_file(int number, const void *data, size_t size) {
 }
 
 static char folder[256];
+static int plain = -1;          /* the plain file */
 static char *links[MOST_LINKS]; /* paths, to be removed */
 static pid_t owner;             /* a child process leaves the folder to its parent */
 
@@ -87,6 +92,18 @@ const char *fuzz_folder(void) {
     owner = getpid();
     PROMISE(atexit(remove_folder) == 0);
     return folder;
+}
+
+const char *fuzz_plain_file(const void *data, size_t size) {
+    static char path[300];
+    if (plain < 0) {
+        snprintf(path, sizeof path, "%s/input", fuzz_folder());
+        plain = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        PROMISE(plain >= 0);
+        remember(path);
+    }
+    PROMISE(pwrite(plain, data, size, 0) == (ssize_t)size && ftruncate(plain, (off_t)size) == 0);
+    return path;
 }
 
 void fuzz_link(const char *name, int number) {

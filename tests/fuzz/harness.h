@@ -30,12 +30,16 @@ _Noreturn void fuzz_broken(const char *promise, const char *file, int line);
 
 /* Whether a reader accepted its input. A refusal is one line of text with a status that blames the input. */
 bool fuzz_accepted(int status, const struct stac_error *err);
+extern size_t fuzz_acceptances; /* how often: a harness all of whose inputs are refused tests nothing */
 
 /* What is shown to people: lines of printable text. Returns their number. */
 size_t fuzz_lines(const struct stac_strbuf *text);
 
 /* A file with these bytes, in memory: its path, good until the next call with the same number (0 to 3). */
 const char *fuzz_file(int number, const void *data, size_t size);
+
+/* The same on disk, for HDF5, which wants a path that leads somewhere; there is one. */
+const char *fuzz_plain_file(const void *data, size_t size);
 
 /* A folder of this process under $TMPDIR, removed when it ends; and a link in it to one of the files above. */
 const char *fuzz_folder(void);

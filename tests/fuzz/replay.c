@@ -60,7 +60,8 @@ static int run(const char *path) {
 static int run_all(volatile int *at) {
     for (*at = 0; *at < n_inputs; ++*at)
         if (run(inputs[*at]) != 0) return 3;
-    return 0;
+    if (fuzz_acceptances == 0) fprintf(stderr, "no input was accepted\n");
+    return fuzz_acceptances ? 0 : 3;
 }
 
 int main(int argc, char **argv) {

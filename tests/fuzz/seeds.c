@@ -16,12 +16,12 @@ static struct fx_folder folder;
 
 /* ---- HDF5 --------------------------------------------------------------------------------------------------------- */
 
-static void write_network(const char *name, int scheme, int timesteps) {
+static void write_network(const char *name, const char *model, int scheme, int timesteps) {
     struct stac_error err = {0};
     struct fx_spiking s;
     struct stac_scheme how = fx_scheme(scheme, timesteps);
     char path[64];
-    fx_spiking_make_with(&s, "gpt2-1head-relu", &how, 8, 1);
+    fx_spiking_make_with(&s, model, &how, 8, 1);
     snprintf(path, sizeof path, "bases/%s", name);
     OK(fx_store(&s, fx_path(&folder, path), &err));
     fx_spiking_clean(&s);
@@ -130,9 +130,9 @@ int main(int argc, char **argv) {
     }
     snprintf(folder.path, sizeof folder.path, "%s", argv[1]);
     if (fx_one_rank_begin(NULL) != 0) return 3;
-    write_network("snn_table.h5", 0, 16);
-    write_network("snn_causal.h5", 1, 8);
-    write_network("snn_rate.h5", 5, 12);
+    write_network("snn_table.h5", "gpt2-1head-relu", 0, 16);
+    write_network("snn_causal.h5", "gpt2-1head-relu", 1, 8);
+    write_network("snn_rate.h5", "llama-wide-heads-bf16", 5, 12);
     write_windows();
     write_session();
     write_gguf("seed-q4", FX_Q4_0, true, true);
