@@ -5,7 +5,7 @@
 #include "harness.h"
 
 static void look_at(const struct stac_dialogues *d, const struct stac_dialogue *one) {
-    PROMISE(*one->name && one->kind >= 0 && one->kind < d->n_kinds);
+    PROMISE(one->name && one->kind >= 0 && one->kind < d->n_kinds);
     PROMISE(one->n_turns >= 1 && one->n_turns <= d->longest && d->longest <= STAC_MOST_TURNS);
     for (int i = 0; i < one->n_turns; i++) {
         const struct stac_turn *turn = &one->turn[i];

@@ -6,7 +6,8 @@
 #
 # NAME: as in fuzz_NAME.c here; SECONDS: for each (default 60). What is found goes to out/fuzz: found/NAME (inputs that reach
 # new code), crashes/NAME-* (inputs to reproduce a crash, a hang or too much memory with: build/fuzz/tests/fuzz/fuzz_NAME FILE)
-# and logs; hours.csv gets a line. With `keep`, inputs that reach what the kept ones do not are added to corpus/NAME.
+# and logs; hours.csv gets a line. With `keep`, inputs that reach what the kept ones do not are added to corpus/NAME
+# (SECONDS 0: only that).
 #
 # The same harnesses under AFL++ (package afl++):
 #
@@ -27,7 +28,7 @@ if [ -z "${STAC_FUZZ_BUILT:-}" ]; then
     cmake --build build/fuzz -j "$(nproc)" --target fuzzers >> build/fuzz.log 2>&1 || die "the build failed, see build/fuzz.log"
 fi
 TMPDIR=$PWD/out/fuzz/tmp
-ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=0:max_allocation_size_mb=2048
+ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=2048
 UBSAN_OPTIONS=print_stacktrace=1
 OMP_NUM_THREADS=1
 export TMPDIR ASAN_OPTIONS UBSAN_OPTIONS OMP_NUM_THREADS
@@ -60,10 +61,17 @@ fuzz() {
     tail -1 out/fuzz/hours.csv
 }
 
+# Of the inputs that have no name of ours, the smallest stay: 150 of them, 150 kB in all.
+prune() {
+    find "tests/fuzz/corpus/$1" -type f -printf '%s %p\n' | grep -E '/[0-9a-f]{40}$' | sort -n |
+        awk '{ bytes += $1; if (NR > 150 || bytes > 150000) print $2 }' | xargs -r rm -f
+}
+
 # Kept inputs stay; those found are added where they reach more.
 keep() {
     nice -n 19 build/fuzz/tests/fuzz/fuzz_"$1" -merge=1 -max_len="$(longest "$1")" -timeout=10 "tests/fuzz/corpus/$1" \
         "out/fuzz/found/$1" > "out/fuzz/logs/$1-merge.log" 2>&1 || die "merging failed, see out/fuzz/logs/$1-merge.log"
+    prune "$1"
     echo "$1: $(find "tests/fuzz/corpus/$1" -type f | wc -l) inputs, $(cat tests/fuzz/corpus/"$1"/* | wc -c) bytes"
 }
 
