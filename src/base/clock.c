@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -23,6 +24,6 @@ char *stac_clock_duration(double seconds, char *out, size_t size) {
     else if (seconds < 3600)
         snprintf(out, size, "%d min %02d s", (int)(seconds / 60), (int)seconds % 60);
     else
-        snprintf(out, size, "%d h %02d min", (int)(seconds / 3600), (int)(seconds / 60) % 60);
+        snprintf(out, size, "%.0f h %02d min", floor(seconds / 3600), (int)(fmod(seconds, 3600) / 60));
     return out;
 }

@@ -4,14 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/strbuf.h"
+
 void stac_error_record(struct stac_error *err, int status, const char *format, ...) {
     if (err->status != STAC_OK) return;
     va_list args;
     va_start(args, format);
     vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
-    for (char *c = err->text; *c; c++) /* one line without control codes, whatever a file name or a token contains */
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = ' ';
+    stac_one_line(err->text); /* whatever a file name or a token contains */
     err->status = status;
 }
 

@@ -1,6 +1,7 @@
 #include "base/strbuf.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,4 +45,13 @@ const char *stac_strbuf_text(const struct stac_strbuf *b) {
 void stac_strbuf_clean(struct stac_strbuf *b) {
     free(b->data);
     *b = (struct stac_strbuf){0};
+}
+
+char *stac_one_line(char *text) {
+    for (unsigned char *c = (unsigned char *)text; *c; c++) {
+        bool second = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0; /* U+0080 to U+009F */
+        if (*c < 0x20 || *c == 0x7f || second) *c = ' ';
+        if (second) *++c = ' ';
+    }
+    return text;
 }

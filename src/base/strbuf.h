@@ -22,4 +22,7 @@ int stac_strbuf_printf(struct stac_strbuf *b, struct stac_error *err, const char
 const char *stac_strbuf_text(const struct stac_strbuf *b);
 void stac_strbuf_clean(struct stac_strbuf *b);
 
+/* Control characters of a text become spaces: then it is one line, and does nothing to a terminal. Returns the text. */
+char *stac_one_line(char *text);
+
 #endif

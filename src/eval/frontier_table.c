@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/strbuf.h"
 
 static const char schema[] = "stac-frontier";
 enum { SCHEMA_VERSION = 1, MOST_POINTS = 100000 };
@@ -59,6 +60,7 @@ static int read_rows(struct stac_frontier_table *t, struct stac_h5 *h, struct st
     STAC_TRY(stac_h5_rows(h, "/points", MOST_POINTS, &n, err));
     STAC_TRY(stac_grow(&t->point, &t->cap, n, sizeof *t->point, "points", err));
     STAC_TRY(stac_h5_read_table(h, "/points", fields, FIELDS, sizeof *t->point, t->point, n, err));
+    for (size_t i = 0; i < n; i++) stac_one_line(t->point[i].code);
     t->n = n;
     return STAC_OK;
 }

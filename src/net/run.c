@@ -16,23 +16,37 @@ static int larger(int a, int b) {
     return a > b ? a : b;
 }
 
+static int smaller(int a, int b) {
+    return a < b ? a : b;
+}
+
 /* ---- workspace ---------------------------------------------------------------------------------------------------- */
 
-/* Angles as Hugging Face computes them, in float32. */
-static int init_rotary(struct stac_run *run, struct stac_error *err) {
+/* Angles as Hugging Face computes them, in float32, of positions [from, to). */
+static void fill_rotary(struct stac_run *run, int from, int to) {
     const struct stac_hparams *hp = &run->net->hp;
     int half = hp->head_dim / 2;
-    if (hp->rope_theta <= 0) return STAC_OK;
-    STAC_TRY(STAC_NEW(run->cosine, (size_t)hp->n_ctx * half, "rotary positions", err));
-    STAC_TRY(STAC_NEW(run->sine, (size_t)hp->n_ctx * half, "rotary positions", err));
     for (int i = 0; i < half; i++) {
         float frequency = 1.0f / powf((float)hp->rope_theta, (float)(2 * i) / (float)hp->head_dim);
-        for (int p = 0; p < hp->n_ctx; p++) {
+        for (int p = from; p < to; p++) {
             float angle = (float)p * frequency;
             run->cosine[(size_t)p * half + i] = cosf(angle);
             run->sine[(size_t)p * half + i] = sinf(angle);
         }
     }
+}
+
+/* Angles of the first n positions at least. They are made when they are needed: a model may claim millions. */
+static int reach_position(struct stac_run *run, int n, struct stac_error *err) {
+    const struct stac_hparams *hp = &run->net->hp;
+    size_t half = (size_t)hp->head_dim / 2, had = run->angles_cap, cap = had;
+    if (hp->rope_theta <= 0 || n <= run->n_positions) return STAC_OK;
+    STAC_TRY(stac_grow(&run->cosine, &cap, (size_t)n * half, sizeof *run->cosine, "rotary positions", err));
+    cap = had;
+    STAC_TRY(stac_grow(&run->sine, &cap, (size_t)n * half, sizeof *run->sine, "rotary positions", err));
+    run->angles_cap = cap;
+    fill_rotary(run, run->n_positions, n);
+    run->n_positions = n;
     return STAC_OK;
 }
 
@@ -88,7 +102,7 @@ int stac_run_init(struct stac_run *run, const struct stac_network *net, struct s
     STAC_TRY_DONE(STAC_NEW(run->acc, run->acc_size, "accumulators", err));
     STAC_TRY_DONE(STAC_NEW(run->segment, cache->n_slots, "segments", err));
     STAC_TRY_DONE(check_reach(run, err));
-    STAC_TRY_DONE(init_rotary(run, err));
+    STAC_TRY_DONE(reach_position(run, smaller(cache->capacity, net->hp.n_ctx), err));
     STAC_TRY_DONE(init_lanes(run, err));
     STAC_TRY_DONE(stac_gradual_init(run, err));
 done:
@@ -168,6 +182,7 @@ int stac_run_begin(struct stac_run *run, const struct stac_batch *batch, struct 
         if (run->segment[s].cached + run->segment[s].n > run->cache->capacity)
             return stac_fail(err, STAC_ERR_USAGE, "slot %d holds %d tokens and cannot take %d more: its capacity is %d",
                              run->segment[s].slot, run->segment[s].cached, run->segment[s].n, run->cache->capacity);
+    for (int i = 0; i < batch->n; i++) STAC_TRY(reach_position(run, batch->position[i] + 1, err));
     run->batch = *batch;
     return stac_gradual_begin(run, err);
 }

@@ -67,7 +67,9 @@ struct stac_run {
     enum stac_mode mode;
     struct stac_probe probe;    /* see == NULL: none */
     struct stac_counts *counts; /* [(last - first) * STAC_SITE_HEAD_IN + 1], the last one is head_in */
-    float *cosine, *sine;       /* [n_ctx][head_dim / 2], rotary models */
+    float *cosine, *sine;       /* [n_positions][head_dim / 2], rotary models */
+    size_t angles_cap;          /* of both */
+    int n_positions;            /* positions that have angles so far */
     int max_rows, widest;
     float *normed, *wide, *hidden; /* [max_rows][...] */
     int16_t *code;                 /* [max_rows][widest input] */

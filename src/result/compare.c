@@ -38,7 +38,7 @@ static void close_result(struct measured *m) {
 static void text_of(struct measured *m, const char *name, char *out, size_t size) {
     struct stac_error none = {0};
     char *text = NULL;
-    if (stac_h5_get_text(&m->h, "/result", name, &text, &none) == STAC_OK) snprintf(out, size, "%s", text);
+    if (stac_h5_get_text(&m->h, "/result", name, &text, &none) == STAC_OK) snprintf(out, size, "%s", stac_one_line(text));
     free(text);
 }
 
@@ -87,7 +87,7 @@ static int tell_figure(struct measured *m, const char *group, const char *name, 
                        struct stac_error *err) {
     double value[SIDES];
     bool there[SIDES];
-    char text[SIDES][32], change[64] = "";
+    char text[SIDES][32], change[64] = "", shown[LONGEST_NAME];
     for (int s = 0; s < SIDES; s++) {
         struct stac_error none = {0};
         there[s] = stac_h5_get_real(&m[s].h, group, name, &value[s], &none) == STAC_OK;
@@ -102,7 +102,8 @@ static int tell_figure(struct measured *m, const char *group, const char *name, 
         flag = way < 0 ? "  worse" : way > 0 ? "  better" : "";
         if (gap == 0) snprintf(change, sizeof change, "=");
     }
-    return stac_strbuf_printf(out, err, "%-26s %16s %16s  %-24s%s\n", name, text[0], text[1], change, flag);
+    snprintf(shown, sizeof shown, "%s", name);
+    return stac_strbuf_printf(out, err, "%-26s %16s %16s  %-24s%s\n", stac_one_line(shown), text[0], text[1], change, flag);
 }
 
 static int tell_figures(struct measured *m, const char *group, struct stac_strbuf *out, struct stac_error *err) {

@@ -43,6 +43,10 @@ int stac_tables_read_checks(struct stac_h5 *h, struct stac_check_row **out, size
     STAC_TRY(stac_h5_rows(h, "/checks", STAC_MAX_CHECKS, n, err));
     STAC_TRY(STAC_NEW(*out, *n, "checks", err));
     int status = stac_h5_read_table(h, "/checks", check_fields, COUNT(check_fields), sizeof **out, *out, *n, err);
+    for (size_t i = 0; i < *n && status == STAC_OK; i++) {
+        stac_one_line((*out)[i].name);
+        stac_one_line((*out)[i].text);
+    }
     if (status == STAC_OK) return STAC_OK;
     free(*out);
     *out = NULL;

@@ -65,6 +65,7 @@ static int write_rank(const json_t *o, const char *path, struct stac_strbuf *out
         STAC_TRY(stac_strbuf_printf(out, err, "; process %d is gone", (int)pid));
     else if (silent > SILENT_SECONDS)
         STAC_TRY(stac_strbuf_printf(out, err, "; no news for %s", stac_clock_duration(silent, duration, sizeof duration)));
+    stac_one_line(out->data); /* whatever the file says */
     return stac_strbuf_puts(out, "\n", err);
 }
 

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "store/h5_check.h"
 
 enum { CHUNK_BYTES = 1 << 20, LONGEST_TEXT = 1 << 24 };
 
@@ -26,11 +27,14 @@ static int h5_error(struct stac_error *err, int status, const char *verb, const 
     return stac_fail(err, status, "%s: cannot %s %s: %s", h->draft ? h->draft : h->path, verb, what, reason);
 }
 
-/* No output of HDF5's own, and no closing of files when the process ends: we close them all, and HDF5 1.10 crashes over one
- * whose closing failed because the disk was full. The first call comes before any other of HDF5. */
+/* No output of HDF5's own, no links into other files, and no closing of files when the process ends: we close them all, and
+ * HDF5 1.10 crashes over one whose closing failed because the disk was full. The first call comes before any other of HDF5. */
 static void prepare(void) {
     static bool done;
-    if (!done) H5dont_atexit();
+    if (!done) {
+        H5dont_atexit();
+        H5Lunregister(H5L_TYPE_EXTERNAL); /* a file leads nowhere else */
+    }
     done = true;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
@@ -141,12 +145,22 @@ static int check_marks(struct stac_h5 *h, const char *kind, int version, struct 
     return status == STAC_OK && found != version ? other_version(h, (int)found, version, err) : status;
 }
 
+/* What HDF5 must not be let into. */
+static int check_front(const char *path, const struct stac_mapping *map, struct stac_error *err) {
+    if (!stac_h5_is_hdf5(map))
+        return stac_fail(err, STAC_ERR_INPUT, "%s: cannot open it as HDF5: it does not begin as such a file does", path);
+    if (stac_h5_is_sealed(map)) return STAC_OK;
+    return stac_fail(err, STAC_ERR_INPUT, "%s is an HDF5 file, but not one of STAC", path);
+}
+
 int stac_h5_open(const char *path, const char *kind, int version, struct stac_h5 *h, struct stac_error *err) {
     *h = (struct stac_h5){.file = -1};
     prepare();
     struct stac_mapping map = {0}; /* a clear error for what is not a regular, readable, non-empty file */
     STAC_TRY(stac_file_map(path, &map, err));
+    int front = check_front(path, &map, err);
     stac_file_unmap(&map);
+    STAC_TRY(front);
     if (!(h->path = stac_strdup(path, err))) return err->status;
     h->file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     int status = h->file < 0 ? h5_error(err, STAC_ERR_INPUT, "open", "it as HDF5", h) : check_marks(h, kind, version, err);
@@ -252,7 +266,8 @@ static int get_number(struct stac_h5 *h, const char *path, const char *name, H5T
     hid_t attribute;
     STAC_TRY(open_attribute(h, path, name, &attribute, err));
     hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
-    bool scalar = type >= 0 && space >= 0 && H5Tget_class(type) == class && H5Sget_simple_extent_npoints(space) == 1;
+    bool scalar = type >= 0 && space >= 0 && H5Tget_class(type) == class && H5Tget_size(type) == sizeof(int64_t) &&
+                  H5Sget_simple_extent_npoints(space) == 1;
     int status = STAC_OK;
     if (!scalar || H5Aread(attribute, memory, out) < 0)
         status = stac_fail(err, STAC_ERR_INPUT, "%s: the attribute %s of %s is not a number", h->path, name, path);
@@ -375,31 +390,12 @@ int stac_h5_rows(struct stac_h5 *h, const char *path, size_t most, size_t *rows,
     return STAC_OK;
 }
 
-/* Whether every value is in the file: HDF5 fills in zeros for chunks that were never written, and reads other files for a
- * dataset that names them. */
-static bool all_there(hid_t set, const hsize_t shape[2], int rank, size_t value_bytes) {
-    hid_t create = H5Dget_create_plist(set), space = H5Dget_space(set);
-    hsize_t chunk[2] = {1, 1}, wanted = 1, found = 0;
-    bool there = false;
-    if (create >= 0 && space >= 0 && H5Pget_layout(create) == H5D_CHUNKED) {
-        if (H5Pget_chunk(create, 2, chunk) == rank && H5Dget_num_chunks(set, space, &found) >= 0) {
-            for (int i = 0; i < rank; i++) wanted *= (shape[i] + chunk[i] - 1) / chunk[i];
-            there = found == wanted;
-        }
-    } else if (create >= 0 && space >= 0 && H5Pget_layout(create) != H5D_VIRTUAL && H5Pget_external_count(create) == 0) {
-        hsize_t values = shape[0] * (rank == 2 ? shape[1] : 1);
-        there = H5Dget_storage_size(set) >= values * value_bytes;
-    }
-    if (create >= 0) H5Pclose(create);
-    if (space >= 0) H5Sclose(space);
-    return there;
-}
-
 /* Open a dataset that must have exactly this type and shape. */
 static int open_expected(struct stac_h5 *h, const char *path, enum stac_h5_type type, size_t rows, size_t columns, hid_t *set,
                          struct stac_error *err) {
     hsize_t shape[2] = {0, 0};
     int rank;
+    const char *unfit;
     STAC_TRY(open_set(h, path, set, shape, &rank, err));
     hid_t stored = H5Dget_type(*set);
     bool same = stored >= 0 && H5Tequal(stored, file_type(type)) > 0;
@@ -408,8 +404,8 @@ static int open_expected(struct stac_h5 *h, const char *path, enum stac_h5_type 
         stac_fail(err, STAC_ERR_INPUT, "%s: %s has %llu x %llu values, %zu x %zu of another type or shape were expected",
                   h->path, path, (unsigned long long)shape[0], (unsigned long long)(rank == 2 ? shape[1] : 1), rows,
                   columns ? columns : 1);
-    else if (!all_there(*set, shape, rank, type_size(type)))
-        stac_fail(err, STAC_ERR_INPUT, "%s: a part of %s is missing: the file is damaged", h->path, path);
+    else if ((unfit = stac_h5_unfit(*set, shape, rank)))
+        stac_fail(err, STAC_ERR_INPUT, "%s: %s %s: the file is damaged", h->path, path, unfit);
     else
         return STAC_OK;
     H5Dclose(*set);
@@ -555,7 +551,7 @@ int stac_h5_read_table(struct stac_h5 *h, const char *path, const struct stac_h5
     hsize_t shape[2] = {0, 0};
     int rank, status = STAC_OK;
     STAC_TRY(open_set(h, path, &set, shape, &rank, err));
-    if (rank != 1 || shape[0] != n || !has_fields(set, field, n_fields) || !all_there(set, shape, rank, 1))
+    if (rank != 1 || shape[0] != n || !has_fields(set, field, n_fields) || stac_h5_unfit(set, shape, rank))
         status = stac_fail(err, STAC_ERR_INPUT, "%s: %s is not the table that was expected", h->path, path);
     else if ((memory = record_type(field, n_fields, record_size, false)) < 0 ||
              H5Dread(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, records) < 0)

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include "store/snn_file.h"
 #include "store/snn_layout.h"
 
@@ -49,7 +50,7 @@ static int read_hparams(struct stac_snn *s, struct stac_error *err) {
     STAC_TRY(stac_h5_get_int(&s->h5, "/model", "hadamard", 0, 512, &value, err));
     s->hadamard = (int)value;
     STAC_TRY(stac_h5_get_text(&s->h5, "/model", "arch", &arch, err));
-    snprintf(s->hp.arch, sizeof s->hp.arch, "%.15s", arch);
+    snprintf(s->hp.arch, sizeof s->hp.arch, "%.15s", stac_one_line(arch));
     free(arch);
     STAC_TRY(stac_h5_rows(&s->h5, "/model/eos", STAC_MAX_EOS, &n_eos, err));
     s->hp.n_eos = (int)n_eos;
@@ -96,21 +97,28 @@ static int read_scheme(struct stac_snn *s, struct stac_error *err) {
     return STAC_OK;
 }
 
+/* A text that is shown: one line. */
+static int read_line(struct stac_snn *s, const char *what, char **out, struct stac_error *err) {
+    STAC_TRY(stac_h5_get_text(&s->h5, "/", what, out, err));
+    stac_one_line(*out);
+    return STAC_OK;
+}
+
 int stac_snn_open(const char *path, struct stac_snn *snn, struct stac_error *err) {
     int64_t timesteps, longest;
     int status = STAC_OK;
     struct stac_error quiet = {0};
     *snn = (struct stac_snn){0};
     STAC_TRY(stac_h5_open(path, STAC_SNN_SCHEMA, STAC_SNN_SCHEMA_VERSION, &snn->h5, err));
-    STAC_TRY_DONE(stac_h5_get_text(&snn->h5, "/", "model_path", &snn->origin.model_path, err));
-    STAC_TRY_DONE(stac_h5_get_text(&snn->h5, "/", "model_sha256", &snn->origin.model_sha256, err));
+    STAC_TRY_DONE(read_line(snn, "model_path", &snn->origin.model_path, err));
+    STAC_TRY_DONE(read_line(snn, "model_sha256", &snn->origin.model_sha256, err));
     STAC_TRY_DONE(stac_h5_get_text(&snn->h5, "/", "job", &snn->origin.job, err));
-    STAC_TRY_DONE(stac_h5_get_text(&snn->h5, "/", "calibration", &snn->origin.calibration, err));
+    STAC_TRY_DONE(read_line(snn, "calibration", &snn->origin.calibration, err));
     STAC_TRY_DONE(stac_h5_get_int(&snn->h5, "/", "timesteps", 1, STAC_MAX_TIMESTEPS, &timesteps, err));
     snn->timesteps = (int)timesteps;
     STAC_TRY_DONE(read_scheme(snn, err));
-    stac_h5_get_text(&snn->h5, "/", "recoded_from", &snn->origin.recoded_from, &quiet); /* most are not */
-    stac_h5_get_text(&snn->h5, "/", "job_digest", &snn->origin.job_digest, &(struct stac_error){0});
+    read_line(snn, "recoded_from", &snn->origin.recoded_from, &quiet); /* most are not */
+    read_line(snn, "job_digest", &snn->origin.job_digest, &(struct stac_error){0});
     STAC_TRY_DONE(read_hparams(snn, err));
     STAC_TRY_DONE(check_hparams(snn, err));
     STAC_TRY_DONE(stac_h5_get_int(&snn->h5, "/", "longest_context", 1, snn->hp.n_ctx, &longest, err));
