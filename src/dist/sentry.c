@@ -28,6 +28,8 @@ static struct {
 
 /* ---- crashes ------------------------------------------------------------------------------------------------------ */
 
+#if !defined(__SANITIZE_ADDRESS__) /* which tells of crashes itself */
+
 static const char *what_happened(int number) {
     switch (number) {
     case SIGSEGV: return "segmentation fault";
@@ -62,7 +64,6 @@ static void tell_crash(int number) {
 }
 
 static void listen_for_crashes(void) {
-#if !defined(__SANITIZE_ADDRESS__) /* which tells of crashes itself */
     static const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
     static char stack[STACK];
     struct sigaction action = {.sa_handler = tell_crash, .sa_flags = SA_RESETHAND | SA_NODEFER | SA_ONSTACK};
@@ -70,8 +71,14 @@ static void listen_for_crashes(void) {
     sigemptyset(&action.sa_mask);
     sigaltstack(&own, NULL);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
-#endif
 }
+
+#else
+
+static void listen_for_crashes(void) {
+}
+
+#endif
 
 /* ---- the thread --------------------------------------------------------------------------------------------------- */
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/stop.h"
 
@@ -36,6 +37,23 @@ static int answer(struct stac_start *s, enum stac_job_request request, const cha
     }
 }
 
+/* Ranks of other versions, or with another command line, would work at something else. */
+static int check_same(const struct stac_start *s, const char *version, struct stac_error *err) {
+    struct stac_strbuf text = {0};
+    uint64_t mine = 0, first;
+    int status = stac_job_print(&s->job, &text, err);
+    if (status == STAC_OK) status = stac_strbuf_printf(&text, err, "%s", version);
+    if (status == STAC_OK) mine = stac_xxh3(stac_strbuf_text(&text), strlen(stac_strbuf_text(&text)));
+    stac_strbuf_clean(&text);
+    STAC_TRY(stac_agree(&s->ranks, s->ranks.comm, status, err));
+    first = mine;
+    STAC_TRY(stac_broadcast(s->ranks.comm, &first, sizeof first, 0, err));
+    if (first != mine)
+        status = stac_fail(err, STAC_ERR_USAGE,
+                           "its job or its version is not that of rank 0: start all ranks alike (this is %s)", version);
+    return stac_agree(&s->ranks, s->ranks.comm, status, err);
+}
+
 /* The folder that is written, or looked at; a conversation is seen by whoever holds it. */
 static int begin_live(struct stac_start *s, struct stac_error *err) {
     const char *folder = s->job.program == STAC_CONVERT ? s->job.output_dir : s->job.dir;
@@ -66,6 +84,7 @@ int stac_start(struct stac_start *s, enum stac_program program, int argc, char *
         status = stac_job_command_line(&s->job, argc, argv, text, size, &path, &request, err);
         STAC_TRY_DONE(stac_agree(&s->ranks, s->ranks.comm, status, err));
     }
+    STAC_TRY_DONE(check_same(s, version, err));
     if (program != STAC_CHAT) stac_stop_listen();
     STAC_TRY_DONE(stac_sentry_begin(&s->sentry, &s->ranks, s->job.rank_timeout, err));
     stac_ranks_set_threads(&s->ranks, (int)s->job.threads);

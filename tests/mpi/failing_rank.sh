@@ -41,6 +41,12 @@ expect "without config.json on one rank" 3 convert_apart
 one_line "without config.json on one rank" '^error: rank 1 on .*config.json'
 nothing_left "without config.json" "$work/out-folder"
 
+# Ranks that were not started alike.
+expect "another job on rank 1" 2 timeout -k 5 60 mpirun -q -n 1 stac-convert --model_name "$tiny" --output_dir "$work/out-folder/snn" \
+    : -n 1 stac-convert --model_name "$tiny" --output_dir "$work/out-folder/snn" --timesteps 8
+one_line "another job on rank 1" '^error: rank 1 on .*: its job or its version is not that of rank 0'
+nothing_left "another job on rank 1" "$work/out-folder"
+
 # A rank that is killed, crashes, stops or leaves, in the middle of a phase: over within 10 s, and one line says which and what it
 # was at. lose WHAT PATTERN COMMAND...: runs a conversion of 3 ranks, and the command with the process number of one of them
 lose() {
