@@ -74,13 +74,13 @@ seconds() {
     value $out/ranks.json seconds
 }
 
-# converted NAME ARGUMENT...: seconds and most memory of a conversion of the 1.7B shape on one rank
+# converted NAME MODEL ARGUMENT...: seconds and most memory of a conversion on one rank
 converted() {
-    name=$1
-    shift
+    name=$1 converts=$2
+    shift 2
     rm -rf $out/large
-    on_ranks 1 stac-convert --model_name $out/1.7B --output_dir $out/large "$@" > $out/log 2>&1 || { cat $out/log >&2; exit 1; }
-    sed -n 's/.* in \(.*\), \([0-9]*\) MiB at most.*/\1,\2/p' $out/log | tr -d ' ' | awk -F, -v name="1.7B.$name" '
+    on_ranks 1 stac-convert --model_name "$converts" --output_dir $out/large "$@" > $out/log 2>&1 || { cat $out/log >&2; exit 1; }
+    sed -n 's/.* in \(.*\), \([0-9]*\) MiB at most.*/\1,\2/p' $out/log | tr -d ' ' | awk -F, -v name="$name" '
         { t = $1; s = 0
           if (match(t, /[0-9]+h/)) s += 3600 * substr(t, RSTART, RLENGTH - 1)
           if (match(t, /[0-9]+min/)) s += 60 * substr(t, RSTART, RLENGTH - 3)
@@ -92,6 +92,7 @@ converted() {
 : > $csv
 say "limits of this machine"
 figures limits stac-bench limits
+figures products stac-bench products
 say "SmolLM2-135M-Instruct"
 once $out/snn/snn_model.h5 on_ranks 2 stac-convert --model_name "$model_file" --output_dir $out/snn --force --simplified --spike_budget 1.2
 once $out/int8/snn_model.h5 stac-convert --from $out/snn --output_dir $out/int8 --force --code integer --activation_bits 8
@@ -100,12 +101,16 @@ figures 135M_int8 stac-bench network $out/int8 --mode snn
 figures 135M stac-bench network $out/snn --mode snn --execution temporal
 figures 135M stac-bench load $out/snn
 figures 135M stac-bench tokenizer $out/snn/tokenizer tests/data/wikitext-2-valid.txt
+for interval in 1e9 3; do converted 135M.interval_$interval "$model_file" --simplified --spike_budget 1.2 --checkpoint_interval $interval; done
 for n in 1 2; do echo "135M.ranks_$n,$(seconds $n),s" | tee -a $csv; done
 say "the shape of SmolLM2-1.7B in bfloat16, random weights"
 once $out/1.7B/config.json stac-bench checkpoint 1.7B $out/1.7B
 cp $out/snn/tokenizer/* $out/1.7B/
 figures 1.7B stac-bench network $out/1.7B --mode baseline
-[ -z "$large" ] || { converted simplified --simplified; converted full; }
+if [ -n "$large" ]; then
+    converted 1.7B.simplified $out/1.7B --simplified
+    converted 1.7B.full $out/1.7B
+fi
 if [ -z "$alone" ]; then
     if build_llama; then
         once $out/q8_0.gguf $out/llama/bin/llama-quantize --allow-requantize "$model_file" $out/q8_0.gguf Q8_0
@@ -149,6 +154,10 @@ ratio 'simplified conversion of 1.7B: (bytes in / time) / reading from disk' '>=
     'f["1.7B.dense_weight_bytes"] / f["1.7B.simplified_seconds"] / f["135M.read_cold"]'
 ratio 'full conversion of 1.7B: hours' '< 1' 'f["1.7B.full_seconds"] / 3600'
 ratio 'full conversion of 1.7B: GiB at most, one rank' '< 8' 'f["1.7B.full_memory"] / 1073741824'
+ratio 'our float product / OpenBLAS, 512 rows of 2048 to 16384' '>= 1' 'f["products.float_2048x16384"] / f["products.openblas_2048x16384"]'
+ratio 'the same, 576 to 3072' '>= 1' 'f["products.float_576x3072"] / f["products.openblas_576x3072"]'
+ratio 'a conversion with checkpoints every 3 s (ten times as often as usual) / without: time' '<= 1.02' \
+    'f["135M.interval_3_seconds"] / f["135M.interval_1e9_seconds"]'
 ratio '2 ranks / 1 rank, throughput of an evaluation' '>= 1.8' 'f["135M.ranks_1"] / f["135M.ranks_2"]'
 ratio 'tokenizer, one core, MB/s' '>= 20' 'f["135M.tokenizer"] / 1e6'
 ratio 'loading a stored SNN / reading the file, from disk' '>= 0.8' 'f["135M.load_cold"] / f["135M.read_cold"]'

@@ -100,13 +100,24 @@ static int take_linear(struct rest *r, const struct stac_linear *l, struct stac_
     return STAC_OK;
 }
 
+/* Whether the numbers of a trained code are within bounds; what they make together is checked when it is restored. */
+static bool is_sane(const struct stac_code *c) {
+    const struct stac_base *b = &c->base;
+    return c->kind == STAC_CODE_TERNARY && (c->neuron.kind == STAC_NEURON_TABLE || c->neuron.kind == STAC_NEURON_CAUSAL) &&
+           c->timesteps >= 1 && c->timesteps <= STAC_MAX_TIMESTEPS && c->n_levels >= 1 && c->n_levels <= STAC_MAX_LEVELS &&
+           b->n_classes >= 0 && b->n_classes <= STAC_MAX_CLASSES && b->shift >= 0 && b->shift <= 15 && b->heavy >= 0 &&
+           b->heavy <= STAC_MAX_HEAVY && b->curve >= 0 && b->curve <= 1000 && b->ratio >= 0 && b->ratio <= 1000;
+}
+
 /* A ternary code, the only kind that is trained. */
 static int take_code(struct rest *r, struct stac_code *out, int layer, struct stac_error *err) {
     struct stac_code plain;
     struct stac_word *words = NULL;
     float *thresholds = NULL;
     int status = STAC_OK;
-    if (!take(r, &plain, sizeof plain) || plain.n_levels < 1 || plain.n_levels > STAC_MAX_LEVELS) return is_short(layer, err);
+    if (!take(r, &plain, sizeof plain) || !is_sane(&plain)) return is_short(layer, err);
+    plain.word = NULL; /* whatever the record says: these are made anew */
+    plain.levels = (struct stac_levels){0};
     if (plain.neuron.kind != STAC_NEURON_TABLE) {
         *out = plain;
         return stac_recipe_restore(out, err);

@@ -1,6 +1,7 @@
 /* stac-bench: how fast a network is, beside what the machine can do at most. Lines of CSV: name,value,unit.
  *
  *     stac-bench limits                            bandwidth and peaks of this machine
+ *     stac-bench products                          our float product, and OpenBLAS's
  *     stac-bench load DIR                          a converted folder's network into memory, and its file read plainly
  *     stac-bench tokenizer DIR TEXT                text into tokens
  *     stac-bench checkpoint SHAPE DIR              a Hugging Face folder with random weights: 135M, 360M or 1.7B
@@ -21,6 +22,7 @@
 #include "input.h"
 #include "limits.h"
 #include "network.h"
+#include "products.h"
 #include "simulate.h"
 #include "store/snn_file.h"
 
@@ -72,6 +74,7 @@ static int bench_alone(int argc, char **argv, bool *known, struct stac_error *er
     const char *what = argc > 1 ? argv[1] : "";
     *known = true;
     if (argc == 2 && strcmp(what, "limits") == 0) return print_limits();
+    if (argc == 2 && strcmp(what, "products") == 0) return products_bench(err);
     if (argc == 3 && strcmp(what, "load") == 0) return input_bench_load(argv[2], err);
     if (argc == 4 && strcmp(what, "tokenizer") == 0) return input_bench_tokenizer(argv[2], argv[3], err);
     if (argc == 4 && strcmp(what, "checkpoint") == 0) return bench_checkpoint(argv[2], argv[3], err);
@@ -81,8 +84,9 @@ static int bench_alone(int argc, char **argv, bool *known, struct stac_error *er
     return STAC_OK;
 }
 
-static const char usage[] = "usage: stac-bench limits | load DIR | tokenizer DIR TEXT | checkpoint SHAPE DIR | cluster ... | "
-                            "network | growth DIR [flags of stac-chat]\n";
+static const char usage[] =
+    "usage: stac-bench limits | products | load DIR | tokenizer DIR TEXT | checkpoint SHAPE DIR | cluster ... | "
+    "network | growth DIR [flags of stac-chat]\n";
 
 int main(int argc, char **argv) {
     static struct stac_start start;

@@ -9,6 +9,7 @@
 #include "fixture_models.h"
 #include "fixture_schemes.h"
 #include "fixture_stores.h"
+#include "dist/record.h"
 #include "store/session_file.h"
 #include "store/windows_file.h"
 
@@ -119,8 +120,30 @@ static void write_safetensors(const char *name, enum fx_type type) {
     fx_model_clean(&m);
 }
 
+/* A record of a checkpoint, and what one holds of a layer of 3 inputs and 2 outputs; the first byte says which. */
+static void write_records(void) {
+    static const char body[] = "what was found";
+    struct stac_bytes part = {body, sizeof body};
+    struct stac_error err = {0};
+    char job[STAC_SHA256_HEX], layer[1 + 3 * 2 + 2 * 2 * sizeof(float)] = {1, 5, -5, 127, 0, 3, -127}, *file;
+    size_t size;
+    memset(job, 'a', sizeof job - 1);
+    job[sizeof job - 1] = 0;
+    OK(stac_record_write(folder.path, "means", job, &part, 1, &err));
+    snprintf(folder.path + strlen(folder.path), 8, "/means");
+    OK(stac_file_read(folder.path, 4096, &file, &size, &err));
+    unlink(folder.path);
+    folder.path[strlen(folder.path) - strlen("/means")] = 0;
+    char *whole = stac_alloc(size + 1, 1, "a record", &err);
+    memcpy(whole + 1, file, size);
+    fx_write(&folder, "corpus/checkpoint/seed-record", whole, size + 1);
+    fx_write(&folder, "corpus/checkpoint/seed-layer", layer, sizeof layer);
+    free(whole);
+    free(file);
+}
+
 int main(int argc, char **argv) {
-    static const char *const folders[] = {"", "/bases", "/corpus", "/corpus/gguf", "/corpus/safetensors"};
+    static const char *const folders[] = {"", "/bases", "/corpus", "/corpus/gguf", "/corpus/safetensors", "/corpus/checkpoint"};
     struct stac_error err = {0};
     char path[256];
     if (argc != 2) return 2;
@@ -140,5 +163,6 @@ int main(int argc, char **argv) {
     write_gguf("seed-vocabulary", FX_F32, false, true);
     write_safetensors("seed-f32", FX_F32);
     write_safetensors("seed-bf16", FX_BF16);
+    write_records();
     return fx_one_rank_end(NULL);
 }

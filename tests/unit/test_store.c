@@ -246,7 +246,7 @@ static const struct tampering {
     {"gpt2", GROUP, SITE "/weight", NULL, 0, "cannot open " SITE "/weight"},
     {"gpt2", DANGLING, SITE "/weight", NULL, 0, "cannot open " SITE "/weight"},
     {"gpt2", LOOP, SITE "/weight", NULL, 0, "cannot open " SITE "/weight"},
-    {"gpt2", FOREIGN, SITE "/bias", NULL, 0, "a part of " SITE "/bias is missing"},
+    {"gpt2", FOREIGN, SITE "/bias", NULL, 0, SITE "/bias does not lie in chunks"},
     {"gpt2", OUTSIDE, SITE "/weight", NULL, 0, "cannot open " SITE "/weight"},
     {"gpt2", NO_ATTRIBUTE, SITE "/bias", "xxh3", 0, SITE "/bias has no attribute xxh3"},
     {"gpt2", OTHER, SITE "/bias", "0", 0.5, "the values of " SITE "/bias are not those that were written"},
