@@ -5,10 +5,6 @@
 static volatile sig_atomic_t came;
 
 static void note(int number) {
-    if (came == number) {
-        signal(number, SIG_DFL); /* asked twice: at once */
-        raise(number);
-    }
     if (!came) came = number;
 }
 

@@ -1,6 +1,6 @@
 /* The wish to stop: SIGTERM (scancel, or an mpirun that ends its job) and SIGUSR1 (as Slurm's --signal sends it before a time
- * limit). Nothing is interrupted: who works looks here between two pieces; the same signal once more ends the process. One of
- * the few things that a process has once. */
+ * limit). Nothing is interrupted: who works looks here between two pieces. A signal may come twice, from a launcher and from a
+ * batch script, and counts once; SIGINT (Ctrl-C) ends a process at once. One of the few things that a process has once. */
 #ifndef STAC_BASE_STOP_H
 #define STAC_BASE_STOP_H
 

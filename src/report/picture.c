@@ -39,19 +39,12 @@ static bool start(pid_t *child, int *to) {
     return !failed;
 }
 
-/* A script is lines: a name with a line break in it would be a command. */
-static bool is_one_line(const char *path) {
-    for (; *path; path++)
-        if ((unsigned char)*path < ' ' || *path == 0x7f) return false;
-    return true;
-}
-
 int stac_picture_draw(const char *script, const char *path, bool *drawn, struct stac_error *err) {
     pid_t child;
     int to, state = 0;
     size_t size = strlen(script);
     *drawn = false;
-    if (!is_one_line(path) || !start(&child, &to)) return STAC_OK;
+    if (!start(&child, &to)) return STAC_OK;
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
     sigaction(SIGPIPE, &ignore, &before); /* a gnuplot that dies early shows in its exit status */
     for (size_t put = 0; put < size;) {
@@ -82,10 +75,12 @@ int stac_picture_of(const struct stac_result *r, stac_picture_fn make, const cha
 int stac_picture_begin(struct stac_strbuf *s, const char *path, int height, struct stac_error *err) {
     STAC_TRY(
         stac_strbuf_printf(s, err, "set terminal pngcairo size 960,%d font 'sans,11' background '#ffffff'\n%s", height, setup));
-    /* In gnuplot a quote, a line break or a backtick of a name could end it and begin a command: octal. */
+    /* In gnuplot a quote, a line break or a backtick of a name could end it and begin a command: octal. A digit behind an octal
+     * number would become a part of it. */
+    bool plain = true;
     STAC_TRY(stac_strbuf_puts(s, "set output \"", err));
     for (const char *c = path; *c; c++) {
-        bool plain = isalnum((unsigned char)*c) || strchr("/._-", *c);
+        plain = isalpha((unsigned char)*c) || strchr("/._-", *c) || (plain && isdigit((unsigned char)*c));
         STAC_TRY(stac_strbuf_printf(s, err, plain ? "%c" : "\\%03o", (unsigned char)*c));
     }
     return stac_strbuf_puts(s, "\"\n", err);

@@ -5,7 +5,7 @@
 
 enum {
     LARGEST_TYPE = 1 << 16,   /* bytes of a record */
-    LARGEST_PACKED = 1 << 16, /* bytes of a dataset that may be compressed: deflate unpacks to a thousand times as much */
+    LARGEST_PACKED = 1 << 20, /* bytes of a dataset that may be compressed: deflate unpacks to a thousand times as much */
     CHUNK_EXTRA = 1 << 10     /* bytes that a chunk may take beyond its values: a checksum, or deflate in vain */
 };
 
