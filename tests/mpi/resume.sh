@@ -33,14 +33,15 @@ until_done() {
     [ "$got" = 0 ] || { fail "$what: exit code $got after $runs runs"; tail -3 "$work/err"; }
 }
 
-convert="stac-convert --model_name $tiny --num_samples 4 --calibration_length 48 --spike_budget 0.85 --threads 1 --quiet"
+convert="stac-convert --model_name $tiny --num_samples 2 --calibration_length 32 --spike_budget 0.85 --threads 1 --quiet"
 for what in closed:--threshold_steps=0 trained:--threshold_steps=2; do
+    [ -z "$STAC_SANITIZED" ] || [ "${what%%:*}" = closed ] || continue # it takes minutes there
     name=${what%%:*} flag=$(echo "${what#*:}" | tr '=' ' ')
     # shellcheck disable=SC2086
     expect "$name: at once" 0 ranks 2 $convert $flag --output_dir "$work/$name"
     # shellcheck disable=SC2086
     until_done "$name" $convert $flag --output_dir "$work/$name-pieces"
-    holds "$name: $runs runs" "$runs > 15"
+    holds "$name: $runs runs" "$runs > 12"
     equal "$name in $runs pieces" "$work/$name/snn_model.h5" "$work/$name-pieces/snn_model.h5"
     looked=$((looked + 1))
     [ ! -e "$work/$name-pieces.checkpoint" ] || fail "$name: the checkpoint is left behind"
@@ -54,7 +55,7 @@ expect "another job" 2 ranks 2 $convert --threshold_steps 0 --timesteps 8 --outp
 
 # Damaged records count for nothing, and those of another job are not taken.
 expect "stopped" 75 stopping 2 $convert --output_dir "$work/damaged" --checkpoint_interval 0
-for i in 1 2 3 4 5 6 7 8; do expect "stopped, run $i" 75 stopping 1 $convert --output_dir "$work/damaged"; done
+for i in 1 2 3 4 5; do expect "stopped, run $i" 75 stopping 1 $convert --output_dir "$work/damaged"; done
 for record in "$work"/damaged.checkpoint/[a-z]*; do
     case $record in */job | */*.old) continue ;; esac
     printf 'x' | dd of="$record" bs=1 seek=$(($(stat -c %s "$record") - 9)) conv=notrunc 2> /dev/null
@@ -68,7 +69,7 @@ equal "with damaged records" "$work/closed/snn_model.h5" "$work/damaged/snn_mode
 # Killed at any moment; what is left is gone on with.
 kills=0
 for moment in 0.3 0.6 0.9 1.2 1.5 1.8 2.1; do
-    timeout -s KILL "$moment" stac-convert --model_name "$tiny" --num_samples 4 --calibration_length 48 --spike_budget 0.85 --threads 1 \
+    timeout -s KILL "$moment" stac-convert --model_name "$tiny" --num_samples 2 --calibration_length 32 --spike_budget 0.85 --threads 1 \
         --quiet --output_dir "$work/killed" --checkpoint_interval 0 > "$work/out" 2>&1 && break
     kills=$((kills + 1))
 done
@@ -81,7 +82,7 @@ ls -d "$work"/killed?* 2> /dev/null && fail "after $kills kills: something is le
 evaluate="stac-eval $work/closed --test_all --text $tiny/heldout.txt --limit_tokens 1024 --parity_steps 6 --spike_rate_factor 4 --threads 1 --quiet"
 expect "evaluated at once" 0 ranks 2 $evaluate --json "$work/once.json"
 until_done "evaluation" $evaluate --json "$work/pieces.json"
-holds "evaluation: $runs runs" "$runs > 8"
+holds "evaluation: $runs runs" "$runs > 6"
 for json in once pieces; do grep -vE '"(seconds|peak_memory_bytes|ranks|measured_.*)":' "$work/$json.json" > "$work/$json.figures"; done
 equal "an evaluation in $runs pieces" "$work/once.figures" "$work/pieces.figures"
 looked=$((looked + 1))
