@@ -98,11 +98,6 @@ static int pass_windows(void *ctx, int from, int to, struct stac_error *err) {
     return stac_agree(c->ranks, c->ranks->comm, status, err);
 }
 
-/* Windows between two chances to write a checkpoint: one a group, more where stages would wait for each other. */
-static int piece_of(const struct stac_calibration *c) {
-    return c->grid->n_groups * (c->grid->n_stages > 1 ? 4 * c->grid->n_stages : 1);
-}
-
 static void skip_windows(void *ctx, int n) {
     stac_progress_skip(((struct pass *)ctx)->progress, n);
 }
@@ -112,8 +107,8 @@ static int run_pass(struct pass *p, const char *phase, const char *record, const
                     struct stac_error *err) {
     struct stac_calibration *c = p->c;
     struct stac_progress progress;
-    struct stac_pieces work = {c->ranks,     c->checkpoint, record,       part,         n_parts,
-                               c->n_windows, piece_of(c),   pass_windows, skip_windows, p};
+    struct stac_pieces work = {c->ranks,     c->checkpoint, record, part, n_parts, c->n_windows, stac_grid_piece(c->grid),
+                               pass_windows, skip_windows,  p};
     p->progress = &progress;
     stac_progress_begin(&progress, c->log, phase, c->n_windows, "windows");
     STAC_TRY(stac_work_in_pieces(&work, err));
@@ -234,8 +229,16 @@ static void skip_gradients(void *ctx, int n) {
 
 int stac_calibrate_gradients(struct stac_calibration *c, const struct stac_gradients *what, struct stac_error *err) {
     struct gradients g = {.c = c, .what = what};
-    struct stac_pieces work = {c->ranks,        c->checkpoint, what->record,         what->part,     what->n_parts,
-                               what->n_windows, piece_of(c),   gradients_of_windows, skip_gradients, &g};
+    struct stac_pieces work = {c->ranks,
+                               c->checkpoint,
+                               what->record,
+                               what->part,
+                               what->n_parts,
+                               what->n_windows,
+                               stac_grid_piece(c->grid),
+                               gradients_of_windows,
+                               skip_gradients,
+                               &g};
     int status = c->grid->stage < 0 ? STAC_OK : stac_backward_init(&g.b, &c->run, err);
     if (status == STAC_OK) status = STAC_NEW(g.gradient, (size_t)c->length * (size_t)c->hp->n_embd, "gradients", err);
     g.b.probe = what->probe;
@@ -317,7 +320,7 @@ static int compare_window(void *ctx, int item, const struct stac_batch *batch, f
 
 static int coded_init(struct coded *d, const struct stac_calibration *c, int n_windows, struct stac_error *err) {
     size_t vocab = (size_t)c->stats.hp.n_vocab, width = (size_t)c->stats.hp.n_embd;
-    size_t mine = (size_t)(piece_of(c) / c->grid->n_groups);
+    size_t mine = (size_t)(stac_grid_piece(c->grid) / c->grid->n_groups);
     d->rows = c->length / EVERY;
     d->n_windows = n_windows;
     STAC_TRY(STAC_NEW(d->divergence, (STAC_SITE_KINDS + 1) * n_windows, "divergences", err));
@@ -359,8 +362,8 @@ int stac_calibrate_damage(struct stac_calibration *c, const struct stac_code *co
     int status = coded_init(&d, c, n_windows, err);
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
     struct stac_partial part = {STAC_ADD_F64, d.divergence, (size_t)(STAC_SITE_KINDS + 1) * (size_t)n_windows};
-    struct stac_pieces work = {c->ranks,  c->checkpoint, "damage",          &part,       1,
-                               n_windows, piece_of(c),   damage_of_windows, skip_damage, &p};
+    struct stac_pieces work = {c->ranks,          c->checkpoint, "damage", &part, 1, n_windows, stac_grid_piece(c->grid),
+                               damage_of_windows, skip_damage,   &p};
     stac_progress_begin(&progress, c->log, "calibrate: sensitivity", (double)n_windows * (STAC_SITE_KINDS + 1), "windows");
     STAC_TRY_DONE(stac_work_in_pieces(&work, err));
     stac_progress_end(&progress);

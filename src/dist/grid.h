@@ -19,6 +19,11 @@ struct stac_grid {
 int stac_grid_stages(int ranks, int n_layers, int wanted, double model_bytes, double rank_bytes, int *n_stages,
                      struct stac_error *err);
 
+/* Windows between two chances to write a checkpoint: one a group, more where stages would wait for each other. */
+static inline int stac_grid_piece(const struct stac_grid *g) {
+    return g->n_groups * (g->n_stages > 1 ? 4 * g->n_stages : 1);
+}
+
 /* Lay out the grid. Collective over all ranks. */
 int stac_grid_init(struct stac_grid *g, const struct stac_ranks *r, int n_stages, struct stac_error *err);
 void stac_grid_clean(struct stac_grid *g);

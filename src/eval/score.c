@@ -203,7 +203,7 @@ static void skip_windows(void *ctx, int n) {
 static int read_windows(struct scoring *g, const char *phase, struct stac_checkpoint *checkpoint,
                         const struct stac_partial *part, int n_parts, struct stac_error *err) {
     struct stac_subject *s = g->stand->subject;
-    int all = (int)g->n_windows, step = s->grid.n_groups * (s->grid.n_stages > 1 ? 4 * s->grid.n_stages : 1);
+    int all = (int)g->n_windows, step = stac_grid_piece(&s->grid);
     struct stac_pieces work = {s->ranks,   checkpoint,   "text", part, n_parts, all, checkpoint ? step : all,
                                read_piece, skip_windows, g};
     double tokens = 0; /* more than the text has where windows overlap */
