@@ -79,7 +79,13 @@ while [ "$(ended)" -lt "$jobs" ] && [ $(($(date +%s) - began)) -lt 3600 ]; do
     *) kill_one ranks "$rank" ;;
     esac
 done
+# A service that the last kill has just started still takes back what the one before it left.
 for service in $service_1 $service_2; do
+    waited=0
+    until [ $waited = 100 ] || ls -d "$spool"/running/*."$service".* > "$work/out" 2>&1; do
+        waited=$((waited + 1))
+        sleep 0.1
+    done
     looked=$((looked + 1))
     kill -TERM "$service" && wait "$service" || fail "a service that was told to stop: exit code $?"
 done
