@@ -1,6 +1,6 @@
 #!/bin/sh
-# Jobs through two batch services while services, launchers and ranks are killed at random: every job ends in done/, once,
-# with the result that it has without any kill.
+# Jobs through two batch services while services, launchers and ranks are killed in turn, at random times: every job ends in
+# done/, once, with the result that it has without any kill.
 #
 #   service_kills.sh [JOBS [SEED]]     20 jobs without arguments (8 with sanitizers, which are slow); wants STAC_BIN, and STAC_RENAMES_LIBRARY to count results
 . "$(dirname "$0")/../shell.sh"
@@ -61,7 +61,7 @@ ended() { find "$spool/done" "$spool/failed" -name 'j*.yaml' | wc -l; }
 kill_one() { # KIND PID
     [ -n "$2" ] && kill -9 "$2" 2> /dev/null && eval "killed_$1=\$((killed_$1 + 1))"
 }
-killed_services=0 killed_launchers=0 killed_ranks=0
+killed_services=0 killed_launchers=0 killed_ranks=0 turn=0
 serve 1
 serve 2
 while [ "$(ended)" -lt "$jobs" ] && [ $(($(date +%s) - began)) -lt 3600 ]; do
@@ -72,10 +72,10 @@ while [ "$(ended)" -lt "$jobs" ] && [ $(($(date +%s) - began)) -lt 3600 ]; do
     eval "service=\$service_$n"
     launcher=$(pgrep -P "$service" | head -1)
     rank=$([ -z "$launcher" ] || pgrep -P "$launcher" | tail -1)
-    draw 3
-    case $drawn in
-    0) kill_one services "$service" && { wait "$service" 2> /dev/null; serve $n; } ;;
-    1) kill_one launchers "$launcher" ;;
+    turn=$(((turn + 1) % 3))
+    case $turn in
+    1) kill_one services "$service" && { wait "$service" 2> /dev/null; serve $n; } ;;
+    2) kill_one launchers "$launcher" ;;
     *) kill_one ranks "$rank" ;;
     esac
 done
