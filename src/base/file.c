@@ -17,8 +17,8 @@ static int io_error(struct stac_error *err, const char *verb, const char *path) 
     return stac_fail(err, STAC_ERR_IO, "cannot %s %s: %s", verb, path, strerror(errno));
 }
 
-/* An open descriptor of a regular file and its size. O_NONBLOCK so that a FIFO cannot hold us. */
-static int open_regular(const char *path, int *fd, size_t *size, struct stac_error *err) {
+/* O_NONBLOCK so that a FIFO cannot hold us. */
+int stac_file_open(const char *path, int *fd, size_t *size, struct stac_error *err) {
     struct stat st;
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (*fd < 0) return io_error(err, "open", path);
@@ -36,19 +36,31 @@ static int open_regular(const char *path, int *fd, size_t *size, struct stac_err
     return STAC_OK;
 }
 
+int stac_file_map_open(const char *path, int fd, size_t size, struct stac_mapping *map, struct stac_error *err) {
+    if (size == 0) return stac_fail(err, STAC_ERR_INPUT, "%s is empty", path);
+    void *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (p == MAP_FAILED) return io_error(err, "map", path);
+    *map = (struct stac_mapping){p, size};
+    return STAC_OK;
+}
+
 int stac_file_map(const char *path, struct stac_mapping *map, struct stac_error *err) {
     int fd;
     size_t size;
-    STAC_TRY(open_regular(path, &fd, &size, err));
-    if (size == 0) {
-        close(fd);
-        return stac_fail(err, STAC_ERR_INPUT, "%s is empty", path);
-    }
-    void *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-    int failed = p == MAP_FAILED ? io_error(err, "map", path) : STAC_OK;
+    STAC_TRY(stac_file_open(path, &fd, &size, err));
+    int status = stac_file_map_open(path, fd, size, map, err);
     close(fd);
-    if (failed) return failed;
-    *map = (struct stac_mapping){p, size};
+    return status;
+}
+
+int stac_file_read_at(const char *path, int fd, void *out, size_t size, size_t offset, struct stac_error *err) {
+    for (size_t got = 0; got < size;) {
+        ssize_t r = pread(fd, (char *)out + got, size - got, (off_t)(offset + got));
+        if (r < 0 && errno == EINTR) continue;
+        if (r < 0) return io_error(err, "read", path);
+        if (r == 0) return stac_fail(err, STAC_ERR_INPUT, "%s was cut short while it was read", path);
+        got += (size_t)r;
+    }
     return STAC_OK;
 }
 
@@ -69,7 +81,7 @@ int stac_file_read(const char *path, size_t limit, char **text, size_t *size, st
     size_t n, got = 0;
     char *buffer = NULL;
     *text = NULL;
-    STAC_TRY(open_regular(path, &fd, &n, err));
+    STAC_TRY(stac_file_open(path, &fd, &n, err));
     if (n > limit) {
         status = stac_fail(err, STAC_ERR_INPUT, "%s has %zu bytes, more than the %zu accepted", path, n, limit);
         goto done;

@@ -15,6 +15,13 @@ struct stac_mapping {
 };
 
 int stac_file_map(const char *path, struct stac_mapping *map, struct stac_error *err);
+
+/* The same in steps: an open descriptor of a regular file, the caller's to close, and its size; its mapping; bytes of it, all
+ * of which must be there. */
+int stac_file_open(const char *path, int *fd, size_t *size, struct stac_error *err);
+int stac_file_map_open(const char *path, int fd, size_t size, struct stac_mapping *map, struct stac_error *err);
+int stac_file_read_at(const char *path, int fd, void *out, size_t size, size_t offset, struct stac_error *err);
+
 void stac_file_unmap(struct stac_mapping *map);
 
 /* Tell the system that a whole file will be read soon, so that it reads ahead while others work. Nothing depends on it. */

@@ -6,9 +6,10 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "store/h5_writer.h"
 
 static const char schema[] = "stac-frontier";
-enum { SCHEMA_VERSION = 1, MOST_POINTS = 100000 };
+enum { SCHEMA_VERSION = 2, MOST_POINTS = 100000 };
 
 #define NUMBER(name, type, unit)                                                                                               \
     { #name, type, 0, offsetof(struct stac_point, name), unit }
@@ -33,7 +34,7 @@ enum { FIELDS = sizeof fields / sizeof *fields };
 /* ---- reading ------------------------------------------------------------------------------------------------------ */
 
 /* The file must be about the same network and text. */
-static int check_common(struct stac_h5 *h, const struct stac_common *c, struct stac_error *err) {
+static int check_common(struct stac_h5_reader *h, const struct stac_common *c, struct stac_error *err) {
     const char *names[] = {"network_sha256", "tokens_sha256"}, *wanted[] = {c->network, c->text};
     const char *counts[] = {"tokens", "context", "stride"};
     const int64_t sizes[] = {c->tokens, c->context, c->stride};
@@ -54,7 +55,7 @@ static int check_common(struct stac_h5 *h, const struct stac_common *c, struct s
                      h->path);
 }
 
-static int read_rows(struct stac_frontier_table *t, struct stac_h5 *h, struct stac_error *err) {
+static int read_rows(struct stac_frontier_table *t, struct stac_h5_reader *h, struct stac_error *err) {
     size_t n;
     STAC_TRY(check_common(h, &t->common, err));
     STAC_TRY(stac_h5_rows(h, "/points", MOST_POINTS, &n, err));
@@ -66,17 +67,17 @@ static int read_rows(struct stac_frontier_table *t, struct stac_h5 *h, struct st
 }
 
 static int read_file(struct stac_frontier_table *t, struct stac_error *err) {
-    struct stac_h5 h;
+    struct stac_h5_reader h;
     if (t->ranks->rank != 0 || !stac_file_exists(t->path)) return STAC_OK;
     STAC_TRY(stac_h5_open(t->path, schema, SCHEMA_VERSION, &h, err));
     int status = read_rows(t, &h, err);
-    stac_h5_discard(&h);
+    stac_h5_close(&h);
     return status;
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------ */
 
-static int write_common(const struct stac_frontier_table *t, struct stac_h5 *h, struct stac_error *err) {
+static int write_common(const struct stac_frontier_table *t, struct stac_h5_writer *h, struct stac_error *err) {
     const struct stac_common *c = &t->common;
     const char *texts[][2] = {{"schema", schema},
                               {"built_with", stac_build_info()},
@@ -92,7 +93,7 @@ static int write_common(const struct stac_frontier_table *t, struct stac_h5 *h, 
 }
 
 static int write_file(const struct stac_frontier_table *t, struct stac_error *err) {
-    struct stac_h5 h;
+    struct stac_h5_writer h;
     if (t->ranks->rank != 0) return STAC_OK;
     STAC_TRY(stac_h5_create(t->path, &h, err));
     int status = write_common(t, &h, err);

@@ -100,7 +100,6 @@ static int load_parts(struct stac_subject *s, struct stac_error *err) {
 
 int stac_subject_open(struct stac_subject *s, struct stac_error *err) {
     int status = STAC_OK;
-    s->snn.h5.file = -1;
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, open_files(s, err), err));
     STAC_TRY_DONE(stac_spread(s->job, s->ranks, &s->hp, &s->grid, &s->stage_begin, &s->part, err));
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, load_parts(s, err), err));

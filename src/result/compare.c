@@ -13,7 +13,7 @@ enum { SIDES = 2, LONGEST_NAME = 80 };
 
 /* One of the two files. */
 struct measured {
-    struct stac_h5 h;
+    struct stac_h5_reader h;
     struct stac_check_row *check; /* owned */
     size_t n_checks;
 };
@@ -28,7 +28,7 @@ static int open_result(const char *path, struct measured *m, struct stac_error *
 }
 
 static void close_result(struct measured *m) {
-    stac_h5_discard(&m->h);
+    stac_h5_close(&m->h);
     free(m->check);
 }
 
@@ -107,9 +107,9 @@ static int tell_figure(struct measured *m, const char *group, const char *name, 
 }
 
 static int tell_figures(struct measured *m, const char *group, struct stac_strbuf *out, struct stac_error *err) {
-    char name[LONGEST_NAME];
+    const char *name;
     for (int s = 0; s < SIDES; s++)
-        for (size_t i = 0; stac_h5_attribute_name(&m[s].h, group, i, name, sizeof name); i++) {
+        for (size_t i = 0; (name = stac_h5_attribute_name(&m[s].h, group, i)); i++) {
             double known;
             struct stac_error none = {0};
             bool told = s == 1 && stac_h5_get_real(&m[0].h, group, name, &known, &none) == STAC_OK;
@@ -150,7 +150,7 @@ static int tell_checks(const struct measured *m, bool *broken, struct stac_strbu
 }
 
 int stac_compare(const char *a, const char *b, struct stac_strbuf *out, bool *broken, struct stac_error *err) {
-    struct measured m[SIDES] = {{.h = {.file = -1}}, {.h = {.file = -1}}};
+    struct measured m[SIDES] = {0};
     int status = STAC_OK;
     *broken = false;
     STAC_TRY_DONE(open_result(a, &m[0], err));

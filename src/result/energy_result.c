@@ -141,7 +141,8 @@ static void name_it(char out[NAME_BYTES], const char *text) {
     snprintf(out, NAME_BYTES, "%s", text);
 }
 
-static int write_counts(const struct stac_subject *s, const struct stac_energy *e, struct stac_h5 *h, struct stac_error *err) {
+static int write_counts(const struct stac_subject *s, const struct stac_energy *e, struct stac_h5_writer *h,
+                        struct stac_error *err) {
     struct count_row *rows;
     size_t n = 0;
     STAC_TRY(STAC_NEW(rows, 2 * STAC_PHASES * (size_t)e->n_sites, "a table", err));
@@ -174,7 +175,7 @@ static void fill_row(const struct stac_subject *s, const struct stac_energy *e, 
             r->pj[a][m] += stac_bill_sum(&e->model, &bill, (enum stac_machine)m, (enum stac_account)a);
 }
 
-static int write_energies(const struct stac_subject *s, const struct stac_energy *e, bool of_layers, struct stac_h5 *h,
+static int write_energies(const struct stac_subject *s, const struct stac_energy *e, bool of_layers, struct stac_h5_writer *h,
                           struct stac_error *err) {
     struct energy_row *rows;
     int group = of_layers ? STAC_SITE_HEAD_IN : 1;
@@ -188,7 +189,7 @@ static int write_energies(const struct stac_subject *s, const struct stac_energy
     return status;
 }
 
-static int write_charges(const struct stac_energy *e, struct stac_h5 *h, struct stac_error *err) {
+static int write_charges(const struct stac_energy *e, struct stac_h5_writer *h, struct stac_error *err) {
     static struct row {
         char phase[NAME_BYTES], charge[NAME_BYTES];
         double pj[STAC_MACHINES];
@@ -212,7 +213,7 @@ static int write_charges(const struct stac_energy *e, struct stac_h5 *h, struct 
 }
 
 /* What was metered depends on the machine and lies in /run. */
-static int write_metered(const struct stac_energy *e, struct stac_h5 *h, struct stac_error *err) {
+static int write_metered(const struct stac_energy *e, struct stac_h5_writer *h, struct stac_error *err) {
     char name[80];
     for (int m = 0; m < STAC_METERED; m++)
         for (int k = 0; k < STAC_METER_KINDS; k++) {
@@ -227,7 +228,8 @@ static int write_metered(const struct stac_energy *e, struct stac_h5 *h, struct 
     return STAC_OK;
 }
 
-int stac_energy_h5(const struct stac_subject *s, const struct stac_energy *e, struct stac_h5 *h, struct stac_error *err) {
+int stac_energy_h5(const struct stac_subject *s, const struct stac_energy *e, struct stac_h5_writer *h,
+                   struct stac_error *err) {
     if (!e->measured) return STAC_OK;
     STAC_TRY(write_counts(s, e, h, err));
     STAC_TRY(write_energies(s, e, false, h, err));
@@ -242,7 +244,7 @@ int stac_energy_h5(const struct stac_subject *s, const struct stac_energy *e, st
     return write_metered(e, h, err);
 }
 
-int stac_spike_rates_h5(const struct stac_subject *s, const struct stac_spike_rates *rates, struct stac_h5 *h,
+int stac_spike_rates_h5(const struct stac_subject *s, const struct stac_spike_rates *rates, struct stac_h5_writer *h,
                         struct stac_error *err) {
     struct row {
         int64_t layer;

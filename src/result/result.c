@@ -146,7 +146,7 @@ int stac_result_json(const struct stac_result *r, const char *path, struct stac_
 
 /* ---- metrics.h5 --------------------------------------------------------------------------------------------------- */
 
-static int write_figures(const struct stac_result *r, struct stac_h5 *h, struct stac_error *err) {
+static int write_figures(const struct stac_result *r, struct stac_h5_writer *h, struct stac_error *err) {
     struct stac_figure f[STAC_MOST_FIGURES];
     struct stac_note note[STAC_MOST_NOTES];
     int n = stac_result_figures(r, f), n_notes = stac_result_notes(r, note);
@@ -164,7 +164,7 @@ static int write_figures(const struct stac_result *r, struct stac_h5 *h, struct 
 
 bool stac_result_is_there(const char *path, const char *job_digest, bool *passed) {
     struct stac_error ignored = {0};
-    struct stac_h5 h;
+    struct stac_h5_reader h;
     char *found = NULL;
     int64_t all;
     if (!stac_file_exists(path) || stac_h5_open(path, "stac-metrics", STAC_METRICS_VERSION, &h, &ignored) != STAC_OK)
@@ -173,12 +173,12 @@ bool stac_result_is_there(const char *path, const char *job_digest, bool *passed
                 stac_h5_get_int(&h, "/", "passed", 0, 1, &all, &ignored) == STAC_OK;
     if (same) *passed = all == 1;
     free(found);
-    stac_h5_discard(&h);
+    stac_h5_close(&h);
     return same;
 }
 
 int stac_result_h5(const struct stac_result *r, const char *path, struct stac_error *err) {
-    struct stac_h5 h;
+    struct stac_h5_writer h;
     STAC_TRY(stac_h5_create(path, &h, err));
     int status = STAC_OK;
     STAC_TRY_DONE(stac_h5_set_text(&h, "/", "schema", "stac-metrics", err));

@@ -8,7 +8,7 @@
 #include "eval/raster.h"
 #include "eval/spike_rates.h"
 
-enum { STAC_MAX_CHECKS = 16, STAC_MOST_FIGURES = 64, STAC_MOST_NOTES = 16, STAC_METRICS_VERSION = 2 };
+enum { STAC_MAX_CHECKS = 16, STAC_MOST_FIGURES = 64, STAC_MOST_NOTES = 16, STAC_METRICS_VERSION = 3 };
 
 struct stac_result {
     const struct stac_subject *subject; /* borrowed */

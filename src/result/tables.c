@@ -23,7 +23,7 @@ static const struct stac_h5_field check_fields[] = {
     TEXT(stac_check_row, text),
 };
 
-static int write_checks(const struct stac_result *r, struct stac_h5 *h, struct stac_error *err) {
+static int write_checks(const struct stac_result *r, struct stac_h5_writer *h, struct stac_error *err) {
     struct stac_check_row row[STAC_MAX_CHECKS] = {0};
     for (int i = 0; i < r->n_checks; i++) {
         const struct stac_check *c = &r->check[i];
@@ -36,7 +36,7 @@ static int write_checks(const struct stac_result *r, struct stac_h5 *h, struct s
     return stac_h5_write_table(h, "/checks", check_fields, COUNT(check_fields), sizeof *row, row, (size_t)r->n_checks, err);
 }
 
-int stac_tables_read_checks(struct stac_h5 *h, struct stac_check_row **out, size_t *n, struct stac_error *err) {
+int stac_tables_read_checks(struct stac_h5_reader *h, struct stac_check_row **out, size_t *n, struct stac_error *err) {
     *out = NULL;
     *n = 0;
     if (!stac_h5_has(h, "/checks")) return STAC_OK;
@@ -76,7 +76,7 @@ static const struct stac_h5_field side_fields[] = {
 };
 
 /* A text that the original wrote itself has no words or bytes: not a number. */
-static int write_perplexity(const struct stac_result *r, struct stac_h5 *h, struct stac_error *err) {
+static int write_perplexity(const struct stac_result *r, struct stac_h5_writer *h, struct stac_error *err) {
     static const char *const names[] = {"original", "snn"};
     const struct stac_score *s = &r->score;
     struct side_row row[STAC_SIDES] = {0};
@@ -117,7 +117,7 @@ static const struct stac_h5_field window_fields[] = {
     NUMBER(window_row, top1_agreement, STAC_H5_F64, "share of the tokens"),
 };
 
-static int write_windows(const struct stac_result *r, struct stac_h5 *h, struct stac_error *err) {
+static int write_windows(const struct stac_result *r, struct stac_h5_writer *h, struct stac_error *err) {
     const struct stac_score *s = &r->score;
     const bool *side = r->subject->side;
     struct window_row *row;
@@ -172,7 +172,7 @@ void stac_tables_sites(const struct stac_result *r, struct stac_site_row *rows) 
     }
 }
 
-static int write_sites(const struct stac_result *r, struct stac_h5 *h, struct stac_error *err) {
+static int write_sites(const struct stac_result *r, struct stac_h5_writer *h, struct stac_error *err) {
     struct stac_site_row *row;
     size_t n = (size_t)stac_site_count(&r->subject->hp);
     STAC_TRY(STAC_NEW(row, n, "a table", err));
@@ -197,7 +197,7 @@ static const struct stac_h5_field step_fields[] = {
     NUMBER(step_row, ac_per_mac, STAC_H5_F64, "additions per multiply-accumulate"),
 };
 
-static int write_layers(const struct stac_layers *l, struct stac_h5 *h, struct stac_error *err) {
+static int write_layers(const struct stac_layers *l, struct stac_h5_writer *h, struct stac_error *err) {
     struct step_row *row;
     STAC_TRY(STAC_NEW(row, l->n, "a table", err));
     for (int i = 0; i < l->n; i++) {
@@ -241,7 +241,7 @@ static size_t add_spikes(const struct stac_raster *r, int site, int token, struc
     return n;
 }
 
-static int write_raster(const struct stac_raster *r, struct stac_h5 *h, struct stac_error *err) {
+static int write_raster(const struct stac_raster *r, struct stac_h5_writer *h, struct stac_error *err) {
     struct spike_row *row;
     size_t n = 0, most = (size_t)STAC_RASTER_SITES * STAC_RASTER_TOKENS * STAC_RASTER_CHANNELS * (size_t)r->timesteps;
     STAC_TRY(STAC_NEW(row, most, "a table", err));
@@ -274,7 +274,7 @@ static const struct stac_h5_field turn_fields[] = {
     NUMBER(turn_row, ac_per_mac, STAC_H5_F64, ""),
 };
 
-static int write_turns(const struct stac_parity *p, struct stac_h5 *h, struct stac_error *err) {
+static int write_turns(const struct stac_parity *p, struct stac_h5_writer *h, struct stac_error *err) {
     struct turn_row row[STAC_MOST_TURNS] = {0};
     for (int t = 0; t < p->n_turns; t++) {
         const struct stac_parity_turn *one = &p->turn[t];
@@ -304,7 +304,7 @@ static const struct stac_h5_field kind_fields[] = {
     NUMBER(kind_row, right_original, STAC_H5_F64, "answers"),
 };
 
-static int write_kinds(const struct stac_parity *p, struct stac_h5 *h, struct stac_error *err) {
+static int write_kinds(const struct stac_parity *p, struct stac_h5_writer *h, struct stac_error *err) {
     struct kind_row row[STAC_MOST_KINDS] = {0};
     for (int k = 0; k < p->n_kinds; k++) {
         snprintf(row[k].kind, sizeof row[k].kind, "%s", p->kind_name[k]);
@@ -315,7 +315,7 @@ static int write_kinds(const struct stac_parity *p, struct stac_h5 *h, struct st
     return stac_h5_write_table(h, "/kinds", kind_fields, COUNT(kind_fields), sizeof *row, row, (size_t)p->n_kinds, err);
 }
 
-int stac_tables_write(const struct stac_result *r, struct stac_h5 *h, struct stac_error *err) {
+int stac_tables_write(const struct stac_result *r, struct stac_h5_writer *h, struct stac_error *err) {
     if (r->n_checks > 0) STAC_TRY(write_checks(r, h, err));
     if (r->layers.n > 0) STAC_TRY(write_layers(&r->layers, h, err));
     if (r->raster.measured) STAC_TRY(write_raster(&r->raster, h, err));

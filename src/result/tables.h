@@ -4,7 +4,8 @@
 #define STAC_RESULT_TABLES_H
 
 #include "result/result.h"
-#include "store/h5.h"
+#include "store/h5_reader.h"
+#include "store/h5_writer.h"
 
 /* One site of the SNN. */
 struct stac_site_row {
@@ -25,11 +26,12 @@ struct stac_check_row {
     char text[sizeof((struct stac_check *)0)->text];
 };
 
-/* Write /checks, /perplexity (a row a side), /windows, /sites, /layers, /raster, /turns and /kinds (of conversations): those there are.
+/* Write /checks, /perplexity (a row a side), /windows, /sites, /layers, /raster, /turns and /kinds (of conversations): those
+ * there are.
  */
-int stac_tables_write(const struct stac_result *r, struct stac_h5 *h, struct stac_error *err);
+int stac_tables_write(const struct stac_result *r, struct stac_h5_writer *h, struct stac_error *err);
 
 /* Read /checks: owned by the caller. A file without them has none. */
-int stac_tables_read_checks(struct stac_h5 *h, struct stac_check_row **out, size_t *n, struct stac_error *err);
+int stac_tables_read_checks(struct stac_h5_reader *h, struct stac_check_row **out, size_t *n, struct stac_error *err);
 
 #endif

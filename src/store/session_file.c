@@ -4,12 +4,13 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "store/h5_writer.h"
 #include "store/snn_file.h"
 
 static const char schema[] = "stac-session";
-enum { SCHEMA_VERSION = 1 };
+enum { SCHEMA_VERSION = 2 };
 
-static int write_session(struct stac_h5 *h, const struct stac_session *q, int n_vocab, const char *model,
+static int write_session(struct stac_h5_writer *h, const struct stac_session *q, int n_vocab, const char *model,
                          struct stac_error *err) {
     int64_t *turn;
     STAC_TRY(stac_h5_set_text(h, "/", "schema", schema, err));
@@ -20,16 +21,16 @@ static int write_session(struct stac_h5 *h, const struct stac_session *q, int n_
     STAC_TRY(stac_h5_set_int(h, "/", "kept", (int64_t)q->kept, err));
     STAC_TRY(stac_h5_set_int(h, "/", "forgotten", (int64_t)q->forgotten, err));
     STAC_TRY(stac_h5_set_int(h, "/", "random", (int64_t)q->random.state, err));
-    STAC_TRY(stac_h5_write(h, "/tokens", STAC_H5_I32, q->n, 0, q->token, false, err));
+    STAC_TRY(stac_h5_write(h, "/tokens", STAC_H5_I32, q->n, 0, q->token, err));
     STAC_TRY(STAC_NEW(turn, q->n_turns, "turns", err));
     for (size_t i = 0; i < q->n_turns; i++) turn[i] = (int64_t)q->turn[i];
-    int status = stac_h5_write(h, "/turns", STAC_H5_I64, q->n_turns, 0, turn, false, err);
+    int status = stac_h5_write(h, "/turns", STAC_H5_I64, q->n_turns, 0, turn, err);
     free(turn);
     return status;
 }
 
 int stac_session_write(const char *path, const struct stac_session *q, int n_vocab, const char *model, struct stac_error *err) {
-    struct stac_h5 h;
+    struct stac_h5_writer h;
     STAC_TRY(stac_h5_create(path, &h, err));
     int status = write_session(&h, q, n_vocab, model, err);
     if (status == STAC_OK) return stac_h5_commit(&h, err);
@@ -37,7 +38,7 @@ int stac_session_write(const char *path, const struct stac_session *q, int n_voc
     return status;
 }
 
-static int check_origin(struct stac_h5 *h, int n_vocab, const char *model, struct stac_error *err) {
+static int check_origin(struct stac_h5_reader *h, int n_vocab, const char *model, struct stac_error *err) {
     char *found;
     int64_t vocab;
     STAC_TRY(stac_h5_get_int(h, "/", "vocabulary", 1, 1 << 24, &vocab, err));
@@ -48,7 +49,7 @@ static int check_origin(struct stac_h5 *h, int n_vocab, const char *model, struc
     return stac_fail(err, STAC_ERR_INPUT, "%s is a conversation with another model", h->path);
 }
 
-static int read_turns(struct stac_h5 *h, struct stac_session *q, struct stac_error *err) {
+static int read_turns(struct stac_h5_reader *h, struct stac_session *q, struct stac_error *err) {
     size_t n;
     int64_t *turn;
     STAC_TRY(stac_h5_rows(h, "/turns", q->n, &n, err));
@@ -64,7 +65,7 @@ static int read_turns(struct stac_h5 *h, struct stac_session *q, struct stac_err
     return status;
 }
 
-static int read_session(struct stac_h5 *h, struct stac_session *q, size_t room, int n_vocab, const char *model,
+static int read_session(struct stac_h5_reader *h, struct stac_session *q, size_t room, int n_vocab, const char *model,
                         struct stac_error *err) {
     int64_t kept, forgotten, random;
     STAC_TRY(check_origin(h, n_vocab, model, err));
@@ -80,9 +81,9 @@ static int read_session(struct stac_h5 *h, struct stac_session *q, size_t room, 
 
 int stac_session_read(const char *path, struct stac_session *q, size_t room, int n_vocab, const char *model,
                       struct stac_error *err) {
-    struct stac_h5 h;
+    struct stac_h5_reader h;
     STAC_TRY(stac_h5_open(path, schema, SCHEMA_VERSION, &h, err));
     int status = read_session(&h, q, room, n_vocab, model, err);
-    stac_h5_discard(&h);
+    stac_h5_close(&h);
     return status;
 }

@@ -7,12 +7,12 @@
 #include "convert/budget.h"
 #include "convert/train_codes.h"
 #include "dist/grid.h"
-#include "store/h5.h"
+#include "store/h5_reader.h"
 
 /* The version goes up when a file is no longer what its readers take it for, not when it has more in it. Files of every version
- * since 3 are kept in tests/data/schema and must go on being read. */
+ * since 4 are kept in tests/data/schema and must go on being read; those before lie in chunks and heaps, which are not read. */
 #define STAC_SNN_SCHEMA "stac-snn"
-#define STAC_SNN_SCHEMA_VERSION 3
+#define STAC_SNN_SCHEMA_VERSION 4
 
 /* Where a network comes from. Texts are owned by whoever fills them in. */
 struct stac_origin {
@@ -35,7 +35,7 @@ int stac_snn_write(const char *path, const struct stac_ranks *ranks, const struc
 
 /* An open file: hyper-parameters of the folded network, origin, time steps. Not collective. */
 struct stac_snn {
-    struct stac_h5 h5;
+    struct stac_h5_reader h5;
     struct stac_hparams hp;
     int hadamard;
     int timesteps;
@@ -47,7 +47,7 @@ struct stac_snn {
 int stac_snn_open(const char *path, struct stac_snn *snn, struct stac_error *err);
 void stac_snn_close(struct stac_snn *snn);
 
-/* Read a part of the network. */
+/* Read a part of the network, in threads. */
 int stac_snn_load(struct stac_snn *snn, struct stac_part part, struct stac_network *net, struct stac_error *err);
 
 /* Read what the codes were designed from: histograms and window of calibration into *stats, which is initialised here and

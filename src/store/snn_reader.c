@@ -129,7 +129,7 @@ done:
 }
 
 void stac_snn_close(struct stac_snn *snn) {
-    if (snn->h5.path) stac_h5_discard(&snn->h5);
+    stac_h5_close(&snn->h5);
     stac_origin_clean(&snn->origin);
 }
 
@@ -148,17 +148,33 @@ static int not_negative(struct stac_snn *s, const char *path, const char *name, 
     return stac_fail(err, STAC_ERR_INPUT, "%s: the attribute %s of %s is %g", s->h5.path, name, path, *out);
 }
 
+/* Bins that have values, in order, and how many: fewer than 2^50 each. */
+static int read_histogram(struct stac_snn *s, const char *path, struct stac_histogram *h, struct stac_error *err) {
+    size_t n;
+    uint64_t *pair, next = 0;
+    STAC_TRY(stac_h5_rows(&s->h5, path, STAC_BINS, &n, err));
+    STAC_TRY(STAC_NEW(pair, 2 * n, "a histogram", err));
+    int status = stac_h5_read(&s->h5, path, STAC_H5_U64, n, 2, pair, err);
+    for (size_t i = 0; i < n && status == STAC_OK; i++) {
+        uint64_t bin = pair[2 * i], count = pair[2 * i + 1];
+        if (bin < next || bin >= STAC_BINS || count == 0 || count >> 50) {
+            status = stac_fail(err, STAC_ERR_INPUT, "%s: row %zu of %s says that bin %llu has %llu values", s->h5.path, i, path,
+                               (unsigned long long)bin, (unsigned long long)count);
+            break;
+        }
+        h->count[bin] = count;
+        next = bin + 1;
+    }
+    free(pair);
+    return status;
+}
+
 static int read_site_design(struct stac_snn *s, const struct stac_site *site, struct stac_histogram *h, struct stac_plan *plan,
                             struct stac_error *err) {
     char path[96];
     int64_t logarithmic;
     struct stac_error quiet = {0};
-    STAC_TRY(
-        stac_h5_read(&s->h5, stac_site_path(site, "calibration/histogram", path), STAC_H5_U64, STAC_BINS, 0, h->count, err));
-    for (int i = 0; i < STAC_BINS; i++)
-        if (h->count[i] >> 50)
-            return stac_fail(err, STAC_ERR_INPUT, "%s: bin %d of %s has %llu values", s->h5.path, i, path,
-                             (unsigned long long)h->count[i]);
+    STAC_TRY(read_histogram(s, stac_site_path(site, "calibration/histogram", path), h, err));
     stac_site_path(site, "calibration", path);
     STAC_TRY(stac_h5_get_int(&s->h5, path, "logarithmic", 0, 1, &logarithmic, err));
     h->logarithmic = logarithmic != 0;
@@ -191,16 +207,16 @@ enum { MOST_LOSSES = 1001 }; /* as many as a job may ask for */
 
 int stac_snn_read_losses(const struct stac_snn *snn, int layer, double **loss, size_t *n, struct stac_error *err) {
     char path[96];
-    struct stac_h5 h5 = snn->h5;
+    const struct stac_h5_reader *h5 = &snn->h5;
     *loss = NULL;
     *n = 0;
-    if (!h5.path || !stac_h5_has(&h5, stac_layer_path(layer, "threshold_loss", path))) return STAC_OK;
-    STAC_TRY(stac_h5_rows(&h5, path, MOST_LOSSES, n, err));
+    if (!h5->path || !stac_h5_has(h5, stac_layer_path(layer, "threshold_loss", path))) return STAC_OK;
+    STAC_TRY(stac_h5_rows(h5, path, MOST_LOSSES, n, err));
     STAC_TRY(STAC_NEW(*loss, *n, "losses", err));
-    int status = stac_h5_read(&h5, path, STAC_H5_F64, *n, 0, *loss, err);
+    int status = stac_h5_read(h5, path, STAC_H5_F64, *n, 0, *loss, err);
     for (size_t i = 0; i < *n && status == STAC_OK; i++)
         if (!((*loss)[i] >= 0 && (*loss)[i] < 1e30))
-            status = stac_fail(err, STAC_ERR_INPUT, "%s: loss %zu of %s is %g", h5.path, i, path, (*loss)[i]);
+            status = stac_fail(err, STAC_ERR_INPUT, "%s: loss %zu of %s is %g", h5->path, i, path, (*loss)[i]);
     if (status != STAC_OK) {
         free(*loss);
         *loss = NULL;
@@ -315,8 +331,7 @@ int stac_snn_read_code(struct stac_snn *snn, enum stac_site_kind kind, int layer
     return status;
 }
 
-/* Scales are divided by or stand for a unit: none is 0. Zeros have a checksum of zero, so HDF5 does not notice a wiped piece.
- */
+/* Scales are divided by or stand for a unit: none is 0. */
 static int read_scales(struct stac_snn *s, const char *path, size_t n, float **out, struct stac_error *err) {
     STAC_TRY(stac_h5_read_reals(&s->h5, path, n, 0, out, err));
     for (size_t i = 0; i < n; i++)
@@ -352,15 +367,34 @@ static int read_embedding(struct stac_snn *s, struct stac_network *net, struct s
     return stac_h5_read_reals(&s->h5, "/embedding/position", positions, d, &net->position_embd, err);
 }
 
+/* Pieces of a part, largest first: embedding, output head, blocks. */
+static int read_piece(struct stac_snn *s, struct stac_part part, int piece, struct stac_network *net, struct stac_error *err) {
+    if (piece == 0) return part.embedding ? read_embedding(s, net, err) : STAC_OK;
+    if (piece == 1) return part.head ? read_linear(s, &net->head_in, &net->head, err) : STAC_OK;
+    return read_block(s, part.first + piece - 2, &net->block[piece - 2], err);
+}
+
+/* Of several failures the first in the order of the pieces is told, as if they were read one after the other. */
+static int read_pieces(struct stac_snn *s, struct stac_part part, struct stac_network *net, struct stac_error *err) {
+    int n = part.last - part.first + 2, failed = n;
+#pragma omp parallel for schedule(dynamic, 1)
+    for (int piece = 0; piece < n; piece++) {
+        struct stac_error own = {0};
+        if (read_piece(s, part, piece, net, &own) == STAC_OK) continue;
+#pragma omp critical(read_pieces)
+        if (piece < failed) {
+            failed = piece;
+            *err = own;
+        }
+    }
+    return failed < n ? err->status : STAC_OK;
+}
+
 int stac_snn_load(struct stac_snn *snn, struct stac_part part, struct stac_network *net, struct stac_error *err) {
-    int status = STAC_OK;
     STAC_TRY(stac_network_init(net, &snn->hp, part, err));
     net->hadamard = snn->hadamard;
     if (part.head && part.embedding) stac_file_prefetch(snn->h5.path); /* all of it */
-    if (part.embedding) STAC_TRY_DONE(read_embedding(snn, net, err));
-    for (int l = part.first; l < part.last; l++) STAC_TRY_DONE(read_block(snn, l, &net->block[l - part.first], err));
-    if (part.head) STAC_TRY_DONE(read_linear(snn, &net->head_in, &net->head, err));
-done:
+    int status = read_pieces(snn, part, net, err);
     if (status != STAC_OK) stac_network_clean(net);
     return status;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "store/h5_writer.h"
 #include "store/snn_file.h"
 #include "store/snn_layout.h"
 
@@ -15,7 +16,7 @@ struct writer {
     const struct stac_plan *plan;
     int timesteps;
     const struct stac_training *training;
-    struct stac_h5 h5;
+    struct stac_h5_writer h5;
 };
 
 /* ---- heads -------------------------------------------------------------------------------------------------------- */
@@ -42,7 +43,7 @@ static int write_hparams(struct writer *w, struct stac_error *err) {
     }
     int32_t eos[STAC_MAX_EOS];
     for (int i = 0; i < hp->n_eos; i++) eos[i] = hp->eos[i];
-    return stac_h5_write(&w->h5, "/model/eos", STAC_H5_I32, (size_t)hp->n_eos, 0, eos, false, err);
+    return stac_h5_write(&w->h5, "/model/eos", STAC_H5_I32, (size_t)hp->n_eos, 0, eos, err);
 }
 
 static int write_root(struct writer *w, const struct stac_origin *origin, struct stac_error *err) {
@@ -77,11 +78,11 @@ static int write_words(struct writer *w, const struct stac_site *site, const str
     STAC_TRY(STAC_NEW(mask, n, "a code", err));
     int status = STAC_OK;
     for (size_t i = 0; i < n; i++) mask[i] = code->word[i].plus;
-    STAC_TRY_DONE(stac_h5_write(&w->h5, stac_site_path(site, "code/plus", path), STAC_H5_U64, n, 0, mask, false, err));
+    STAC_TRY_DONE(stac_h5_write(&w->h5, stac_site_path(site, "code/plus", path), STAC_H5_U64, n, 0, mask, err));
     for (size_t i = 0; i < n; i++) mask[i] = code->word[i].minus;
-    STAC_TRY_DONE(stac_h5_write(&w->h5, stac_site_path(site, "code/minus", path), STAC_H5_U64, n, 0, mask, false, err));
+    STAC_TRY_DONE(stac_h5_write(&w->h5, stac_site_path(site, "code/minus", path), STAC_H5_U64, n, 0, mask, err));
     STAC_TRY_DONE(stac_h5_write(&w->h5, stac_site_path(site, "code/threshold", path), STAC_H5_F32, n - 1, 0,
-                                code->levels.threshold, false, err));
+                                code->levels.threshold, err));
 done:
     free(mask);
     return status;
@@ -94,13 +95,13 @@ static int write_code(struct writer *w, const struct stac_site *site, const stru
     if (ternary && neuron->kind == STAC_NEURON_TABLE) STAC_TRY(write_words(w, site, code, err));
     if (ternary && neuron->kind == STAC_NEURON_CAUSAL)
         STAC_TRY(stac_h5_write(&w->h5, stac_site_path(site, "code/firing", path), STAC_H5_F32, (size_t)code->timesteps,
-                               STAC_MAX_SPIKES, neuron->threshold, false, err));
+                               STAC_MAX_SPIKES, neuron->threshold, err));
     if (law)
         STAC_TRY(stac_h5_write(&w->h5, stac_site_path(site, "code/mantissa", path), STAC_H5_I32,
-                               (size_t)stac_base_factors(code->base), 0, code->mantissa, false, err));
+                               (size_t)stac_base_factors(code->base), 0, code->mantissa, err));
     else
         STAC_TRY(stac_h5_write(&w->h5, stac_site_path(site, "code/weight", path), STAC_H5_I32, (size_t)code->timesteps, 0,
-                               code->weight, false, err));
+                               code->weight, err));
     stac_site_path(site, "code", path);
     STAC_TRY(stac_h5_set_real(&w->h5, path, "unit", (double)code->unit, err));
     STAC_TRY(stac_h5_set_int(&w->h5, path, "n_classes", code->base.n_classes, err));
@@ -112,14 +113,25 @@ static int write_code(struct writer *w, const struct stac_site *site, const stru
     return stac_h5_set_real(&w->h5, path, "leak", (double)neuron->leak, err);
 }
 
+/* Bins that have values, and how many: most have none. */
+static int write_histogram(struct writer *w, const char *path, const struct stac_histogram *h, struct stac_error *err) {
+    uint64_t *pair;
+    size_t n = 0;
+    STAC_TRY(STAC_NEW(pair, 2 * STAC_BINS, "a histogram", err));
+    for (uint64_t bin = 0; bin < STAC_BINS; bin++)
+        if (h->count[bin]) pair[2 * n] = bin, pair[2 * n++ + 1] = h->count[bin];
+    int status = stac_h5_write(&w->h5, path, STAC_H5_U64, n, 2, pair, err);
+    free(pair);
+    return status;
+}
+
 /* Histogram and expectation of a site: rank 0 has the plans and statistics of all of them. */
 static int write_design(struct writer *w, const struct stac_site *site, struct stac_error *err) {
     int index = stac_site_index(&w->net->hp, site);
     const struct stac_plan *plan = &w->plan[index];
     const struct stac_histogram *h = &w->stats->histogram[index];
     char path[96];
-    STAC_TRY(stac_h5_write(&w->h5, stac_site_path(site, "calibration/histogram", path), STAC_H5_U64, STAC_BINS, 0, h->count,
-                           true, err));
+    STAC_TRY(write_histogram(w, stac_site_path(site, "calibration/histogram", path), h, err));
     stac_site_path(site, "calibration", path);
     STAC_TRY(stac_h5_set_int(&w->h5, path, "logarithmic", h->logarithmic, err));
     STAC_TRY(stac_h5_set_real(&w->h5, path, "range", h->range, err));
@@ -205,13 +217,13 @@ static int write_linear(struct writer *w, const struct stac_site *site, const st
     STAC_TRY_DONE(pass_on(w, owner, n_out * sizeof(float), got.bias, err));
     STAC_TRY_DONE(pass_on(w, owner, n_in * sizeof(float), mean, err));
     if (!root || *trouble != STAC_OK) goto done; /* a file that is lost already still hears its senders */
-    *trouble = stac_h5_write(&w->h5, stac_site_path(site, "weight", path), STAC_H5_I8, n_in, n_out, got.q, false, err);
+    *trouble = stac_h5_write(&w->h5, stac_site_path(site, "weight", path), STAC_H5_I8, n_in, n_out, got.q, err);
     if (*trouble == STAC_OK)
-        *trouble = stac_h5_write(&w->h5, stac_site_path(site, "scale", path), STAC_H5_F32, n_out, 0, got.scale, false, err);
+        *trouble = stac_h5_write(&w->h5, stac_site_path(site, "scale", path), STAC_H5_F32, n_out, 0, got.scale, err);
     if (*trouble == STAC_OK)
-        *trouble = stac_h5_write(&w->h5, stac_site_path(site, "bias", path), STAC_H5_F32, n_out, 0, got.bias, false, err);
+        *trouble = stac_h5_write(&w->h5, stac_site_path(site, "bias", path), STAC_H5_F32, n_out, 0, got.bias, err);
     if (*trouble == STAC_OK)
-        *trouble = stac_h5_write(&w->h5, stac_site_path(site, "mean", path), STAC_H5_F32, n_in, 0, mean, false, err);
+        *trouble = stac_h5_write(&w->h5, stac_site_path(site, "mean", path), STAC_H5_F32, n_in, 0, mean, err);
 done:
     if (fetched) {
         stac_linear_clean(&got);
@@ -231,7 +243,7 @@ static int write_cache_vector(struct writer *w, int layer, const char *name, flo
     if (fetched) STAC_TRY(STAC_NEW(x, kv, name, err));
     STAC_TRY_DONE(pass_on(w, owner, kv * sizeof *x, x, err));
     if (root && *trouble == STAC_OK)
-        *trouble = stac_h5_write(&w->h5, stac_layer_path(layer, name, path), STAC_H5_F32, kv, 0, x, false, err);
+        *trouble = stac_h5_write(&w->h5, stac_layer_path(layer, name, path), STAC_H5_F32, kv, 0, x, err);
 done:
     if (fetched) free(x);
     return status;
@@ -244,7 +256,7 @@ static int write_training(struct writer *w, int layer, struct stac_error *err) {
     if (!t || !t->steps) return STAC_OK;
     size_t n = (size_t)t->steps + 1;
     return stac_h5_write(&w->h5, stac_layer_path(layer, "threshold_loss", path), STAC_H5_F64, n, 0, t->loss + (size_t)layer * n,
-                         false, err);
+                         err);
 }
 
 static int write_layer(struct writer *w, int layer, int *trouble, struct stac_error *err) {
@@ -271,9 +283,9 @@ done:
 static int write_embedding(struct writer *w, struct stac_error *err) {
     const struct stac_hparams *hp = &w->net->hp;
     size_t d = (size_t)hp->n_embd;
-    STAC_TRY(stac_h5_write(&w->h5, "/embedding/token", STAC_H5_F32, (size_t)hp->n_vocab, d, w->net->token_embd, false, err));
+    STAC_TRY(stac_h5_write(&w->h5, "/embedding/token", STAC_H5_F32, (size_t)hp->n_vocab, d, w->net->token_embd, err));
     if (!w->net->position_embd) return STAC_OK;
-    return stac_h5_write(&w->h5, "/embedding/position", STAC_H5_F32, (size_t)hp->n_ctx, d, w->net->position_embd, false, err);
+    return stac_h5_write(&w->h5, "/embedding/position", STAC_H5_F32, (size_t)hp->n_ctx, d, w->net->position_embd, err);
 }
 
 /* Everything in the order of the network. `trouble` keeps a failure of the file on rank 0, so that the exchange of

@@ -7,8 +7,8 @@
  *     then      offset (3 bytes, little-endian, modulo the size), kind and length - 1 (2 bits and 6 bits), and for
  *               kind 0: bytes to put there   1: zeros   2: offset (3 bytes) of bytes to copy from   3: the file ends here
  *
- * Checksums that are made right: of the superblock, object headers and their continuations, heaps and trees; and the XXH3 by
- * which src/store/h5.c seals the values of a dataset. */
+ * Checksums that are made right: of the superblock, object headers and their continuations; and the XXH3 by which
+ * src/store/h5_writer.c seals the values of a dataset. */
 #ifndef STAC_TESTS_H5_DAMAGE_H
 #define STAC_TESTS_H5_DAMAGE_H
 

@@ -23,7 +23,7 @@ struct fx_stored {
 };
 
 FX_NET int fx_stored_open(struct fx_stored *s, const char *path, struct stac_error *err) {
-    *s = (struct fx_stored){.snn = {.h5 = {.file = -1}}};
+    *s = (struct fx_stored){.snn = {.timesteps = 0}};
     STAC_TRY(stac_snn_open(path, &s->snn, err));
     int status = stac_snn_load(&s->snn, (struct stac_part){0, s->snn.hp.n_layer, true, true}, &s->net, err);
     if (status != STAC_OK) stac_snn_close(&s->snn);

@@ -10,14 +10,15 @@
 #include "eval/neurobench.h"
 #include "fixture_files.h"
 #include "net/product.h"
-#include "store/h5.h"
+#include "store/h5_reader.h"
 
 #define GOLDEN STAC_TEST_DATA "/golden/neurobench/"
 
 /* ---- the package -------------------------------------------------------------------------------------------------- */
 
 /* A layer of layers.h5: spikes of its inputs, and membranes of causal neurons. */
-static void add_layer(struct stac_h5 *h, int index, enum stac_site_kind kind, int n_in, int n_out, struct stac_neurobench *b) {
+static void add_layer(struct stac_h5_reader *h, int index, enum stac_site_kind kind, int n_in, int n_out,
+                      struct stac_neurobench *b) {
     struct stac_error err = {0};
     size_t steps = (size_t)(b->samples * b->timesteps);
     int8_t *weight = NULL, *spikes = calloc(steps, (size_t)n_in);
@@ -63,7 +64,7 @@ static void figures_are_those_of_the_package(void **state) {
     static const char *const keys[] = {"Footprint",      "ConnectionSparsity", "ParameterCount", "ActivationSparsity",
                                        "Effective_MACs", "Effective_ACs",      "Dense",          "MembraneUpdates"};
     struct stac_error err = {0};
-    struct stac_h5 h;
+    struct stac_h5_reader h;
     struct stac_neurobench b = {0};
     json_t *expected, *written;
     const char *path = fx_path(*state, "neurobench.json");
@@ -72,7 +73,7 @@ static void figures_are_those_of_the_package(void **state) {
     OK(stac_h5_get_int(&h, "/", "timesteps", 1, 64, &b.timesteps, &err));
     add_layer(&h, 0, STAC_SITE_ATTN_IN, 192, 576, &b);
     add_layer(&h, 1, STAC_SITE_DOWN_IN, 768, 192, &b);
-    stac_h5_discard(&h);
+    stac_h5_close(&h);
     OK(stac_neurobench_write(&b, path, &err));
     OK(stac_json_load(GOLDEN "expected.json", 1 << 20, &expected, &err));
     OK(stac_json_load(path, 1 << 20, &written, &err));

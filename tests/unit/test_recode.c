@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "convert/recode.h"
+#include "fixture_hdf5.h"
 #include "fixture_schemes.h"
 #include "fixture_stores.h"
 #include "store/windows_file.h"
@@ -107,7 +108,7 @@ static void a_file_without_sensitivities_says_so(void **state) {
 }
 
 static void set_real(const char *path, const char *group, const char *name, double value) {
-    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t file = fx_h5_edit(path);
     hid_t space = H5Screate(H5S_SCALAR);
     assert_true(H5Adelete_by_name(file, group, name, H5P_DEFAULT) >= 0);
     hid_t attribute = H5Acreate_by_name(file, group, name, H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "eval/neurobench.h"
 #include "net/product.h"
+#include "store/h5_writer.h"
 
 enum { TOKENS = 8, LAYERS = 2 };
 
@@ -29,8 +30,8 @@ static void see(void *ctx, const struct stac_site *site, int head, int first, in
 }
 
 /* The spikes of a layer's neurons: played again from what entered them, one row after the other. */
-static int write_layer(struct stac_h5 *h, int index, const struct stac_run *run, const struct stac_site *site, const float *x,
-                       struct stac_error *err) {
+static int write_layer(struct stac_h5_writer *h, int index, const struct stac_run *run, const struct stac_site *site,
+                       const float *x, struct stac_error *err) {
     const struct stac_linear *l = stac_site_linear(run->net, site);
     struct stac_train train = {0};
     size_t steps = (size_t)site->code.timesteps, n = (size_t)l->n_in;
@@ -47,11 +48,11 @@ static int write_layer(struct stac_h5 *h, int index, const struct stac_run *run,
                 spikes[(row * steps + t) * n + i] = (int8_t)((train.word[i].plus >> t & 1) - (train.word[i].minus >> t & 1));
     }
     snprintf(path, sizeof path, "/%d/weight", index);
-    STAC_TRY_DONE(stac_h5_write(h, path, STAC_H5_I8, n, (size_t)l->n_out, l->q, true, err));
+    STAC_TRY_DONE(stac_h5_write(h, path, STAC_H5_I8, n, (size_t)l->n_out, l->q, err));
     snprintf(path, sizeof path, "/%d/spikes", index);
-    STAC_TRY_DONE(stac_h5_write(h, path, STAC_H5_I8, TOKENS * steps, n, spikes, true, err));
+    STAC_TRY_DONE(stac_h5_write(h, path, STAC_H5_I8, TOKENS * steps, n, spikes, err));
     snprintf(path, sizeof path, "/%d/step_weight", index);
-    STAC_TRY_DONE(stac_h5_write(h, path, STAC_H5_I32, steps, 0, site->code.weight, false, err));
+    STAC_TRY_DONE(stac_h5_write(h, path, STAC_H5_I32, steps, 0, site->code.weight, err));
     snprintf(path, sizeof path, "/%d", index);
     STAC_TRY_DONE(stac_h5_set_int(h, path, "has_bias", l->bias != NULL, err));
     STAC_TRY_DONE(stac_h5_set_int(h, path, "has_mean", site->mean != NULL, err));
@@ -61,7 +62,7 @@ done:
     return status;
 }
 
-static int write_figures(struct stac_h5 *h, const struct stac_neurobench *b, struct stac_error *err) {
+static int write_figures(struct stac_h5_writer *h, const struct stac_neurobench *b, struct stac_error *err) {
     const struct {
         const char *name;
         int64_t value;
@@ -77,7 +78,7 @@ static int write_figures(struct stac_h5 *h, const struct stac_neurobench *b, str
 
 static int write_file(const char *path, struct stac_run *run, const struct recording *r, struct stac_error *err) {
     struct stac_neurobench b = {.samples = TOKENS, .timesteps = r->site[0]->code.timesteps};
-    struct stac_h5 h;
+    struct stac_h5_writer h;
     int status = STAC_OK;
     STAC_TRY(stac_h5_create(path, &h, err));
     for (int i = 0; i < LAYERS; i++) {
@@ -105,7 +106,7 @@ static int read_tokens(struct stac_run *run, float *x, struct stac_error *err) {
 }
 
 static int export(const char *folder, const char *out, struct stac_error *err) {
-    struct stac_snn snn = {.h5 = {.file = -1}};
+    struct stac_snn snn = {.timesteps = 0};
     struct stac_network net = {0};
     struct stac_cache cache = {0};
     struct stac_run run = {0};
