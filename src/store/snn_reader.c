@@ -7,15 +7,6 @@
 #include "store/snn_file.h"
 #include "store/snn_layout.h"
 
-#define STRING_(x) #x
-#define STRING(x) STRING_(x)
-
-const char *stac_build_info(void) {
-    return "stac " STAC_VERSION " (" STAC_REVISION "), gcc " __VERSION__
-           ", HDF5 " STRING(H5_VERS_MAJOR) "." STRING(H5_VERS_MINOR) "." STRING(H5_VERS_RELEASE) ", Open MPI " STRING(
-               OMPI_MAJOR_VERSION) "." STRING(OMPI_MINOR_VERSION) "." STRING(OMPI_RELEASE_VERSION);
-}
-
 void stac_origin_clean(struct stac_origin *o) {
     free(o->model_path);
     free(o->model_sha256);

@@ -6,6 +6,15 @@
 #include "store/snn_file.h"
 #include "store/snn_layout.h"
 
+#define STRING_(x) #x
+#define STRING(x) STRING_(x)
+
+const char *stac_build_info(void) {
+    return "stac " STAC_VERSION " (" STAC_REVISION "), gcc " __VERSION__
+           ", HDF5 " STRING(H5_VERS_MAJOR) "." STRING(H5_VERS_MINOR) "." STRING(H5_VERS_RELEASE) ", Open MPI " STRING(
+               OMPI_MAJOR_VERSION) "." STRING(OMPI_MINOR_VERSION) "." STRING(OMPI_RELEASE_VERSION);
+}
+
 /* What the functions of the writer share; h5 is open on rank 0 only. */
 struct writer {
     const struct stac_ranks *ranks;
