@@ -174,14 +174,16 @@ static int resume(const struct stac_pieces *w, int *done, struct stac_error *err
     return STAC_OK;
 }
 
-static void keep(const struct stac_pieces *w, int done, bool later) {
-    enum { MOST = 1024 };
-    struct stac_bytes part[MOST + 1];
+static int keep(const struct stac_pieces *w, int done, bool later, struct stac_error *err) {
+    struct stac_bytes *part;
     int64_t count = done;
-    if (w->checkpoint->ranks->rank != 0 || w->n_parts > MOST) return;
+    if (w->checkpoint->ranks->rank != 0) return STAC_OK;
+    STAC_TRY(STAC_NEW(part, w->n_parts + 1, "a checkpoint", err));
     part[0] = (struct stac_bytes){&count, sizeof count};
     for (int i = 0; i < w->n_parts; i++) part[i + 1] = (struct stac_bytes){w->part[i].data, stac_partial_bytes(&w->part[i], 1)};
     stac_checkpoint_put(w->checkpoint, w->record, part, (size_t)w->n_parts + 1, later);
+    free(part);
+    return STAC_OK;
 }
 
 /* After a piece: keep what is due; at the end all of it, for later. */
@@ -192,7 +194,7 @@ static int pause_for(const struct stac_pieces *w, int done, struct stac_error *e
     STAC_TRY(stac_checkpoint_ask(c, &due, err));
     if (!due && !whole) return STAC_OK;
     STAC_TRY(stac_merge_to_first(c->ranks->comm, w->part, w->n_parts, err));
-    keep(w, done, !due);
+    STAC_TRY(stac_agree(c->ranks, c->ranks->comm, keep(w, done, !due, err), err));
     return stac_checkpoint_leave(c, err);
 }
 
