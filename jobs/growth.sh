@@ -56,6 +56,18 @@ fit() {
         END { if (n > 1) printf "| %s | %s | %.2f |\n", title, expected, (n * sxy - sx * sy) / (n * sxx - sx * sx) }' $csv |
         tee -a $out/fits.md
 }
+# fit_sizes TITLE EXPECTED X Y POWER: the same through the shapes, of figures NAME.X and NAME.Y; POWER -1 where Y is a rate
+fit_sizes() {
+    for shape in 135M 360M 1.7B; do
+        awk -F, -v x="$shape.$3" -v y="$shape.$4" -v power="$5" '{ f[$1] = $2 }
+            END { if (f[x] > 0 && f[y] > 0) printf "size_%.0f,%.9g\n", f[x], f[y] ^ power }' $csv
+    done > $out/sizes
+    awk -F, -v title="$1" -v expected="$2" '{ sub(/size_/, "", $1); x = log($1); y = log($2); n++
+            sx += x; sy += y; sxx += x * x; sxy += x * y }
+        END { if (n > 1) printf "| %s | %s | %.2f |\n", title, expected, (n * sxy - sx * sy) / (n * sxx - sx * sx) }' $out/sizes |
+        tee -a $out/fits.md
+    rm $out/sizes
+}
 say "exponents"
 printf '| what grows | expected | fitted exponent |\n|---|---|---|\n' | tee $out/fits.md
 fit 'count mode, tokens/s of reading, with T' '0' '^T[0-9]+[.]snn_count_prefill'
@@ -66,6 +78,11 @@ fit 'original, time of a token, with the text before it' '0, towards 1' 'dense_t
 fit 'SNN, time of a token, with the text before it' '0, towards 1' 'snn_count_token_after_'
 fit 'original, tokens/s, with conversations at once' '1 until arithmetic is the limit' 'dense_conversations_'
 fit 'SNN, tokens/s, with conversations at once' '1 until arithmetic is the limit' 'snn_count_conversations_'
+fit 'original, memory of the process, with the length of the text' '0, towards 1' 'dense_memory_of_'
+fit 'SNN, memory of the process, with the length of the text' '0, towards 1' 'snn_count_memory_of_'
+fit_sizes 'original, time of a token, with the bytes of its weights' '1: each is read once' dense_weight_bytes dense_decode -1
+fit_sizes 'original, time to read, with multiply-accumulates of a token' '1' dense_macs dense_prefill -1
+fit_sizes 'original, memory, with the bytes of its weights' '1' dense_weight_bytes dense_memory 1
 
 gnuplot << EOD || echo "no picture: gnuplot is missing"
 set terminal pngcairo size 1200,420 font 'sans,10'

@@ -10,8 +10,10 @@
 enum {
     STAC_THIN_ROWS = 4,
     STAC_THIN_INPUTS = 16384,
-    STAC_THIN_GROUP = 8, /* rows of weights read side by side; even */
-    STAC_THIN_WIDE = 64, /* threads share columns in pieces of so many */
+    STAC_THIN_GROUP = 8,     /* rows of weights read side by side; even */
+    STAC_THIN_WIDE = 64,     /* threads share columns in pieces of so many */
+    STAC_THIN_NARROW = 4096, /* up to so many columns they share the inputs */
+    STAC_THIN_SHARES = 64    /* threads at most that share inputs */
 };
 
 /* The inputs that some row has, in their order, and what each row has there; behind the last a zero. */
@@ -33,8 +35,55 @@ static inline void stac_thin_gather(struct stac_thin *t, int m, int k, const int
     for (int i = 0; i < m; i++) t->code[i][t->n] = 0;
 }
 
+/* Two rows of weights of the next group, at the columns of `w`, are asked for where rows are short: then the processor does not
+ * see the streams. Of long rows it does, and what is asked for a row ahead is gone again before it is read. */
+static inline void stac_thin_ask(const struct stac_thin *t, int e, const int8_t *w, int ldw) {
+    int next = e + STAC_THIN_GROUP;
+    if (ldw > STAC_THIN_NARROW || next + 1 >= t->n) return;
+    __builtin_prefetch(w + (size_t)t->index[next] * ldw);
+    __builtin_prefetch(w + (size_t)t->index[next + 1] * ldw);
+}
+
 /* Adds inputs [from, from + STAC_THIN_GROUP), of which there are t->n, to y[rows][cols]; from == 0: y holds nothing yet. */
 typedef void (*stac_thin_fn)(const struct stac_thin *t, int from, int cols, const int8_t *w, int ldw, int32_t *y, int ldy);
+
+/* Threads share the columns. */
+static inline void stac_thin_by_columns(stac_thin_fn add, const struct stac_thin *t, int n, const int8_t *w, int ldw,
+                                        int32_t *y, int ldy) {
+#pragma omp parallel if ((double)t->rows * n * t->n > 65536)
+    {
+        long pieces = (n + STAC_THIN_WIDE - 1) / STAC_THIN_WIDE, share = omp_get_thread_num(), shares = omp_get_num_threads();
+        int begin = (int)(pieces * share / shares) * STAC_THIN_WIDE,
+            end = (int)(pieces * (share + 1) / shares) * STAC_THIN_WIDE;
+        if (end > n) end = n;
+        for (int from = 0; from < t->n; from += STAC_THIN_GROUP) add(t, from, end - begin, w + begin, ldw, y + begin, ldy);
+    }
+}
+
+/* Threads share the inputs, so that each reads its weights as one stream: shared columns of short rows are scraps, which memory
+ * gives at two thirds of its speed. Each adds up by itself; the sums are integers and may be joined in any order. */
+static inline void stac_thin_by_inputs(stac_thin_fn add, const struct stac_thin *t, int n, const int8_t *w, int ldw, int32_t *y,
+                                       int ldy) {
+    int32_t *sum[STAC_THIN_SHARES];
+    int threads = omp_get_max_threads() < STAC_THIN_SHARES ? omp_get_max_threads() : STAC_THIN_SHARES;
+#pragma omp parallel num_threads(threads) if ((double)t->rows * n * t->n > 65536)
+    {
+        int32_t own[STAC_THIN_ROWS * STAC_THIN_NARROW];
+        long groups = (t->n + STAC_THIN_GROUP - 1) / STAC_THIN_GROUP, share = omp_get_thread_num(),
+             shares = omp_get_num_threads();
+        int end = (int)(groups * (share + 1) / shares) * STAC_THIN_GROUP, ld = share == 0 ? ldy : n;
+        sum[share] = share == 0 ? y : own;
+        if (share > 0) memset(own, 0, (size_t)t->rows * (size_t)n * sizeof *own);
+        for (int from = (int)(groups * share / shares) * STAC_THIN_GROUP; from < end && from < t->n; from += STAC_THIN_GROUP)
+            add(t, from, n, w, ldw, sum[share], ld);
+#pragma omp barrier
+        int first = (int)(n * share / shares), last = (int)(n * (share + 1) / shares);
+        for (long other = 1; other < shares; other++)
+            for (int i = 0; i < t->rows; i++)
+                for (int c = first; c < last; c++) y[(size_t)i * ldy + c] += sum[other][(size_t)i * n + c];
+#pragma omp barrier
+    }
+}
 
 /* y[m][n] = x[m][k] w[k][n], m <= STAC_THIN_ROWS, k <= STAC_THIN_INPUTS. */
 static inline void stac_thin_product(stac_thin_fn add, int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw,
@@ -42,14 +91,7 @@ static inline void stac_thin_product(stac_thin_fn add, int m, int n, int k, cons
     struct stac_thin t;
     stac_thin_gather(&t, m, k, x, ldx);
     for (int i = 0; t.n == 0 && i < m; i++) memset(y + (size_t)i * ldy, 0, (size_t)n * sizeof *y);
-#pragma omp parallel if ((double)m * n * t.n > 65536)
-    {
-        long pieces = (n + STAC_THIN_WIDE - 1) / STAC_THIN_WIDE, share = omp_get_thread_num(), shares = omp_get_num_threads();
-        int begin = (int)(pieces * share / shares) * STAC_THIN_WIDE,
-            end = (int)(pieces * (share + 1) / shares) * STAC_THIN_WIDE;
-        if (end > n) end = n;
-        for (int from = 0; from < t.n; from += STAC_THIN_GROUP) add(&t, from, end - begin, w + begin, ldw, y + begin, ldy);
-    }
+    (n <= STAC_THIN_NARROW ? stac_thin_by_inputs : stac_thin_by_columns)(add, &t, n, w, ldw, y, ldy);
 }
 
 /* The same row by row, any m and k; threads share the rows. */

@@ -76,6 +76,7 @@ static inline void add_columns(const struct stac_thin *t, int from, const int8_t
     for (int e = from; e < from + STAC_THIN_GROUP && e < t->n; e += 2) {
         const int8_t *even = w + (size_t)t->index[e] * ldw, *odd = e + 1 < t->n ? w + (size_t)t->index[e + 1] * ldw : zeros;
         __m256i pair[4];
+        stac_thin_ask(t, e, w, ldw);
         for (int g = 0; g < 2; g++) {
             __m128i a = _mm_loadu_si128((const void *)(even + 16 * g)), b = _mm_loadu_si128((const void *)(odd + 16 * g));
             pair[2 * g] = _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(a, b));

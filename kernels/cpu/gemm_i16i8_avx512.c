@@ -91,6 +91,7 @@ static void add_group(const struct stac_thin *t, int from, int cols, const int8_
         for (int e = from; e < from + STAC_THIN_GROUP && e < t->n; e += 2) {
             const int8_t *even = column + (size_t)t->index[e] * ldw;
             const int8_t *odd = e + 1 < t->n ? column + (size_t)t->index[e + 1] * ldw : NULL;
+            stac_thin_ask(t, e, column, ldw);
             pairs_of(columns_of(even, width), odd ? columns_of(odd, width) : _mm512_setzero_si512(), pair);
             for (int i = 0; i < t->rows; i++) {
                 __m512i s = pair_at(t->code[i] + e);

@@ -58,7 +58,7 @@ static inline void hadamard_rows(int m, int n, int order, float *x) {
         stac_hadamard_ref(m, n, order, x);
         return;
     }
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (m > 1)
     for (int i = 0; i < m; i++)
         for (int g = 0; g < n; g += order) hadamard_group(order, x + (size_t)i * n + g);
 }

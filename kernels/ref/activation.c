@@ -21,12 +21,12 @@ static void activate_row(int n, int act, const float *x, float *y) {
 }
 
 void K(activate)(int m, int n, int act, float *x, int ldx) {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (m > 1)
     for (int i = 0; i < m; i++) activate_row(n, act, x + (size_t)i * ldx, x + (size_t)i * ldx);
 }
 
 void K(gate)(int m, int n, int act, const float *x, int ldx, float *y) {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (m > 1)
     for (int i = 0; i < m; i++) {
         const float *row = x + (size_t)i * ldx;
         float *out = y + (size_t)i * n;

@@ -17,7 +17,7 @@ static void hadamard_group(int order, float *x) {
 }
 
 void K(hadamard)(int m, int n, int order, float *x) {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (m > 1)
     for (int i = 0; i < m; i++)
         for (int g = 0; g < n; g += order) hadamard_group(order, x + (size_t)i * n + g);
 }

@@ -58,7 +58,7 @@ static void norm_row(int n, const float *x, const float *gain, const float *bias
 }
 
 void K(norm)(int m, int n, const float *x, const float *gain, const float *bias, float eps, int centred, float *y) {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (m > 1)
     for (int i = 0; i < m; i++) norm_row(n, x + (size_t)i * n, gain, bias, eps, centred, y + (size_t)i * n);
 }
 

@@ -19,7 +19,7 @@ struct fitting {
     float *before; /* [n_x] x in front of the layer that x is behind; when training */
     float *x;      /* [n_x: windows of this group][length][n_embd] residual stream in front of the layer */
     struct stac_code code[PRODUCTS + 1]; /* of the layer */
-    float *z[PRODUCTS + 1];              /* [n_windows][length][inputs] decoded */
+    float *z[PRODUCTS + 1];              /* [n_windows][length][inputs] decoded; from the pass to the fit */
     int window;
     size_t record_size;
 };
@@ -39,15 +39,27 @@ static void fitting_clean(struct fitting *f) {
 static int fitting_init(struct fitting *f, struct stac_error *err) {
     const struct stac_calibration *c = f->c;
     const struct stac_hparams *hp = c->hp;
-    size_t rows = (size_t)c->n_windows * (size_t)c->length, d = (size_t)hp->n_embd;
-    size_t width[PRODUCTS + 1] = {d, (size_t)stac_q_width(hp), d, (size_t)hp->n_ff, d};
     size_t mine = (size_t)(c->n_windows + c->grid->n_groups - 1) / (size_t)c->grid->n_groups;
-    f->n_x = mine * (size_t)c->length * d;
+    f->n_x = mine * (size_t)c->length * (size_t)hp->n_embd;
     STAC_TRY(STAC_NEW(f->x, f->n_x, "residual streams", err));
-    if (f->training->steps) STAC_TRY(STAC_NEW(f->before, f->n_x, "residual streams", err));
-    for (int k = 0; k <= PRODUCTS; k++)
-        if (k < HEAD || c->net->has_head) STAC_TRY(STAC_NEW(f->z[k], rows * width[k], "coded activations", err));
+    return f->training->steps ? STAC_NEW(f->before, f->n_x, "residual streams", err) : STAC_OK;
+}
+
+/* Room for what is decoded at sites [from, to), for as long as it is needed: it is gigabytes. */
+static int make_room(struct fitting *f, int from, int to, struct stac_error *err) {
+    const struct stac_hparams *hp = f->c->hp;
+    size_t rows = (size_t)f->c->n_windows * (size_t)f->c->length, d = (size_t)hp->n_embd;
+    size_t width[PRODUCTS + 1] = {d, (size_t)stac_q_width(hp), d, (size_t)hp->n_ff, d};
+    for (int k = from; k < to; k++) {
+        free(f->z[k]); /* of a layer that was restored */
+        STAC_TRY(STAC_NEW(f->z[k], rows * width[k], "coded activations", err));
+    }
     return STAC_OK;
+}
+
+static void drop(struct fitting *f, int k) {
+    free(f->z[k]);
+    f->z[k] = NULL;
 }
 
 /* Where the rows of a window of this group begin in x and in before. */
@@ -144,12 +156,16 @@ static int fit_products(struct fitting *f, struct stac_linear *const *linear, co
                         int to, struct stac_error *err) {
     const struct stac_calibration *c = f->c;
     int status = STAC_OK;
-    for (int k = from; k < to; k++) STAC_TRY(share_rows(f, k, linear[k]->n_in, err));
-    for (int k = from; k < to && status == STAC_OK; k++) {
+    for (int k = from; k < to; k++) {
+        STAC_TRY(share_rows(f, k, linear[k]->n_in, err));
+        if (c->grid->group != owner_of(f, k)) drop(f, k);
+    }
+    for (int k = from; k < to && status == STAC_OK; k++) { /* the widest one last, when the rows of the others are gone */
         if (c->grid->group != owner_of(f, k)) continue;
         struct stac_inputs inputs = {c->n_windows * c->length, f->z[k], !c->stats.means_cleared};
         status =
             stac_quantise_linear(linear[k], stac_calibration_mean(c, stac_site_index(c->hp, site[k])), f->bits, &inputs, err);
+        drop(f, k);
     }
     STAC_TRY(stac_agree(c->ranks, c->grid->stage_comm, status, err));
     for (int k = from; k < to; k++) STAC_TRY(share_product(f, linear[k], owner_of(f, k), err));
@@ -217,7 +233,8 @@ static int fit_layer(struct fitting *f, struct stac_network *net, int l, bool *r
     stac_progress_fact(progress, "layer", net->first + l);
     STAC_TRY(build_codes(f, site, 0, PRODUCTS, err));
     if (f->before) memcpy(f->before, f->x, f->n_x * sizeof *f->x);
-    int status = pass_layer(f, l, false, err);
+    int status = make_room(f, 0, PRODUCTS, err);
+    if (status == STAC_OK) status = pass_layer(f, l, false, err);
     STAC_TRY(stac_agree(f->c->ranks, f->c->grid->stage_comm, status, err));
     STAC_TRY(prepare(f, net, l, err));
     STAC_TRY(restore(f, &fitted, restored, err));
@@ -238,7 +255,8 @@ static int fit_head(struct fitting *f, struct stac_network *net, struct stac_err
     const struct stac_site *site[PRODUCTS + 1] = {[HEAD] = &net->head_in};
     struct stac_linear *linear[PRODUCTS + 1] = {[HEAD] = &net->head};
     STAC_TRY(build_codes(f, site, HEAD, HEAD + 1, err));
-    int status = pass_layer(f, 0, true, err);
+    int status = make_room(f, HEAD, HEAD + 1, err);
+    if (status == STAC_OK) status = pass_layer(f, 0, true, err);
     STAC_TRY(stac_agree(f->c->ranks, f->c->grid->stage_comm, status, err));
     STAC_TRY(fit_products(f, linear, site, HEAD, HEAD + 1, err));
     return stac_prepare_head(net, &f->c->stats, f->plan, f->timesteps, err);

@@ -21,12 +21,13 @@ static int second_moments(int n_in, int n_rows, const float *z, double *h, struc
     float *turned = NULL, *product = NULL;
     double mean = 0;
     int status = STAC_OK;
-    STAC_TRY_DONE(STAC_NEW(turned, (size_t)n_in * n_rows, "second moments", err));
+    STAC_TRY_DONE(STAC_NEW(turned, (size_t)n_in * BLOCK, "second moments", err));
     STAC_TRY_DONE(STAC_NEW(product, (size_t)n_in * n_in, "second moments", err));
-    stac_transpose(n_rows, n_in, z, n_in, turned);
     for (int row = 0; row < n_rows; row += BLOCK) {
-        stac_kernels_best()->gemm_f32(n_in, n_in, n_rows - row < BLOCK ? n_rows - row : BLOCK, turned + row, n_rows,
-                                      z + (size_t)row * n_in, n_in, product, n_in);
+        int rows = n_rows - row < BLOCK ? n_rows - row : BLOCK;
+        const float *block = z + (size_t)row * n_in;
+        stac_transpose(rows, n_in, block, n_in, turned);
+        stac_kernels_best()->gemm_f32(n_in, n_in, rows, turned, rows, block, n_in, product, n_in);
 #pragma omp parallel for schedule(static)
         for (size_t i = 0; i < (size_t)n_in * n_in; i++) h[i] += (double)product[i] / n_rows;
     }

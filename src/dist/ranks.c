@@ -90,24 +90,6 @@ int stac_agree(const struct stac_ranks *r, MPI_Comm comm, int status, struct sta
     return err->status;
 }
 
-int stac_sum_i64(MPI_Comm comm, int64_t *values, size_t n, struct stac_error *err) {
-    for (size_t i = 0; i < n; i += CHUNK) {
-        int count = (int)(n - i < CHUNK ? n - i : CHUNK);
-        STAC_TRY(
-            stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, values + i, count, MPI_INT64_T, MPI_SUM, comm), "cannot add up", err));
-    }
-    return STAC_OK;
-}
-
-int stac_max_f32(MPI_Comm comm, float *values, size_t n, struct stac_error *err) {
-    for (size_t i = 0; i < n; i += CHUNK) {
-        int count = (int)(n - i < CHUNK ? n - i : CHUNK);
-        STAC_TRY(
-            stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, values + i, count, MPI_FLOAT, MPI_MAX, comm), "cannot compare", err));
-    }
-    return STAC_OK;
-}
-
 int stac_broadcast(MPI_Comm comm, void *data, size_t size, int root, struct stac_error *err) {
     char *bytes = data;
     for (size_t i = 0; i < size; i += CHUNK) {

@@ -31,10 +31,6 @@ int stac_agree(const struct stac_ranks *r, MPI_Comm comm, int status, struct sta
 /* Turn the result of an MPI call into a status. */
 int stac_mpi_check(int code, const char *what, struct stac_error *err);
 
-/* In-place sums and maxima over a communicator; integers, so exact in any order. Collective. */
-int stac_sum_i64(MPI_Comm comm, int64_t *values, size_t n, struct stac_error *err);
-int stac_max_f32(MPI_Comm comm, float *values, size_t n, struct stac_error *err);
-
 /* Bytes from one rank to another, of any size. The two ranks call it in pairs; from == to copies nothing. */
 int stac_send_bytes(MPI_Comm comm, const void *data, size_t size, int to, struct stac_error *err);
 int stac_receive_bytes(MPI_Comm comm, void *data, size_t size, int from, struct stac_error *err);

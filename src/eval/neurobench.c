@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "dist/merge.h"
 
 /* ---- what the network is made of ---------------------------------------------------------------------------------- */
 
@@ -106,7 +107,8 @@ int stac_neurobench_gather(struct stac_stand *t, int position, const struct stac
     if (s->grid.stage >= 0) add_network(&b, &t->run[position]);
     if (s->grid.group > 0) b.weights = b.zeros = b.parameters = b.footprint = 0; /* the same network, held once more */
     _Static_assert(sizeof b % sizeof(int64_t) == 0, "sums are integers");
-    STAC_TRY(stac_sum_i64(s->ranks->comm, (int64_t *)&b, sizeof b / sizeof(int64_t), err));
+    STAC_TRY(stac_merge_to_all(s->ranks->comm, &(struct stac_partial){STAC_ADD_I64, (int64_t *)&b, sizeof b / sizeof(int64_t)},
+                               1, err));
     b.timesteps = s->snn.timesteps;
     b.samples = counts[0].values / s->hp.n_embd;
     for (int i = 0; i < stac_site_count(&s->hp); i++) stac_neurobench_count(&b, stac_site_kind_at(&s->hp, i), &counts[i]);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dist/merge.h"
 #include "net/product.h"
 
 static const char sentence[] = "Spikes are sent only when there is something to say.";
@@ -70,7 +71,9 @@ int stac_raster_measure(struct stac_subject *s, struct stac_raster *out, struct 
     if (s->grid.stage >= 0 && s->grid.group == 0) status = read_sentence(&stand, &tokens, out, err);
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, status, err));
     /* one rank has the layer; the others have zeros */
-    status = stac_sum_i64(s->ranks->comm, (int64_t *)out->word, sizeof out->word / sizeof(int64_t), err);
+    status = stac_merge_to_all(s->ranks->comm,
+                               &(struct stac_partial){STAC_ADD_I64, (int64_t *)out->word, sizeof out->word / sizeof(int64_t)},
+                               1, err);
     out->measured = status == STAC_OK;
 done:
     stac_stand_clean(&stand);

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "convert/convert.h"
+#include "dist/merge.h"
 #include "eval/execution.h"
 #include "job/digest.h"
 #include "model/hub.h"
@@ -198,5 +199,6 @@ int stac_stand_counts(struct stac_stand *t, int position, struct stac_counts *co
     int n = stac_site_count(&s->hp);
     memset(counts, 0, (size_t)n * sizeof *counts);
     add_counts(t, position, counts);
-    return stac_sum_i64(s->ranks->comm, (int64_t *)counts, STAC_COUNT_FIELDS * (size_t)n, err);
+    return stac_merge_to_all(s->ranks->comm,
+                             &(struct stac_partial){STAC_ADD_I64, (int64_t *)counts, STAC_COUNT_FIELDS * (size_t)n}, 1, err);
 }

@@ -229,7 +229,7 @@ static void store_keys(struct stac_run *run, int layer, const float *qkv, int ld
     struct stac_counts counts = {.stored = int8 ? values + scales * (int64_t)sizeof(float) : values * (int64_t)sizeof(float)};
     if (int8) counts.rest[STAC_REST_CACHE] = values, counts.rest[STAC_REST_ROOT] = scales;
     stac_count(run, &b->site[STAC_SITE_Q], counts);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (run->n_segments > 1)
     for (int s = 0; s < run->n_segments; s++) {
         const struct stac_segment *seg = &run->segment[s];
         for (int i = 0; i < seg->n; i++) {

@@ -66,7 +66,7 @@ static void encode_rows(struct stac_run *run, const struct stac_site *site, cons
                         struct stac_spiked *s) {
     int width = l->n_in;
     int64_t spikes = 0, active = 0;
-#pragma omp parallel for schedule(static) reduction(+ : spikes, active)
+#pragma omp parallel for schedule(static) reduction(+ : spikes, active) if (n > 1)
     for (int i = 0; i < n; i++) {
         const float *row = x + (size_t)i * width;
         int16_t *code = run->code + (size_t)i * width;
@@ -123,7 +123,7 @@ static void spiking_product(struct stac_run *run, const struct stac_site *site, 
             drive_rows(run, site, l, from, to, x, &s, &effort);
         else
             multiply_rows(run, l, from, to, by_events);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (to - from > 1)
         for (int i = from; i < to; i++)
             run->kernels->decode(l->n_out, run->acc + (size_t)(i - from) * l->n_out, run->factor[i], l->scale, l->bias,
                                  y + (size_t)i * l->n_out);
@@ -142,7 +142,7 @@ void stac_dense_product(const struct stac_run *run, const struct stac_linear *l,
     else
         run->kernels->gemm_f32(n, l->n_out, l->n_in, x, l->n_in, l->w, l->n_out, y, l->n_out);
     if (!l->bias) return;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n > 1)
     for (int i = 0; i < n; i++) run->kernels->add(l->n_out, l->bias, y + (size_t)i * l->n_out);
 }
 

@@ -202,7 +202,7 @@ void stac_run_embed(struct stac_run *run, float *x) {
     size_t d = (size_t)net->hp.n_embd;
     count_rest(run, net->last > net->first ? &net->block[0].site[STAC_SITE_ATTN_IN] : &net->head_in, STAC_REST_EMBEDDING,
                (int64_t)d * run->batch.n * (net->position_embd ? 2 : 1));
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (run->batch.n > 1)
     for (int i = 0; i < run->batch.n; i++) {
         memcpy(x + i * d, net->token_embd + (size_t)run->batch.token[i] * d, d * sizeof *x);
         if (net->position_embd) run->kernels->add((int)d, net->position_embd + (size_t)run->batch.position[i] * d, x + i * d);
@@ -225,7 +225,7 @@ static void turn(struct stac_run *run, const struct stac_site *site, float *qkv,
     int half = hp->head_dim / 2;
     if (!run->cosine) return;
     count_rest(run, site, STAC_REST_ROPE, (int64_t)run->batch.n * (hp->n_head + hp->n_head_kv) * hp->head_dim);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (run->batch.n > 1)
     for (int i = 0; i < run->batch.n; i++) {
         size_t at = (size_t)run->batch.position[i] * half; /* q and k lie side by side */
         run->kernels->rope(hp->n_head + hp->n_head_kv, hp->head_dim, run->cosine + at, run->sine + at, qkv + (size_t)i * ld);
@@ -235,7 +235,7 @@ static void turn(struct stac_run *run, const struct stac_site *site, float *qkv,
 static void add_residual(struct stac_run *run, const struct stac_site *site, const float *delta, float *x) {
     size_t d = (size_t)run->net->hp.n_embd;
     count_rest(run, site, STAC_REST_RESIDUAL, (int64_t)d * run->batch.n);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (run->batch.n > 1)
     for (int i = 0; i < run->batch.n; i++) run->kernels->add((int)d, delta + i * d, x + i * d);
 }
 
