@@ -66,8 +66,8 @@ static inline void integers_store(integers v, void *x) {
 
 /* ---- few rows ----------------------------------------------------------------------------------------------------- */
 
-/* Columns [j, j + 32) of all rows. */
-static inline void add_columns(const struct stac_thin *t, int from, const int8_t *w, int ldw, int32_t *y, int ldy) {
+/* 32 columns of all rows, the first of which are at w and y. */
+static inline void add_columns(const struct stac_thin *t, int from, int ask, const int8_t *w, int ldw, int32_t *y, int ldy) {
     static const int8_t zeros[32];
     __m256i acc[STAC_THIN_ROWS][4];
     for (int i = 0; i < t->rows; i++)
@@ -76,7 +76,7 @@ static inline void add_columns(const struct stac_thin *t, int from, const int8_t
     for (int e = from; e < from + STAC_THIN_GROUP && e < t->n; e += 2) {
         const int8_t *even = w + (size_t)t->index[e] * ldw, *odd = e + 1 < t->n ? w + (size_t)t->index[e + 1] * ldw : zeros;
         __m256i pair[4];
-        stac_thin_ask(t, e, w, ldw);
+        if (ask) stac_thin_ask(t, e, w, ldw);
         for (int g = 0; g < 2; g++) {
             __m128i a = _mm_loadu_si128((const void *)(even + 16 * g)), b = _mm_loadu_si128((const void *)(odd + 16 * g));
             pair[2 * g] = _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(a, b));
@@ -93,7 +93,7 @@ static inline void add_columns(const struct stac_thin *t, int from, const int8_t
 
 static void add_group(const struct stac_thin *t, int from, int cols, const int8_t *w, int ldw, int32_t *y, int ldy) {
     int j = 0;
-    for (; j + 32 <= cols; j += 32) add_columns(t, from, w + j, ldw, y + j, ldy);
+    for (; j + 32 <= cols; j += 32) add_columns(t, from, j % 64 == 0, w + j, ldw, y + j, ldy); /* once a cache line */
     for (; j < cols; j++)
         for (int i = 0; i < t->rows; i++) {
             int32_t sum = from ? y[(size_t)i * ldy + j] : 0;
