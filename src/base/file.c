@@ -69,13 +69,6 @@ void stac_file_unmap(struct stac_mapping *map) {
     *map = (struct stac_mapping){0};
 }
 
-void stac_file_prefetch(const char *path) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return;
-    (void)!posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
-    close(fd);
-}
-
 int stac_file_read(const char *path, size_t limit, char **text, size_t *size, struct stac_error *err) {
     int fd, status = STAC_OK;
     size_t n, got = 0;

@@ -24,9 +24,6 @@ int stac_file_read_at(const char *path, int fd, void *out, size_t size, size_t o
 
 void stac_file_unmap(struct stac_mapping *map);
 
-/* Tell the system that a whole file will be read soon, so that it reads ahead while others work. Nothing depends on it. */
-void stac_file_prefetch(const char *path);
-
 /* A whole regular file of at most `limit` bytes, read into a new NUL-terminated buffer owned by the caller. */
 int stac_file_read(const char *path, size_t limit, char **text, size_t *size, struct stac_error *err);
 

@@ -95,7 +95,7 @@ static int write_common(const struct stac_frontier_table *t, struct stac_h5_writ
 static int write_file(const struct stac_frontier_table *t, struct stac_error *err) {
     struct stac_h5_writer h;
     if (t->ranks->rank != 0) return STAC_OK;
-    STAC_TRY(stac_h5_create(t->path, &h, err));
+    STAC_TRY(stac_h5_create(t->path, 0, &h, err));
     int status = write_common(t, &h, err);
     if (status == STAC_OK) status = stac_h5_write_table(&h, "/points", fields, FIELDS, sizeof *t->point, t->point, t->n, err);
     if (status == STAC_OK) return stac_h5_commit(&h, err);

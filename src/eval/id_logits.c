@@ -21,7 +21,7 @@ static int parse_ids(const char *text, struct stac_tokens *out, struct stac_erro
 
 static int write_file(const char *path, const float *logits, size_t rows, size_t columns, struct stac_error *err) {
     struct stac_h5_writer h;
-    STAC_TRY(stac_h5_create(path, &h, err));
+    STAC_TRY(stac_h5_create(path, 0, &h, err));
     int status = stac_h5_set_text(&h, "/", "schema", "stac-logits", err);
     if (status == STAC_OK) status = stac_h5_set_int(&h, "/", "schema_version", 1, err);
     if (status == STAC_OK) status = stac_h5_write(&h, "/logits", STAC_H5_F32, rows, columns, logits, err);

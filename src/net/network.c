@@ -173,28 +173,40 @@ void stac_linear_clean(struct stac_linear *l) {
     *l = (struct stac_linear){.n_in = l->n_in, .n_out = l->n_out};
 }
 
-static void clean_block(struct stac_block *b) {
+/* What is part of the mapping is not freed. */
+static void *unless_stored(const struct stac_network *net, void *p) {
+    uintptr_t at = (uintptr_t)p, begin = (uintptr_t)net->stored.data;
+    return at >= begin && at - begin < net->stored.size ? NULL : p;
+}
+
+static void clean_product(const struct stac_network *net, struct stac_linear *l) {
+    l->q = unless_stored(net, l->q);
+    stac_linear_clean(l);
+}
+
+static void clean_block(const struct stac_network *net, struct stac_block *b) {
     free(b->attn_norm);
     free(b->attn_norm_bias);
     free(b->mlp_norm);
     free(b->mlp_norm_bias);
     free(b->k_mean);
     free(b->v_scale);
-    stac_linear_clean(&b->qkv);
-    stac_linear_clean(&b->o);
-    stac_linear_clean(&b->up);
-    stac_linear_clean(&b->down);
+    clean_product(net, &b->qkv);
+    clean_product(net, &b->o);
+    clean_product(net, &b->up);
+    clean_product(net, &b->down);
     for (int k = 0; k < STAC_SITE_HEAD_IN; k++) stac_site_clean(&b->site[k]);
 }
 
 void stac_network_clean(struct stac_network *net) {
-    for (int l = net->first; net->block && l < net->last; l++) clean_block(&net->block[l - net->first]);
+    for (int l = net->first; net->block && l < net->last; l++) clean_block(net, &net->block[l - net->first]);
     free(net->block);
-    free(net->token_embd);
-    free(net->position_embd);
+    free(unless_stored(net, net->token_embd));
+    free(unless_stored(net, net->position_embd));
     free(net->final_norm);
     free(net->final_norm_bias);
     stac_site_clean(&net->head_in);
-    stac_linear_clean(&net->head);
+    clean_product(net, &net->head);
+    stac_file_unmap(&net->stored);
     *net = (struct stac_network){0};
 }

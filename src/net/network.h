@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/status.h"
+#include "base/file.h"
 #include "model/model.h"
 #include "net/site.h"
 
@@ -44,6 +44,10 @@ struct stac_network {
     struct stac_site head_in;
     struct stac_linear head; /* [n_embd][n_vocab] */
     int hadamard;            /* order of the transform on the hidden activation; 0: none */
+
+    /* A stored network is not copied: integer weights and embeddings point into this, which cannot be written to. Ranks of a
+     * machine share its pages. */
+    struct stac_mapping stored;
 };
 
 /* Part of a network: a stage. */

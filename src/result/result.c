@@ -179,7 +179,7 @@ bool stac_result_is_there(const char *path, const char *job_digest, bool *passed
 
 int stac_result_h5(const struct stac_result *r, const char *path, struct stac_error *err) {
     struct stac_h5_writer h;
-    STAC_TRY(stac_h5_create(path, &h, err));
+    STAC_TRY(stac_h5_create(path, 0, &h, err));
     int status = STAC_OK;
     STAC_TRY_DONE(stac_h5_set_text(&h, "/", "schema", "stac-metrics", err));
     STAC_TRY_DONE(stac_h5_set_int(&h, "/", "schema_version", STAC_METRICS_VERSION, err));

@@ -159,14 +159,19 @@ static int find_expected(const struct stac_h5_reader *h, const char *path, enum 
                      columns ? columns : 1);
 }
 
-/* All bytes of a dataset, which must have the checksum that was written. */
-static int read_values(const struct stac_h5_reader *h, const struct stac_h5_object *o, void *data, struct stac_error *err) {
+/* All bytes of a dataset must have the checksum that was written. */
+static int check_values(const struct stac_h5_reader *h, const struct stac_h5_object *o, const void *data,
+                        struct stac_error *err) {
     uint64_t sum;
     STAC_TRY(get_number(h, o->path, "xxh3", STAC_H5_U64, &sum, err));
-    STAC_TRY(stac_file_read_at(h->path, h->fd, data, o->size, o->offset, err));
     if (sum == stac_xxh3(data, o->size)) return STAC_OK;
     return stac_fail(err, STAC_ERR_INPUT, "%s: the values of %s are not those that were written: the file is damaged", h->path,
                      o->path);
+}
+
+static int read_values(const struct stac_h5_reader *h, const struct stac_h5_object *o, void *data, struct stac_error *err) {
+    STAC_TRY(stac_file_read_at(h->path, h->fd, data, o->size, o->offset, err));
+    return check_values(h, o, data, err);
 }
 
 int stac_h5_read(const struct stac_h5_reader *h, const char *path, enum stac_h5_type type, size_t rows, size_t columns,
@@ -189,27 +194,20 @@ static size_t values(size_t rows, size_t columns) {
     return rows * (columns ? columns : 1);
 }
 
-int stac_h5_read_reals(const struct stac_h5_reader *h, const char *path, size_t rows, size_t columns, float **out,
-                       struct stac_error *err) {
-    size_t n = values(rows, columns), wrong = 0;
-    void *data = NULL;
-    int status = read_new(h, path, STAC_H5_F32, rows, columns, &data, err);
-    *out = data;
-    STAC_TRY(status);
-    for (size_t i = 0; i < n; i++) wrong += isfinite((*out)[i]) ? 0 : 1;
+static int check_finite(const struct stac_h5_reader *h, const char *path, const float *x, size_t n, struct stac_error *err) {
+    size_t wrong = 0;
+    for (size_t i = 0; i < n; i++) wrong += isfinite(x[i]) ? 0 : 1;
     if (wrong == 0) return STAC_OK;
-    for (wrong = 0; isfinite((*out)[wrong]);) wrong++;
+    for (wrong = 0; isfinite(x[wrong]);) wrong++;
     return stac_fail(err, STAC_ERR_INPUT, "%s: value %zu of %s is not finite: the file is damaged", h->path, wrong, path);
 }
 
-int stac_h5_read_weights(const struct stac_h5_reader *h, const char *path, size_t rows, size_t columns, int8_t **out,
-                         struct stac_error *err) {
+int stac_h5_read_reals(const struct stac_h5_reader *h, const char *path, size_t rows, size_t columns, float **out,
+                       struct stac_error *err) {
     void *data = NULL;
-    int status = read_new(h, path, STAC_H5_I8, rows, columns, &data, err);
+    int status = read_new(h, path, STAC_H5_F32, rows, columns, &data, err);
     *out = data;
-    STAC_TRY(status);
-    if (!memchr(*out, 0x80, values(rows, columns))) return STAC_OK;
-    return stac_fail(err, STAC_ERR_INPUT, "%s: a weight of %s is -128; possible are -127 to 127", h->path, path);
+    return status == STAC_OK ? check_finite(h, path, *out, values(rows, columns), err) : status;
 }
 
 int stac_h5_read_tokens(const struct stac_h5_reader *h, const char *path, size_t rows, size_t columns, int n_vocab,
@@ -224,6 +222,36 @@ int stac_h5_read_tokens(const struct stac_h5_reader *h, const char *path, size_t
             return stac_fail(err, STAC_ERR_INPUT, "%s: token %zu of %s is %d; the vocabulary has %d", h->path, i, path,
                              (*out)[i], n_vocab);
     return STAC_OK;
+}
+
+/* ---- values where they lie ------------------------------------------------------------------------------------------ */
+
+static int view(const struct stac_h5_reader *h, const struct stac_mapping *file, const char *path, enum stac_h5_type type,
+                size_t rows, size_t columns, void **out, struct stac_error *err) {
+    const struct stac_h5_object *o;
+    STAC_TRY(find_expected(h, path, type, rows, columns, &o, err));
+    if (o->offset % o->kind.size != 0 || o->offset + o->size > file->size)
+        return stac_fail(err, STAC_ERR_INPUT, "%s: %s lies at byte %zu, where no program of ours puts it", h->path, path,
+                         o->offset);
+    *out = (void *)(uintptr_t)(file->data + o->offset);
+    return check_values(h, o, *out, err);
+}
+
+int stac_h5_view_reals(const struct stac_h5_reader *h, const struct stac_mapping *file, const char *path, size_t rows,
+                       size_t columns, float **out, struct stac_error *err) {
+    void *data;
+    STAC_TRY(view(h, file, path, STAC_H5_F32, rows, columns, &data, err));
+    *out = data;
+    return check_finite(h, path, *out, values(rows, columns), err);
+}
+
+int stac_h5_view_weights(const struct stac_h5_reader *h, const struct stac_mapping *file, const char *path, size_t rows,
+                         size_t columns, int8_t **out, struct stac_error *err) {
+    void *data;
+    STAC_TRY(view(h, file, path, STAC_H5_I8, rows, columns, &data, err));
+    *out = data;
+    if (!memchr(*out, 0x80, values(rows, columns))) return STAC_OK;
+    return stac_fail(err, STAC_ERR_INPUT, "%s: a weight of %s is -128; possible are -127 to 127", h->path, path);
 }
 
 /* ---- tables ------------------------------------------------------------------------------------------------------- */

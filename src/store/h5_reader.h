@@ -23,13 +23,17 @@ void stac_h5_close(struct stac_h5_reader *h);
 int stac_h5_read(const struct stac_h5_reader *h, const char *path, enum stac_h5_type type, size_t rows, size_t columns,
                  void *data, struct stac_error *err);
 
-/* The same into a new array, which is made only when the dataset is as expected, so that memory is never taken on the word
- * of a damaged file: float32 values, which must be finite; int8 weights, which must lie in [-127, 127]; int32 tokens in
- * [0, n_vocab). On failure *out may be set and is the caller's all the same. */
+/* The same where it lies, in `file`: a mapping of the file that may outlive the reader. int8 weights, which must lie in [-127,
+ * 127]; float32 values, which must be finite. */
+int stac_h5_view_weights(const struct stac_h5_reader *h, const struct stac_mapping *file, const char *path, size_t rows,
+                         size_t columns, int8_t **out, struct stac_error *err);
+int stac_h5_view_reals(const struct stac_h5_reader *h, const struct stac_mapping *file, const char *path, size_t rows,
+                       size_t columns, float **out, struct stac_error *err);
+
+/* Into a new array, which is made only when the dataset is as expected, so that memory is never taken on the word of a damaged
+ * file: finite float32 values; int32 tokens in [0, n_vocab). On failure *out may be set and is the caller's all the same. */
 int stac_h5_read_reals(const struct stac_h5_reader *h, const char *path, size_t rows, size_t columns, float **out,
                        struct stac_error *err);
-int stac_h5_read_weights(const struct stac_h5_reader *h, const char *path, size_t rows, size_t columns, int8_t **out,
-                         struct stac_error *err);
 int stac_h5_read_tokens(const struct stac_h5_reader *h, const char *path, size_t rows, size_t columns, int n_vocab,
                         int32_t **out, struct stac_error *err);
 

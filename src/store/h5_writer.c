@@ -13,6 +13,9 @@
 /* All attributes and links of an object lie in its header, however many there are, and none in heaps (see h5_index.h). */
 enum { MOST_IN_HEADER = 65535 };
 
+/* Values begin at a cache line, for readers that map the file. */
+enum { ALIGNED_FROM = 1, ALIGNMENT = 64 }; /* bytes */
+
 /* The innermost message of HDF5's error stack: the reason, without the way that led to it. */
 static herr_t innermost(unsigned n, const H5E_error2_t *entry, void *out) {
     if (n == 0) snprintf(out, 200, "%s", entry->desc ? entry->desc : "no reason given");
@@ -57,7 +60,7 @@ static bool keep_in_header(hid_t create) {
 
 /* ---- files -------------------------------------------------------------------------------------------------------- */
 
-int stac_h5_create(const char *path, struct stac_h5_writer *h, struct stac_error *err) {
+int stac_h5_create(const char *path, size_t headers, struct stac_h5_writer *h, struct stac_error *err) {
     int status = STAC_OK;
     hid_t access = -1, create = -1;
     *h = (struct stac_h5_writer){.file = -1};
@@ -70,6 +73,7 @@ int stac_h5_create(const char *path, struct stac_h5_writer *h, struct stac_error
     access = H5Pcreate(H5P_FILE_ACCESS);
     create = H5Pcreate(H5P_FILE_CREATE);
     if (access < 0 || create < 0 || H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) < 0 ||
+        H5Pset_alignment(access, ALIGNED_FROM, ALIGNMENT) < 0 || (headers && H5Pset_meta_block_size(access, headers) < 0) ||
         !keep_in_header(create) || (h->file = H5Fcreate(h->draft, H5F_ACC_TRUNC, create, access)) < 0) {
         status = h5_error(err, STAC_ERR_IO, "create", "the file", h);
         goto done;

@@ -18,8 +18,9 @@ struct stac_h5_writer {
     char *draft; /* temporary name, owned */
 };
 
-/* Create under a temporary name beside `path` and set the begin mark. */
-int stac_h5_create(const char *path, struct stac_h5_writer *h, struct stac_error *err);
+/* Create under a temporary name beside `path` and set the begin mark. `headers`: bytes that all headers together may take; they
+ * lie at the begin of the file then, so that what is in it is known after one piece was read. 0: a small file. */
+int stac_h5_create(const char *path, size_t headers, struct stac_h5_writer *h, struct stac_error *err);
 
 /* Set the end mark, flush, close, sync and rename to the final name. On failure the draft is removed. */
 int stac_h5_commit(struct stac_h5_writer *h, struct stac_error *err);

@@ -31,7 +31,7 @@ static int write_session(struct stac_h5_writer *h, const struct stac_session *q,
 
 int stac_session_write(const char *path, const struct stac_session *q, int n_vocab, const char *model, struct stac_error *err) {
     struct stac_h5_writer h;
-    STAC_TRY(stac_h5_create(path, &h, err));
+    STAC_TRY(stac_h5_create(path, 0, &h, err));
     int status = write_session(&h, q, n_vocab, model, err);
     if (status == STAC_OK) return stac_h5_commit(&h, err);
     stac_h5_discard(&h);

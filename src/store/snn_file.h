@@ -47,7 +47,7 @@ struct stac_snn {
 int stac_snn_open(const char *path, struct stac_snn *snn, struct stac_error *err);
 void stac_snn_close(struct stac_snn *snn);
 
-/* Read a part of the network, in threads. */
+/* Read a part of the network, in threads; its weights stay in the file, which is mapped (struct stac_network). */
 int stac_snn_load(struct stac_snn *snn, struct stac_part part, struct stac_network *net, struct stac_error *err);
 
 /* Read what the codes were designed from: histograms and window of calibration into *stats, which is initialised here and

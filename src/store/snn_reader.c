@@ -331,38 +331,40 @@ static int read_scales(struct stac_snn *s, const char *path, size_t n, float **o
     return STAC_OK;
 }
 
-static int read_linear(struct stac_snn *s, struct stac_site *site, struct stac_linear *l, struct stac_error *err) {
+static int read_linear(struct stac_snn *s, const struct stac_mapping *file, struct stac_site *site, struct stac_linear *l,
+                       struct stac_error *err) {
     char path[96];
     size_t n_in = (size_t)l->n_in, n_out = (size_t)l->n_out;
-    STAC_TRY(stac_h5_read_weights(&s->h5, stac_site_path(site, "weight", path), n_in, n_out, &l->q, err));
+    STAC_TRY(stac_h5_view_weights(&s->h5, file, stac_site_path(site, "weight", path), n_in, n_out, &l->q, err));
     STAC_TRY(read_scales(s, stac_site_path(site, "scale", path), n_out, &l->scale, err));
     STAC_TRY(stac_h5_read_reals(&s->h5, stac_site_path(site, "bias", path), n_out, 0, &l->bias, err));
     STAC_TRY(stac_h5_read_reals(&s->h5, stac_site_path(site, "mean", path), n_in, 0, &site->mean, err));
     return read_code(s, site, err);
 }
 
-static int read_block(struct stac_snn *s, int layer, struct stac_block *b, struct stac_error *err) {
+static int read_block(struct stac_snn *s, const struct stac_mapping *file, int layer, struct stac_block *b,
+                      struct stac_error *err) {
     struct stac_linear *fed[STAC_SITE_HEAD_IN] = {&b->qkv, NULL, NULL, &b->o, &b->up, &b->down};
     size_t kv = (size_t)stac_kv_width(&s->hp);
     char path[96];
     for (int k = 0; k < STAC_SITE_HEAD_IN; k++)
-        STAC_TRY(fed[k] ? read_linear(s, &b->site[k], fed[k], err) : read_code(s, &b->site[k], err));
+        STAC_TRY(fed[k] ? read_linear(s, file, &b->site[k], fed[k], err) : read_code(s, &b->site[k], err));
     STAC_TRY(stac_h5_read_reals(&s->h5, stac_layer_path(layer, "k_mean", path), kv, 0, &b->k_mean, err));
     return read_scales(s, stac_layer_path(layer, "v_scale", path), kv, &b->v_scale, err);
 }
 
 static int read_embedding(struct stac_snn *s, struct stac_network *net, struct stac_error *err) {
     size_t d = (size_t)s->hp.n_embd, rows = (size_t)s->hp.n_vocab, positions = (size_t)s->hp.n_ctx;
-    STAC_TRY(stac_h5_read_reals(&s->h5, "/embedding/token", rows, d, &net->token_embd, err));
+    STAC_TRY(stac_h5_view_reals(&s->h5, &net->stored, "/embedding/token", rows, d, &net->token_embd, err));
     if (!s->hp.learned_positions) return STAC_OK;
-    return stac_h5_read_reals(&s->h5, "/embedding/position", positions, d, &net->position_embd, err);
+    return stac_h5_view_reals(&s->h5, &net->stored, "/embedding/position", positions, d, &net->position_embd, err);
 }
 
 /* Pieces of a part, largest first: embedding, output head, blocks. */
 static int read_piece(struct stac_snn *s, struct stac_part part, int piece, struct stac_network *net, struct stac_error *err) {
     if (piece == 0) return part.embedding ? read_embedding(s, net, err) : STAC_OK;
-    if (piece == 1) return part.head ? read_linear(s, &net->head_in, &net->head, err) : STAC_OK;
-    return read_block(s, part.first + piece - 2, &net->block[piece - 2], err);
+    if (piece == 1) return part.head ? read_linear(s, &net->stored, &net->head_in, &net->head, err) : STAC_OK;
+    return read_block(s, &net->stored, part.first + piece - 2, &net->block[piece - 2], err);
 }
 
 /* Of several failures the first in the order of the pieces is told, as if they were read one after the other. */
@@ -382,10 +384,11 @@ static int read_pieces(struct stac_snn *s, struct stac_part part, struct stac_ne
 }
 
 int stac_snn_load(struct stac_snn *snn, struct stac_part part, struct stac_network *net, struct stac_error *err) {
+    const struct stac_h5_reader *h = &snn->h5;
     STAC_TRY(stac_network_init(net, &snn->hp, part, err));
     net->hadamard = snn->hadamard;
-    if (part.head && part.embedding) stac_file_prefetch(snn->h5.path); /* all of it */
-    int status = read_pieces(snn, part, net, err);
+    int status = stac_file_map_open(h->path, h->fd, h->map.size, &net->stored, err);
+    if (status == STAC_OK) status = read_pieces(snn, part, net, err);
     if (status != STAC_OK) stac_network_clean(net);
     return status;
 }

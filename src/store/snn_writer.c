@@ -15,6 +15,9 @@ const char *stac_build_info(void) {
                OMPI_MAJOR_VERSION) "." STRING(OMPI_MINOR_VERSION) "." STRING(OMPI_RELEASE_VERSION);
 }
 
+/* Bytes of headers: of the root with its texts, and of a site with its dozen of objects; a little more than measured. */
+enum { ROOT_HEADERS = 8192, SITE_HEADERS = 4096 };
+
 /* What the functions of the writer share; h5 is open on rank 0 only. */
 struct writer {
     const struct stac_ranks *ranks;
@@ -315,7 +318,7 @@ int stac_snn_write(const char *path, const struct stac_ranks *ranks, const struc
     struct writer w = {ranks, grid, stage_begin, net, stats, plan, timesteps, training, {.file = -1}};
     int trouble = STAC_OK;
     if (ranks->rank == 0) {
-        trouble = stac_h5_create(path, &w.h5, err);
+        trouble = stac_h5_create(path, ROOT_HEADERS + (size_t)stac_site_count(&net->hp) * SITE_HEADERS, &w.h5, err);
         if (trouble == STAC_OK) trouble = write_root(&w, origin, err);
     }
     int status = write_all(&w, &trouble, err);

@@ -13,7 +13,7 @@ enum { SCHEMA_VERSION = 3, MOST_WINDOWS = 1 << 20, LONGEST_WINDOW = 1 << 24 };
 int stac_windows_write(const char *path, const struct stac_windows *w, struct stac_error *err) {
     struct stac_h5_writer h;
     int status = STAC_OK;
-    STAC_TRY(stac_h5_create(path, &h, err));
+    STAC_TRY(stac_h5_create(path, 0, &h, err));
     STAC_TRY_DONE(stac_h5_set_text(&h, "/", "schema", schema, err));
     STAC_TRY_DONE(stac_h5_set_int(&h, "/", "schema_version", SCHEMA_VERSION, err));
     STAC_TRY_DONE(stac_h5_set_text(&h, "/", "built_with", stac_build_info(), err));

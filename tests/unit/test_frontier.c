@@ -67,7 +67,7 @@ static void a_table_of_something_else_is_refused(void **state) {
         stac_table_clean(&u);
     }
     struct stac_h5_writer h;
-    OK(stac_h5_create(other, &h, &err));
+    OK(stac_h5_create(other, 0, &h, &err));
     OK(stac_h5_set_text(&h, "/", "schema", "stac-frontier", &err));
     OK(stac_h5_set_int(&h, "/", "schema_version", 2, &err));
     OK(stac_h5_commit(&h, &err));

@@ -21,13 +21,13 @@ static void add_layer(struct stac_h5_reader *h, int index, enum stac_site_kind k
                       struct stac_neurobench *b) {
     struct stac_error err = {0};
     size_t steps = (size_t)(b->samples * b->timesteps);
-    int8_t *weight = NULL, *spikes = calloc(steps, (size_t)n_in);
+    int8_t *weight = calloc((size_t)n_in, (size_t)n_out), *spikes = calloc(steps, (size_t)n_in);
     float *mean = calloc((size_t)n_in, sizeof *mean), *some = calloc((size_t)n_out, sizeof *some);
     struct stac_channels counted = {calloc((size_t)n_in, sizeof(int64_t)), 0};
     int64_t has_mean, has_bias, all = 0;
     char path[32];
     snprintf(path, sizeof path, "/%d/weight", index);
-    OK(stac_h5_read_weights(h, path, (size_t)n_in, (size_t)n_out, &weight, &err));
+    OK(stac_h5_read(h, path, STAC_H5_I8, (size_t)n_in, (size_t)n_out, weight, &err));
     snprintf(path, sizeof path, "/%d/spikes", index);
     OK(stac_h5_read(h, path, STAC_H5_I8, steps, (size_t)n_in, spikes, &err));
     path[2] = 0;

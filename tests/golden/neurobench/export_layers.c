@@ -80,7 +80,7 @@ static int write_file(const char *path, struct stac_run *run, const struct recor
     struct stac_neurobench b = {.samples = TOKENS, .timesteps = r->site[0]->code.timesteps};
     struct stac_h5_writer h;
     int status = STAC_OK;
-    STAC_TRY(stac_h5_create(path, &h, err));
+    STAC_TRY(stac_h5_create(path, 0, &h, err));
     for (int i = 0; i < LAYERS; i++) {
         stac_neurobench_layer(&b, r->site[i], stac_site_linear(run->net, r->site[i]), stac_channels_of(run, r->site[i]));
         stac_neurobench_count(&b, r->site[i]->kind, stac_run_counts(run, r->site[i]));
