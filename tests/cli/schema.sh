@@ -43,7 +43,7 @@ refused() { # PATTERN COMMAND...
     looked=$((looked + 1))
     [ "$(wc -l < "$work/err")" = 1 ] || fail "$*: more than one line"
 }
-written='written by stac 0\.1\.0 \(e40e335\); this program reads version'
+written='written by stac 0\.1\.0 \(cec510c\); this program reads version'
 other='the file is damaged, or of another version of STAC; make it again'
 refused "snn_model.h5 has schema version 5, $written 4: use that one, or a newer one" stac-eval "$kept/newer" --mode snn
 refused "snn_model.h5: / keeps its attributes in a heap: $other" stac-eval "$kept/older" --mode snn
