@@ -81,7 +81,7 @@ says '/windows' 'DATASPACE +SIMPLE \{ \( 3 \) / \( 3 \) \}' "$work/out"
 table sites 'layer site activations spikes acs macs covered_macs multiplies spikes_per_activation ac_per_mac coverage'
 says '/sites' 'DATASPACE +SIMPLE \{ \( 37 \) / \( 37 \) \}' "$work/out"
 expect 'the schema' 0 h5dump -a /schema_version "$work/one.h5"
-says 'the schema' '\(0\): 2' "$work/out"
+says 'the schema' '\(0\): 3' "$work/out"
 expect 'a unit' 0 h5dump -a /result/kl_unit "$work/one.h5"
 says 'a unit' 'nats per token' "$work/out"
 
