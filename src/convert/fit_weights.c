@@ -16,45 +16,88 @@ enum {
 
 #define DAMPING 0.01 /* of the mean diagonal, added to it: inputs that hardly vary stay harmless */
 
-/* h[n_in][n_in] = Z^T Z / n_rows, damped; h is zero before */
-static int second_moments(int n_in, int n_rows, const float *z, double *h, struct stac_error *err) {
-    float *turned = NULL, *product = NULL;
-    double mean = 0;
-    int status = STAC_OK;
-    STAC_TRY_DONE(STAC_NEW(turned, (size_t)n_in * BLOCK, "second moments", err));
-    STAC_TRY_DONE(STAC_NEW(product, (size_t)n_in * n_in, "second moments", err));
-    for (int row = 0; row < n_rows; row += BLOCK) {
-        int rows = n_rows - row < BLOCK ? n_rows - row : BLOCK;
-        const float *block = z + (size_t)row * n_in;
-        stac_transpose(rows, n_in, block, n_in, turned);
-        stac_kernels_best()->gemm_f32(n_in, n_in, rows, turned, rows, block, n_in, product, n_in);
+/* Blocks of rows of z, and the same turned. */
+struct blocks {
+    int n_in, n_rows;
+    const float *z;
+    float *block, *turned; /* [BLOCK][n_in], [n_in][BLOCK] */
+};
+
+static void blocks_clean(struct blocks *b) {
+    free(b->block);
+    free(b->turned);
+}
+
+static int blocks_init(struct blocks *b, struct stac_error *err) {
+    STAC_TRY(STAC_NEW(b->block, (size_t)b->n_in * BLOCK, "second moments", err));
+    return STAC_NEW(b->turned, (size_t)b->n_in * BLOCK, "second moments", err);
+}
+
+/* The rows from `row` on, inputs in the given order (NULL: as they are). Returns how many there are. */
+static int take_block(struct blocks *b, int row, const int *order) {
+    int rows = b->n_rows - row < BLOCK ? b->n_rows - row : BLOCK;
 #pragma omp parallel for schedule(static)
-        for (size_t i = 0; i < (size_t)n_in * n_in; i++) h[i] += (double)product[i] / n_rows;
+    for (int r = 0; r < rows; r++) {
+        const float *from = b->z + (size_t)(row + r) * b->n_in;
+        float *to = b->block + (size_t)r * b->n_in;
+        for (int i = 0; i < b->n_in; i++) to[i] = from[order ? order[i] : i];
     }
-    for (int i = 0; i < n_in; i++) mean += h[(size_t)i * n_in + i] / n_in;
-    for (int i = 0; i < n_in; i++) h[(size_t)i * n_in + i] += mean > 0 ? DAMPING * mean : 1;
-done:
-    free(turned);
-    free(product);
-    return status;
+    stac_transpose(rows, b->n_in, b->block, b->n_in, b->turned);
+    return rows;
 }
 
-/* h becomes its inverse's upper factor U, inverse = U^T U, in row-major order. */
-static int factor_of_inverse(int n, double *h, struct stac_error *err) {
-    lapack_int info = LAPACKE_dpotrf(LAPACK_ROW_MAJOR, 'U', n, h, n);
-    if (info == 0) info = LAPACKE_dpotri(LAPACK_ROW_MAJOR, 'U', n, h, n);
-    if (info == 0) info = LAPACKE_dpotrf(LAPACK_ROW_MAJOR, 'U', n, h, n);
-    if (info == 0) return STAC_OK;
-    return stac_fail(err, STAC_ERR_INPUT, "the inputs of a product have no positive second moments (LAPACK %d)", (int)info);
+/* sum[m][n] of products of inputs [first, first + m) with inputs [from, from + n) over a block. */
+static void multiply_block(const struct blocks *b, int rows, int first, int m, int from, int n, float *sum) {
+    stac_kernels_best()->gemm_f32(m, n, rows, b->turned + (size_t)first * rows, rows, b->block + from, b->n_in, sum, n);
 }
 
-/* Inputs from the strongest to the weakest: what is rounded late can make up for little. */
-static void sort_inputs(int n, const double *h, int *order) {
-    for (int i = 0; i < n; i++) {
+/* Inputs from the strongest to the weakest: what is rounded late can make up for little. *mean: their mean square. */
+static int sort_inputs(struct blocks *b, int *order, double *mean, struct stac_error *err) {
+    float square[TILE * TILE];
+    double *strength;
+    STAC_TRY(STAC_NEW(strength, b->n_in, "second moments", err));
+    for (int row = 0; row < b->n_rows; row += BLOCK) {
+        int rows = take_block(b, row, NULL);
+        for (int i = 0; i < b->n_in; i += TILE) {
+            int n = b->n_in - i < TILE ? b->n_in - i : TILE;
+            multiply_block(b, rows, i, n, i, n, square);
+            for (int k = 0; k < n; k++) strength[i + k] += (double)square[k * n + k] / b->n_rows;
+        }
+    }
+    *mean = 0;
+    for (int i = 0; i < b->n_in; i++) {
         int at = i;
-        for (; at > 0 && h[(size_t)order[at - 1] * n + order[at - 1]] < h[(size_t)i * n + i]; at--) order[at] = order[at - 1];
+        *mean += strength[i] / b->n_in;
+        for (; at > 0 && strength[order[at - 1]] < strength[i]; at--) order[at] = order[at - 1];
         order[at] = i;
     }
+    free(strength);
+    return STAC_OK;
+}
+
+/* h[n_in][n_in] = Z^T Z / n_rows in that order, damped; h is zero before. */
+static int second_moments(struct blocks *b, const int *order, double mean, double *h, struct stac_error *err) {
+    size_t n = (size_t)b->n_in;
+    float *product;
+    STAC_TRY(STAC_NEW(product, n * n, "second moments", err));
+    for (int row = 0; row < b->n_rows; row += BLOCK) {
+        multiply_block(b, take_block(b, row, order), 0, b->n_in, 0, b->n_in, product);
+#pragma omp parallel for schedule(static)
+        for (size_t i = 0; i < n * n; i++) h[i] += (double)product[i] / b->n_rows;
+    }
+    free(product);
+    for (size_t i = 0; i < n; i++) h[i * n + i] += mean > 0 ? DAMPING * mean : 1;
+    return STAC_OK;
+}
+
+/* h, which is symmetric, becomes its inverse's upper factor U, inverse = U^T U, column by column: LAPACK's own order, in which
+ * it needs no copy. */
+static int factor_of_inverse(int n, double *h, struct stac_error *err) {
+    lapack_int info = LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'U', n, h, n);
+    if (info == 0) info = LAPACKE_dpotri(LAPACK_COL_MAJOR, 'U', n, h, n);
+    if (info == 0) info = LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'U', n, h, n);
+    if (info == 0) return STAC_OK;
+    return stac_fail(err, STAC_ERR_INPUT, "the inputs of a product have no positive second moments (LAPACK %d)", (int)info);
 }
 
 /* Columns [from, to); u is in the order of rounding. */
@@ -76,26 +119,25 @@ static void round_columns(int n_in, int n_out, int from, int to, const int *orde
     }
 }
 
-/* Sorted inputs, order[n_in], and the factor u[n_in][n_in] of the inverse of their second moments. What is wide is not kept
- * longer than it takes: of the widest products these matrices are the peak of a conversion's memory. */
+/* Sorted inputs, order[n_in], and the factor u[n_in][n_in] of the inverse of their second moments. Of the widest products these
+ * matrices are the peak of a conversion's memory: there is one of doubles, beside one of floats. */
 static int prepare(int n_in, int n_rows, const float *z, int *order, float **u, struct stac_error *err) {
+    struct blocks b = {.n_in = n_in, .n_rows = n_rows, .z = z};
     size_t n = (size_t)n_in;
-    double *h = NULL, *sorted = NULL;
+    double *h = NULL, mean;
     int status = STAC_OK;
+    STAC_TRY_DONE(blocks_init(&b, err));
+    STAC_TRY_DONE(sort_inputs(&b, order, &mean, err));
     STAC_TRY_DONE(STAC_NEW(h, n * n, "second moments", err));
-    STAC_TRY_DONE(second_moments(n_in, n_rows, z, h, err));
-    sort_inputs(n_in, h, order);
-    STAC_TRY_DONE(STAC_NEW(sorted, n * n, "second moments", err));
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < n; j++) sorted[i * n + j] = h[(size_t)order[i] * n + (size_t)order[j]];
-    free(h);
-    h = NULL;
-    STAC_TRY_DONE(factor_of_inverse(n_in, sorted, err));
+    STAC_TRY_DONE(second_moments(&b, order, mean, h, err));
+    STAC_TRY_DONE(factor_of_inverse(n_in, h, err));
     STAC_TRY_DONE(STAC_NEW(*u, n * n, "second moments", err));
-    for (size_t i = 0; i < n * n; i++) (*u)[i] = (float)sorted[i];
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = i; j < n; j++) (*u)[i * n + j] = (float)h[j * n + i];
 done:
+    blocks_clean(&b);
     free(h);
-    free(sorted);
     return status;
 }
 
