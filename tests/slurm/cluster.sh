@@ -11,6 +11,7 @@ done
 [ -z "${STAC_SANITIZED:-}" ] || skip "scripts are the same with sanitizers, and programs are tested with them outside of Slurm"
 [ "$(id -u)" = 0 ] || skip "not root: slurmd needs it"
 getent passwd munge > /dev/null || skip "no user munge"
+grep -q ' /sys/fs/cgroup' /proc/mounts || skip "nothing is mounted on /sys/fs/cgroup, which slurmd needs"
 [ -z "${SLURM_JOB_ID:-}" ] || skip "this runs inside a job of another Slurm"
 
 end_cluster() {
@@ -90,7 +91,7 @@ start_cluster() {
     write_conf
     export SLURM_CONF="$cluster/slurm.conf"
     daemons=started
-    start_munge && slurmctld -f "$SLURM_CONF" && slurmd -f "$SLURM_CONF" || return 1
+    start_munge && slurmctld -f "$SLURM_CONF" && slurmd -f "$SLURM_CONF" || { tail -5 "$cluster"/slurm*.log; return 1; }
     for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
         sinfo -h -o %t 2> /dev/null | grep -q '^idle' && return 0
         sleep 0.5
