@@ -37,6 +37,7 @@ static int identify(struct program *p, const char *subject, struct stac_error *e
     char digest[STAC_SHA256_HEX];
     STAC_TRY(stac_job_digest(job, stac_build_info(), subject, digest, err));
     p->there = job->once && stac_output_is_there(job->output_dir, digest);
+    if (p->there) stac_checkpoint_tidy(job->output_dir, digest);
     return (p->origin.job_digest = stac_strdup(digest, err)) ? STAC_OK : err->status;
 }
 

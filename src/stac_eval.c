@@ -44,16 +44,24 @@ static int print_tokens(const struct stac_start *s, struct stac_error *err) {
     return status;
 }
 
-/* What was found before by the same job goes on. Beside the folder, under a name of its own: other jobs may look at it too. */
-static int begin_checkpoint(struct program *p, struct stac_error *err) {
+/* The checkpoint is beside the folder, under a name of its own: other jobs may look at it too. The caller's; NULL on failure.
+ */
+static char *checkpoint_path(const struct program *p, struct stac_error *err) {
     enum { DIGITS = 12, MORE = sizeof ".eval-" + DIGITS };
+    const char *dir = p->start.job.dir;
+    size_t n = strlen(dir);
+    while (n > 1 && dir[n - 1] == '/') n--;
+    char *path = stac_alloc(n + MORE, 1, "a path", err);
+    if (path) snprintf(path, n + MORE, "%.*s.eval-%.*s", (int)n, dir, DIGITS, p->result.job_digest);
+    return path;
+}
+
+/* What was found before by the same job goes on. */
+static int begin_checkpoint(struct program *p, struct stac_error *err) {
     struct stac_start *s = &p->start;
-    size_t n = strlen(s->job.dir);
-    char *path;
-    while (n > 1 && s->job.dir[n - 1] == '/') n--;
     STAC_TRY(stac_broadcast(s->ranks.comm, p->result.job_digest, sizeof p->result.job_digest, 0, err));
-    STAC_TRY(STAC_NEW(path, n + MORE, "a path", err));
-    snprintf(path, n + MORE, "%.*s.eval-%.*s", (int)n, s->job.dir, DIGITS, p->result.job_digest);
+    char *path = checkpoint_path(p, err);
+    if (!path) return err->status;
     int status = stac_checkpoint_begin(&p->checkpoint, path, p->result.job_digest, s->job.checkpoint_interval, true, &s->ranks,
                                        &s->log, err);
     free(path);
@@ -282,7 +290,11 @@ static int identify(struct program *p, struct stac_error *err) {
     if (!path) return err->status;
     if (stac_result_is_there(path, p->result.job_digest, &passed)) p->there = passed ? 1 : 2;
     free(path);
-    return STAC_OK;
+    if (p->there && (path = checkpoint_path(p, err))) {
+        stac_checkpoint_tidy(path, p->result.job_digest);
+        free(path);
+    }
+    return err->status;
 }
 
 static int measure(struct program *p, struct stac_error *err) {

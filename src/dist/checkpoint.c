@@ -32,17 +32,21 @@ static int look(struct stac_checkpoint *c, bool replace, struct stac_error *err)
                      c->folder);
 }
 
-int stac_checkpoint_begin(struct stac_checkpoint *c, const char *path, const char *job, double interval, bool replace,
-                          const struct stac_ranks *ranks, const struct stac_log *log, struct stac_error *err) {
+/* Where the checkpoint of a job for the result at `path` is. */
+static int name_folder(struct stac_checkpoint *c, const char *path, const char *job, struct stac_error *err) {
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/') n--;
+    STAC_TRY(STAC_NEW(c->folder, n + sizeof ".checkpoint", "a path", err));
+    snprintf(c->folder, n + sizeof ".checkpoint", "%.*s.checkpoint", (int)n, path);
+    snprintf(c->job, sizeof c->job, "%s", job ? job : "");
+    return STAC_OK;
+}
+
+int stac_checkpoint_begin(struct stac_checkpoint *c, const char *path, const char *job, double interval, bool replace,
+                          const struct stac_ranks *ranks, const struct stac_log *log, struct stac_error *err) {
     *c = (struct stac_checkpoint){.ranks = ranks, .log = log, .interval = interval, .written = stac_clock_now()};
-    int status = STAC_NEW(c->folder, n + sizeof ".checkpoint", "a path", err);
-    if (status == STAC_OK) {
-        snprintf(c->folder, n + sizeof ".checkpoint", "%.*s.checkpoint", (int)n, path);
-        snprintf(c->job, sizeof c->job, "%s", job ? job : "");
-        if (ranks->rank == 0) status = look(c, replace, err);
-    }
+    int status = name_folder(c, path, job, err);
+    if (status == STAC_OK && ranks->rank == 0) status = look(c, replace, err);
     STAC_TRY(stac_agree(ranks, ranks->comm, status, err));
     STAC_TRY(stac_broadcast(ranks->comm, c->job, sizeof c->job, 0, err));
     STAC_TRY(stac_broadcast(ranks->comm, &c->resumed, sizeof c->resumed, 0, err));
@@ -65,6 +69,14 @@ void stac_checkpoint_clean(struct stac_checkpoint *c) {
     free(c->waiting);
     free(c->folder);
     *c = (struct stac_checkpoint){0};
+}
+
+void stac_checkpoint_tidy(const char *path, const char *job) {
+    struct stac_checkpoint c = {0};
+    struct stac_error ignored = {0};
+    if (name_folder(&c, path, job, &ignored) == STAC_OK && look(&c, false, &ignored) == STAC_OK && c.resumed)
+        stac_checkpoint_remove(&c);
+    stac_checkpoint_clean(&c);
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------ */

@@ -40,6 +40,10 @@ int stac_checkpoint_begin(struct stac_checkpoint *c, const char *path, const cha
 /* The job is done: the folder goes away. Rank 0; not collective. */
 void stac_checkpoint_remove(struct stac_checkpoint *c);
 
+/* The result at `path` was there before: what a job that was killed behind its last step left goes away, unless it is another
+ * job's. Rank 0; not collective. */
+void stac_checkpoint_tidy(const char *path, const char *job);
+
 /* Release memory; what is on the disk stays. */
 void stac_checkpoint_clean(struct stac_checkpoint *c);
 
