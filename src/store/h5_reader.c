@@ -1,6 +1,5 @@
 #include "store/h5_reader.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -269,7 +268,7 @@ static const struct stac_h5_member *find_member(const struct stac_h5_reader *h, 
 
 static void copy_field(const struct stac_h5_field *field, const struct stac_h5_member *m, const char *from, size_t from_size,
                        char *to, size_t to_size, size_t n) {
-    size_t size = field->text ? field->text : stac_h5_type_size(field->type);
+    size_t size = stac_h5_field_size(field);
     size_t copied = size < m->kind.size ? size : m->kind.size;
     for (size_t r = 0; r < n; r++) {
         char *at = to + r * to_size + field->offset;

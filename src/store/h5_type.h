@@ -21,4 +21,9 @@ struct stac_h5_field {
     const char *unit;
 };
 
+/* Bytes of a field in a record. */
+static inline size_t stac_h5_field_size(const struct stac_h5_field *field) {
+    return field->text ? field->text : stac_h5_type_size(field->type);
+}
+
 #endif

@@ -214,10 +214,6 @@ int stac_h5_write(struct stac_h5_writer *h, const char *path, enum stac_h5_type 
 
 /* ---- tables ------------------------------------------------------------------------------------------------------- */
 
-static size_t field_size(const struct stac_h5_field *field) {
-    return field->text ? field->text : stac_h5_type_size(field->type);
-}
-
 /* The type of a record in the file: one field after the other. */
 static hid_t record_type(const struct stac_h5_field *field, int n, size_t size) {
     hid_t record = H5Tcreate(H5T_COMPOUND, size);
@@ -227,7 +223,7 @@ static hid_t record_type(const struct stac_h5_field *field, int n, size_t size) 
         hid_t type = field[i].text ? text_type(field[i].text) : H5Tcopy(number_type(field[i].type));
         made = type >= 0 && H5Tinsert(record, field[i].name, at, type) >= 0;
         if (type >= 0) H5Tclose(type);
-        at += field_size(&field[i]);
+        at += stac_h5_field_size(&field[i]);
     }
     if (made) return record;
     if (record >= 0) H5Tclose(record);
@@ -238,8 +234,8 @@ static void pack_records(const struct stac_h5_field *field, int n_fields, const 
                          char *to) {
     for (size_t r = 0; r < n; r++)
         for (int i = 0; i < n_fields; i++) {
-            memcpy(to, record + r * record_size + field[i].offset, field_size(&field[i]));
-            to += field_size(&field[i]);
+            memcpy(to, record + r * record_size + field[i].offset, stac_h5_field_size(&field[i]));
+            to += stac_h5_field_size(&field[i]);
         }
 }
 
@@ -247,7 +243,7 @@ int stac_h5_write_table(struct stac_h5_writer *h, const char *path, const struct
                         size_t record_size, const void *records, size_t n, struct stac_error *err) {
     char name[80], *packed;
     size_t size = 0;
-    for (int i = 0; i < n_fields; i++) size += field_size(&field[i]);
+    for (int i = 0; i < n_fields; i++) size += stac_h5_field_size(&field[i]);
     STAC_TRY(STAC_NEW(packed, n * size, "a table", err));
     pack_records(field, n_fields, records, record_size, n, packed);
     hid_t type = record_type(field, n_fields, size);
