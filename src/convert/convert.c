@@ -117,24 +117,43 @@ static int calibration_windows(struct stac_conversion *c, struct stac_error *err
 
 /* ---- rewriting ---------------------------------------------------------------------------------------------------- */
 
+/* The rotation of the residual stream, made by rank 0 and given to all: other machines may round otherwise. */
+static int draw_rotation(struct stac_conversion *c, struct stac_error *err) {
+    int d = stac_model_hparams(c->model)->n_embd;
+    int status = STAC_NEW(c->rotation, (size_t)d * d, "a rotation", err);
+    if (status == STAC_OK && c->ranks->rank == 0)
+        status = stac_random_orthogonal(d, (uint64_t)c->job->seed, 0, c->rotation, err);
+    STAC_TRY(agree(c, status, err));
+    return stac_broadcast(c->ranks->comm, c->rotation, (size_t)d * d * sizeof *c->rotation, 0, err);
+}
+
+/* Norms folded, the residual stream rotated. Not collective. */
+static int fold_and_rotate(const struct stac_conversion *c, struct stac_network *net, struct stac_error *err) {
+    STAC_TRY(stac_fold_norms(net, err));
+    return c->rotation ? stac_rotate_residual(net, c->rotation, err) : STAC_OK;
+}
+
 static int rewrite(struct stac_conversion *c, struct stac_error *err) {
-    int d = stac_model_hparams(c->model)->n_embd, status = STAC_OK;
-    uint64_t seed = (uint64_t)c->job->seed;
+    int status = STAC_OK;
     bool turned = !stac_job_without(c->job, STAC_STEP_ROTATION);
-    float *q;
     if (c->job->activation == STAC_JOB_RELU) c->net.hp.activation = STAC_ACT_RELU;
-    STAC_TRY(STAC_NEW(q, (size_t)d * d, "a rotation", err));
-    if (c->ranks->rank == 0) status = stac_random_orthogonal(d, seed, 0, q, err);
-    STAC_TRY_DONE(agree(c, status, err));
-    STAC_TRY_DONE(stac_broadcast(c->ranks->comm, q, (size_t)d * d * sizeof *q, 0, err));
-    if (c->grid.stage >= 0) {
-        status = stac_fold_norms(&c->net, err);
-        if (status == STAC_OK && turned) status = stac_rotate_residual(&c->net, q, err);
-        if (status == STAC_OK && turned) status = stac_rotate_heads(&c->net, seed, err);
-    }
-    status = agree(c, status, err);
-done:
-    free(q);
+    if (turned) STAC_TRY(draw_rotation(c, err));
+    if (c->grid.stage >= 0) status = fold_and_rotate(c, &c->net, err);
+    if (c->grid.stage >= 0 && status == STAC_OK && turned)
+        status = stac_rotate_heads(&c->net, (uint64_t)c->job->seed, err);
+    return agree(c, status, err);
+}
+
+/* The embedding once more, as it was before it was dropped. */
+static int load_embedding(struct stac_conversion *c, struct stac_error *err) {
+    struct stac_part part = {0, 0, c->part.embedding, false};
+    struct stac_network table = {0};
+    int status = stac_network_load(c->model, part, false, &table, err);
+    if (status == STAC_OK) status = fold_and_rotate(c, &table, err);
+    c->net.token_embd = table.token_embd;
+    c->net.position_embd = table.position_embd;
+    table.token_embd = table.position_embd = NULL;
+    stac_network_clean(&table);
     return status;
 }
 
@@ -245,6 +264,7 @@ static int quantise(struct stac_conversion *c, struct stac_calibration *cal, str
     int timesteps = (int)c->job->timesteps, bits = (int)c->job->quantize_bits, status = STAC_OK;
     if (c->job->mode == STAC_JOB_FULL && !stac_job_without(c->job, STAC_STEP_FIT)) {
         STAC_TRY(stac_fit_network(cal, &c->net, c->plan, timesteps, bits, &c->training, err));
+        STAC_TRY(agree(c, load_embedding(c, err), err));
         return log_training(c, err);
     }
     if (c->grid.stage >= 0) status = stac_quantise_network(&c->net, &cal->stats, c->plan, timesteps, bits, err);
@@ -352,6 +372,8 @@ void stac_conversion_clean(struct stac_conversion *c) {
     free(c->sensitivity);
     free(c->stage_begin);
     free(c->tokens);
+    free(c->rotation);
+    c->rotation = NULL;
     c->plan = NULL;
     c->sensitivity = NULL;
     c->stage_begin = NULL;

@@ -44,6 +44,7 @@ struct stac_conversion {
     int *stage_begin; /* [n_stages + 1] */
     struct stac_part part;
     struct stac_network net; /* this rank's part, quantised */
+    float *rotation;         /* [n_embd][n_embd] of the residual stream; NULL: none */
     struct stac_statistics stats;
     struct stac_plan *plan; /* [stac_site_count] */
     double *sensitivity;    /* [stac_site_count] nats per relative error power */

@@ -307,6 +307,7 @@ int stac_fit_network(struct stac_calibration *c, struct stac_network *net, const
     stac_progress_begin(&progress, c->log, "fit weights", c->hp->n_layer, "layers");
     if (c->grid->stage >= 0) status = enter(&f, err);
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
+    stac_network_drop_embedding(net);
     STAC_TRY_DONE(fit_layers(&f, net, &progress, err));
     if (training->steps) STAC_TRY_DONE(stac_training_merge(training, c, err));
     stac_progress_end(&progress);

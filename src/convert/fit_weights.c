@@ -3,6 +3,7 @@
 #include <lapacke.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "kernels/kernels.h"
@@ -12,6 +13,7 @@ enum {
     TILE = 64, /* columns that are rounded together */
     BLOCK =
         256, /* rows that are summed up in float: inputs that are large at a few tokens would drown the damping in roundings */
+    PANEL = 256, /* inputs whose moments are added up together */
 };
 
 #define DAMPING 0.01 /* of the mean diagonal, added to it: inputs that hardly vary stay harmless */
@@ -75,29 +77,61 @@ static int sort_inputs(struct blocks *b, int *order, double *mean, struct stac_e
     return STAC_OK;
 }
 
-/* h[n_in][n_in] = Z^T Z / n_rows in that order, damped; h is zero before. */
+/* Adds products of inputs [first, first + m) with those up to themselves over a block to h. */
+static void add_panel(const struct blocks *b, int rows, int first, int m, float *product, double *h) {
+    int n = first + m;
+    multiply_block(b, rows, first, m, 0, n, product);
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j <= first + i; j++) h[(size_t)(first + i) * b->n_in + j] += (double)product[(size_t)i * n + j] / b->n_rows;
+}
+
+/* h[n_in][n_in] = Z^T Z / n_rows in that order, damped; its lower half, the rest stays 0, as all of h is before. */
 static int second_moments(struct blocks *b, const int *order, double mean, double *h, struct stac_error *err) {
     size_t n = (size_t)b->n_in;
     float *product;
-    STAC_TRY(STAC_NEW(product, n * n, "second moments", err));
+    STAC_TRY(STAC_NEW(product, PANEL * n, "second moments", err));
     for (int row = 0; row < b->n_rows; row += BLOCK) {
-        multiply_block(b, take_block(b, row, order), 0, b->n_in, 0, b->n_in, product);
-#pragma omp parallel for schedule(static)
-        for (size_t i = 0; i < n * n; i++) h[i] += (double)product[i] / b->n_rows;
+        int rows = take_block(b, row, order);
+        for (int i = 0; i < b->n_in; i += PANEL) add_panel(b, rows, i, b->n_in - i < PANEL ? b->n_in - i : PANEL, product, h);
     }
     free(product);
     for (size_t i = 0; i < n; i++) h[i * n + i] += mean > 0 ? DAMPING * mean : 1;
     return STAC_OK;
 }
 
-/* h, which is symmetric, becomes its inverse's upper factor U, inverse = U^T U, column by column: LAPACK's own order, in which
- * it needs no copy. */
+/* h, whose lower half is given, becomes its inverse's upper factor U, inverse = U^T U, column by column: LAPACK's own order, in
+ * which it needs no copy. */
 static int factor_of_inverse(int n, double *h, struct stac_error *err) {
     lapack_int info = LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'U', n, h, n);
     if (info == 0) info = LAPACKE_dpotri(LAPACK_COL_MAJOR, 'U', n, h, n);
     if (info == 0) info = LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'U', n, h, n);
     if (info == 0) return STAC_OK;
     return stac_fail(err, STAC_ERR_INPUT, "the inputs of a product have no positive second moments (LAPACK %d)", (int)info);
+}
+
+/* *u: the factor h as floats, row by row. It lies where h lay, of which nothing is left, also on failure. */
+static int factor_in_rows(int n_in, double *h, float **u, struct stac_error *err) {
+    size_t n = (size_t)n_in;
+    float *row = NULL;
+    int status = STAC_OK;
+    STAC_TRY_DONE(STAC_NEW(row, n, "second moments", err));
+#pragma omp parallel for schedule(dynamic, 64)
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = i + 1; j < n; j++) h[i * n + j] = h[j * n + i];
+    for (size_t i = 0; i < n; i++) { /* row i of floats ends before row i of doubles does */
+        for (size_t j = 0; j < n; j++) row[j] = (float)h[i * n + j];
+        memcpy((char *)h + i * n * sizeof *row, row, n * sizeof *row);
+    }
+    *u = realloc(h, n * n * sizeof **u);
+    if (*u)
+        h = NULL;
+    else
+        status = stac_fail(err, STAC_ERR_MEMORY, "cannot allocate second moments of %d inputs", n_in);
+done:
+    free(row);
+    free(h);
+    return status;
 }
 
 /* Columns [from, to); u is in the order of rounding. */
@@ -119,8 +153,8 @@ static void round_columns(int n_in, int n_out, int from, int to, const int *orde
     }
 }
 
-/* Sorted inputs, order[n_in], and the factor u[n_in][n_in] of the inverse of their second moments. Of the widest products these
- * matrices are the peak of a conversion's memory: there is one of doubles, beside one of floats. */
+/* Sorted inputs, order[n_in], and the factor u[n_in][n_in] of the inverse of their second moments. Of the widest products this
+ * matrix is the peak of a conversion's memory. */
 static int prepare(int n_in, int n_rows, const float *z, int *order, float **u, struct stac_error *err) {
     struct blocks b = {.n_in = n_in, .n_rows = n_rows, .z = z};
     size_t n = (size_t)n_in;
@@ -131,10 +165,8 @@ static int prepare(int n_in, int n_rows, const float *z, int *order, float **u, 
     STAC_TRY_DONE(STAC_NEW(h, n * n, "second moments", err));
     STAC_TRY_DONE(second_moments(&b, order, mean, h, err));
     STAC_TRY_DONE(factor_of_inverse(n_in, h, err));
-    STAC_TRY_DONE(STAC_NEW(*u, n * n, "second moments", err));
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = i; j < n; j++) (*u)[i * n + j] = (float)h[j * n + i];
+    blocks_clean(&b);
+    return factor_in_rows(n_in, h, u, err);
 done:
     blocks_clean(&b);
     free(h);

@@ -198,11 +198,16 @@ static void clean_block(const struct stac_network *net, struct stac_block *b) {
     for (int k = 0; k < STAC_SITE_HEAD_IN; k++) stac_site_clean(&b->site[k]);
 }
 
+void stac_network_drop_embedding(struct stac_network *net) {
+    free(unless_stored(net, net->token_embd));
+    free(unless_stored(net, net->position_embd));
+    net->token_embd = net->position_embd = NULL;
+}
+
 void stac_network_clean(struct stac_network *net) {
     for (int l = net->first; net->block && l < net->last; l++) clean_block(net, &net->block[l - net->first]);
     free(net->block);
-    free(unless_stored(net, net->token_embd));
-    free(unless_stored(net, net->position_embd));
+    stac_network_drop_embedding(net);
     free(net->final_norm);
     free(net->final_norm_bias);
     stac_site_clean(&net->head_in);

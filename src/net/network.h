@@ -65,6 +65,9 @@ int stac_network_load(struct stac_model *model, struct stac_part part, bool to_r
 int stac_network_init(struct stac_network *net, const struct stac_hparams *hp, struct stac_part part, struct stac_error *err);
 void stac_network_clean(struct stac_network *net);
 
+/* Release the embedding alone. */
+void stac_network_drop_embedding(struct stac_network *net);
+
 /* Widths. */
 int stac_q_width(const struct stac_hparams *hp);
 int stac_kv_width(const struct stac_hparams *hp);
