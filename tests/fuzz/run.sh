@@ -6,7 +6,8 @@
 #
 # NAME: as in fuzz_NAME.c here; SECONDS: for each (default 60). What is found goes to out/fuzz: found/NAME (inputs that reach
 # new code), crashes/NAME-* (inputs to reproduce a crash, a hang or too much memory with: build/fuzz/tests/fuzz/fuzz_NAME FILE)
-# and logs; hours.csv gets a line. With `keep`, inputs that reach what the kept ones do not are added to corpus/NAME
+# and logs; hours.csv gets a line, with the seconds of a processor that it had. With `keep`, inputs that reach what the kept
+# ones do not are added to corpus/NAME
 # (SECONDS 0: only that).
 #
 # The same harnesses under AFL++ (package afl++):
@@ -44,20 +45,29 @@ longest() {
     esac
 }
 
+# Seconds of processor time of all that ended so far; `times` in a pipe would tell those of the pipe.
+processor_seconds() {
+    times > "$TMPDIR/times"
+    spent=$(awk 'NR == 2 { gsub(/[ms]/, " "); print int($1 * 60 + $2 + $3 * 60 + $4) }' "$TMPDIR/times")
+}
+
 fuzz() {
     log=out/fuzz/logs/$1.log
     mkdir -p "out/fuzz/found/$1"
     before=$(find out/fuzz/crashes -name "$1-*" | wc -l)
+    processor_seconds
+    spent_before=$spent
     nice -n 19 build/fuzz/tests/fuzz/fuzz_"$1" "out/fuzz/found/$1" "tests/fuzz/corpus/$1" -fork=1 -ignore_crashes=1 \
         -ignore_timeouts=1 -ignore_ooms=1 -max_total_time="$seconds" -max_len="$(longest "$1")" -timeout=10 -rss_limit_mb=2500 \
         -artifact_prefix="out/fuzz/crashes/$1-" > "$log" 2>&1 || true
+    processor_seconds
     rm -rf "$TMPDIR"/*
     last=$(grep -E '^#[0-9]+: cov:' "$log" | tail -1)
     executions=$(echo "$last" | sed -n 's/^#\([0-9]*\): .*/\1/p')
     coverage=$(echo "$last" | sed -n 's/.* cov: \([0-9]*\) .*/\1/p')
     crashes=$(($(find out/fuzz/crashes -name "$1-*" | wc -l) - before))
-    [ -e out/fuzz/hours.csv ] || echo date,parser,engine,seconds,executions,coverage,crashes > out/fuzz/hours.csv
-    echo "$(date -u +%Y-%m-%dT%H:%M:%SZ),$1,libfuzzer,$seconds,${executions:-0},${coverage:-0},$crashes" >> out/fuzz/hours.csv
+    [ -e out/fuzz/hours.csv ] || echo date,parser,engine,seconds,processor,executions,coverage,crashes > out/fuzz/hours.csv
+    echo "$(date -u +%Y-%m-%dT%H:%M:%SZ),$1,libfuzzer,$seconds,$((spent - spent_before)),${executions:-0},${coverage:-0},$crashes" >> out/fuzz/hours.csv
     tail -1 out/fuzz/hours.csv
 }
 
