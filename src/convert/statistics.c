@@ -23,17 +23,6 @@ int stac_site_layer_at(const struct stac_hparams *hp, int index) {
     return index == hp->n_layer * STAC_SITE_HEAD_IN ? 0 : index / STAC_SITE_HEAD_IN;
 }
 
-/* Channels that have a mean of their own. */
-static size_t channels(const struct stac_hparams *hp, enum stac_site_kind kind) {
-    switch (kind) {
-    case STAC_SITE_Q:
-    case STAC_SITE_P: return 0;
-    case STAC_SITE_O_IN: return (size_t)stac_q_width(hp);
-    case STAC_SITE_DOWN_IN: return (size_t)hp->n_ff;
-    default: return (size_t)hp->n_embd;
-    }
-}
-
 /* Normalised activations rarely reach 10; a row of n equal values next to one large one reaches sqrt(n). */
 #define HISTOGRAM_RANGE 32.0
 
@@ -42,7 +31,7 @@ int stac_statistics_init(struct stac_statistics *s, const struct stac_hparams *h
     *s = (struct stac_statistics){.hp = *hp, .n_sites = n};
     STAC_TRY_DONE(STAC_NEW(s->rows, n, "statistics", err));
     STAC_TRY_DONE(STAC_NEW(s->sums_at, n + 1, "statistics", err));
-    for (int i = 0; i < n; i++) s->sums_at[i + 1] = s->sums_at[i] + channels(hp, stac_site_kind_at(hp, i));
+    for (int i = 0; i < n; i++) s->sums_at[i + 1] = s->sums_at[i] + (size_t)stac_site_inputs(hp, stac_site_kind_at(hp, i));
     STAC_TRY_DONE(STAC_NEW(s->sums, s->sums_at[n], "statistics", err));
     STAC_TRY_DONE(STAC_NEW(s->k_sums, (size_t)hp->n_layer * stac_kv_width(hp), "statistics", err));
     STAC_TRY_DONE(STAC_NEW(s->v_max, (size_t)hp->n_layer * stac_kv_width(hp), "statistics", err));

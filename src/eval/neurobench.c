@@ -60,25 +60,25 @@ void stac_neurobench_layer(struct stac_neurobench *b, const struct stac_site *si
 }
 
 /* A site of this stage; q and p have neurons and no layer. */
-static void add_part(struct stac_neurobench *b, const struct stac_run *run, const struct stac_site *site) {
-    const struct stac_channels *c = stac_channels_of(run, site);
-    const struct stac_linear *l = stac_site_linear(run->net, site);
+static void add_part(struct stac_neurobench *b, const struct stac_network *net, const struct stac_site *site,
+                     int64_t *channels) {
+    struct stac_channels c = stac_channels_in(&net->hp, site, channels);
+    const struct stac_linear *l = stac_site_linear(net, site);
     if (l) {
-        stac_neurobench_layer(b, site, l, c);
+        stac_neurobench_layer(b, site, l, &c);
     } else {
         add_site(b, site);
-        b->updates += c->updates;
+        b->updates += c.updates;
     }
 }
 
-static void add_network(struct stac_neurobench *b, const struct stac_run *run) {
-    const struct stac_network *net = run->net;
+static void add_network(struct stac_neurobench *b, const struct stac_network *net, int64_t *channels) {
     const struct stac_hparams *hp = &net->hp;
     add_floats(b, net->token_embd, (int64_t)hp->n_vocab * hp->n_embd, true);
     add_floats(b, net->position_embd, (int64_t)hp->n_ctx * hp->n_embd, true);
     for (int l = 0; l < net->last - net->first; l++) {
         const struct stac_block *k = &net->block[l];
-        for (int i = 0; i < STAC_SITE_HEAD_IN; i++) add_part(b, run, &k->site[i]);
+        for (int i = 0; i < STAC_SITE_HEAD_IN; i++) add_part(b, net, &k->site[i], channels);
         add_norm(b, k->attn_norm, k->attn_norm_bias, hp->n_embd);
         add_norm(b, k->mlp_norm, k->mlp_norm_bias, hp->n_embd);
         add_floats(b, k->k_mean, stac_kv_width(hp), false);
@@ -86,7 +86,7 @@ static void add_network(struct stac_neurobench *b, const struct stac_run *run) {
     }
     if (!net->has_head) return;
     add_norm(b, net->final_norm, net->final_norm_bias, hp->n_embd);
-    add_part(b, run, &net->head_in);
+    add_part(b, net, &net->head_in, channels);
 }
 
 /* ---- what happened ------------------------------------------------------------------------------------------------ */
@@ -100,12 +100,10 @@ void stac_neurobench_count(struct stac_neurobench *b, enum stac_site_kind kind, 
     b->multiplies += counts->multiplies;
 }
 
-int stac_neurobench_gather(struct stac_stand *t, int position, const struct stac_counts *counts, struct stac_neurobench *out,
-                           struct stac_error *err) {
-    struct stac_subject *s = t->subject;
+int stac_neurobench_gather(struct stac_subject *s, const struct stac_network *net, const struct stac_counts *counts,
+                           int64_t *channels, struct stac_neurobench *out, struct stac_error *err) {
     struct stac_neurobench b = {0};
-    if (s->grid.stage >= 0) add_network(&b, &t->run[position]);
-    if (s->grid.group > 0) b.weights = b.zeros = b.parameters = b.footprint = 0; /* the same network, held once more */
+    if (s->grid.stage >= 0 && s->grid.group == 0) add_network(&b, net, channels); /* other groups hold the same once more */
     _Static_assert(sizeof b % sizeof(int64_t) == 0, "sums are integers");
     STAC_TRY(stac_merge_to_all(s->ranks->comm, &(struct stac_partial){STAC_ADD_I64, (int64_t *)&b, sizeof b / sizeof(int64_t)},
                                1, err));

@@ -38,10 +38,10 @@ void stac_neurobench_layer(struct stac_neurobench *b, const struct stac_site *si
 /* Add the counts of a site: activations, spikes, all operations. b->timesteps is set. */
 void stac_neurobench_count(struct stac_neurobench *b, enum stac_site_kind kind, const struct stac_counts *counts);
 
-/* The sums of a run that counted channels from its begin: `position` is that of the SNN in the stand, counts[sites] and their
- * total are those of the whole network, the same on every rank. Collective over all ranks. */
-int stac_neurobench_gather(struct stac_stand *t, int position, const struct stac_counts *counts, struct stac_neurobench *out,
-                           struct stac_error *err);
+/* The sums of a text that was read: of a subject's SNN, counts[sites] and the channels (net/channels.h) of the whole network,
+ * the same on every rank. Collective over all ranks. */
+int stac_neurobench_gather(struct stac_subject *s, const struct stac_network *net, const struct stac_counts *counts,
+                           int64_t *channels, struct stac_neurobench *out, struct stac_error *err);
 
 /* Write NeuroBench's flat JSON object, with our own figures under the key STAC. */
 int stac_neurobench_write(const struct stac_neurobench *b, const char *path, struct stac_error *err);

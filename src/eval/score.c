@@ -21,6 +21,7 @@ struct scoring {
     struct stac_window_score *tally;        /* [n_windows], of the score. Sums over it are taken in the order of the text */
     uint8_t *seen[STAC_SIDES];              /* [n_vocab] was once the most likely token */
     struct stac_counts *counts[STAC_SIDES]; /* by site, of the score; NULL where the predictions are kept for later */
+    int64_t *channels;                      /* of the score, or NULL */
     int (*output)(void *, int, const struct stac_batch *, float *const *, struct stac_error *);
     float *logits[STAC_SIDES], *scratch;
     int found; /* windows that a checkpoint had */
@@ -117,7 +118,7 @@ static int sum_up_side(struct scoring *g, enum stac_side side, double nll, struc
     for (int p = 0; p < g->stand->n_sides; p++) {
         if (g->stand->side[p] != side || side != STAC_SNN) continue;
         if (s->job->use_sparse) stac_execution_tell(s, out->counts);
-        if (s->job->neurobench[0]) STAC_TRY(stac_neurobench_gather(g->stand, p, out->counts, &out->neurobench, err));
+        if (s->job->neurobench[0]) STAC_TRY(stac_neurobench_gather(s, g->stand->run[p].net, out->counts, out->channels, &out->neurobench, err));
     }
     return STAC_OK;
 }
@@ -168,8 +169,10 @@ static int prepare(struct scoring *g, struct stac_score *out, struct stac_error 
         STAC_TRY(STAC_NEW(g->seen[p], vocab, "predictions", err));
         STAC_TRY(STAC_NEW(g->logits[p], ROWS * vocab, "logits", err));
     }
-    if (s->job->neurobench[0] && g->run[STAC_SNN] && s->grid.stage >= 0) STAC_TRY(stac_channels_begin(g->run[STAC_SNN], err));
-    return STAC_OK;
+    if (!s->job->neurobench[0]) return STAC_OK;
+    STAC_TRY(STAC_NEW(out->channels, stac_channels_size(&s->hp), "counters of inputs", err));
+    g->channels = out->channels;
+    return s->grid.stage >= 0 ? stac_channels_begin(g->run[STAC_SNN], err) : STAC_OK;
 }
 
 static void scoring_clean(struct scoring *g) {
@@ -190,6 +193,7 @@ static int read_piece(void *ctx, int from, int to, struct stac_error *err) {
     int status = s->grid.stage >= 0 ? stac_pipeline_work(&g->stand->pipeline, &work, err) : STAC_OK;
     for (int p = 0; p < g->stand->n_sides; p++)
         if (g->counts[g->stand->side[p]]) stac_stand_take_counts(g->stand, p, g->counts[g->stand->side[p]]);
+    if (g->channels && s->grid.stage >= 0) stac_channels_take(g->run[STAC_SNN], g->channels);
     return stac_agree(s->ranks, s->ranks->comm, status, err);
 }
 
@@ -222,12 +226,12 @@ static int score_windows(struct scoring *g, struct stac_score *out, struct stac_
                                   {STAC_OR_U8, g->seen[0], vocab},
                                   {STAC_OR_U8, g->seen[1], vocab},
                                   {STAC_ADD_I64, out->counts, counts},
-                                  {STAC_ADD_I64, out->dense, counts}};
-    /* what NeuroBench counts stays in the run, and the other texts of a job are short */
-    bool keeps = !s->job->neurobench[0] && !g->kept;
+                                  {STAC_ADD_I64, out->dense, counts},
+                                  {STAC_ADD_I64, out->channels, stac_channels_size(&s->hp)}};
+    int n_parts = (int)(sizeof part / sizeof *part) - !out->channels;
     g->output = window_output;
-    return read_windows(g, g->stand->n_sides > 1 ? "evaluate: both sides" : "evaluate", keeps ? s->checkpoint : NULL, part,
-                        sizeof part / sizeof *part, err);
+    return read_windows(g, g->stand->n_sides > 1 ? "evaluate: both sides" : "evaluate", g->kept ? NULL : s->checkpoint, part,
+                        n_parts, err); /* a point of a frontier is short */
 }
 
 int stac_score_text(struct stac_subject *s, const struct stac_reading *text, const struct stac_kept *kept,
@@ -302,6 +306,8 @@ void stac_score_clean(struct stac_score *score) {
     free(score->counts);
     free(score->dense);
     free(score->window);
+    free(score->channels);
+    score->channels = NULL;
     score->counts = score->dense = NULL;
     score->window = NULL;
 }

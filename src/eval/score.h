@@ -27,6 +27,7 @@ struct stac_score {
     /* by site, of the SNN side and of the baseline (zeros where it was kept, or is not run); owned */
     struct stac_counts *counts, *dense;
     struct stac_counts total;          /* of the SNN side */
+    int64_t *channels;                 /* of the SNN side (net/channels.h), with the key neurobench; owned */
     struct stac_neurobench neurobench; /* with the key neurobench */
 };
 

@@ -13,6 +13,15 @@ void stac_channels_clean(struct stac_run *run);
 /* What was counted at a site, or NULL: nothing is. */
 const struct stac_channels *stac_channels_of(const struct stac_run *run, const struct stac_site *site);
 
+/* Counters of a whole network in one array, which ranks can add up: of each site its updates, then the spikes of its inputs. */
+size_t stac_channels_size(const struct stac_hparams *hp);
+
+/* Add what was counted to those of a whole network, all[stac_channels_size], and count from 0 again. */
+void stac_channels_take(struct stac_run *run, int64_t *all);
+
+/* The counters of a site among them; its spikes are borrowed. */
+struct stac_channels stac_channels_in(const struct stac_hparams *hp, const struct stac_site *site, int64_t *all);
+
 /* The codes of a row x[n] in count mode, as the kernel `encode` makes them; each value's spikes are counted. Returns their sum.
  */
 int64_t stac_channels_encode(struct stac_run *run, const struct stac_site *site, int n, const float *x, float inverse,

@@ -152,6 +152,16 @@ done:
 
 /* ---- the rest ----------------------------------------------------------------------------------------------------- */
 
+int stac_site_inputs(const struct stac_hparams *hp, enum stac_site_kind kind) {
+    switch (kind) {
+    case STAC_SITE_Q:
+    case STAC_SITE_P: return 0;
+    case STAC_SITE_O_IN: return stac_q_width(hp);
+    case STAC_SITE_DOWN_IN: return hp->n_ff;
+    default: return hp->n_embd;
+    }
+}
+
 const struct stac_linear *stac_site_linear(const struct stac_network *net, const struct stac_site *site) {
     if (site->kind == STAC_SITE_HEAD_IN) return &net->head;
     const struct stac_block *b = &net->block[site->layer - net->first];

@@ -77,7 +77,8 @@ double stac_block_bytes(const struct stac_hparams *hp);
 double stac_embedding_bytes(const struct stac_hparams *hp);
 double stac_head_bytes(const struct stac_hparams *hp);
 
-/* The linear that a site feeds, or NULL for q and p. */
+/* Inputs of the linear that a kind of site feeds, 0 for q and p; and that linear itself, or NULL. */
+int stac_site_inputs(const struct stac_hparams *hp, enum stac_site_kind kind);
 const struct stac_linear *stac_site_linear(const struct stac_network *net, const struct stac_site *site);
 
 void stac_linear_clean(struct stac_linear *l);

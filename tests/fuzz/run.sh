@@ -71,17 +71,20 @@ fuzz() {
     tail -1 out/fuzz/hours.csv
 }
 
-# Of the inputs that have no name of ours, the smallest stay: 150 of them, 150 kB in all.
-prune() {
-    find "tests/fuzz/corpus/$1" -type f -printf '%s %p\n' | grep -E '/[0-9a-f]{40}$' | sort -n |
-        awk '{ bytes += $1; if (NR > 150 || bytes > 150000) print $2 }' | xargs -r rm -f
+# Inputs of a folder, the smallest first: bytes, name.
+inputs() {
+    find "tests/fuzz/corpus/$1" -type f -printf '%s %p\n' | sort -n
 }
 
-# Kept inputs stay; those found are added where they reach more.
+# Kept inputs stay; those found are added where they reach more, the smallest first, until there are 150 of 150 kB.
 keep() {
+    inputs "$1" > "$TMPDIR/kept"
     nice -n 19 build/fuzz/tests/fuzz/fuzz_"$1" -merge=1 -max_len="$(longest "$1")" -timeout=10 "tests/fuzz/corpus/$1" \
         "out/fuzz/found/$1" > "out/fuzz/logs/$1-merge.log" 2>&1 || die "merging failed, see out/fuzz/logs/$1-merge.log"
-    prune "$1"
+    inputs "$1" | cat "$TMPDIR/kept" - | awk '
+        $2 in seen { next }
+        { seen[$2] = 1; n++; bytes += $1 }
+        NR > kept && (n > 150 || bytes > 150000) { print $2; n--; bytes -= $1 }' kept="$(wc -l < "$TMPDIR/kept")" | xargs -r rm -f
     echo "$1: $(find "tests/fuzz/corpus/$1" -type f | wc -l) inputs, $(cat tests/fuzz/corpus/"$1"/* | wc -c) bytes"
 }
 

@@ -85,12 +85,13 @@ ls -d "$work"/killed?* 2> /dev/null && fail "after $kills kills: something is le
 
 # An evaluation, all of its checks; its results but for times and memory.
 evaluate="stac-eval $work/closed --test_all --text $tiny/heldout.txt --limit_tokens 1024 --parity_steps 6 --spike_rate_factor 4 --threads 1 --quiet"
-expect "evaluated at once" 0 ranks 2 $evaluate --json "$work/once.json"
-until_done "evaluation" $evaluate --json "$work/pieces.json"
+expect "evaluated at once" 0 ranks 2 $evaluate --json "$work/once.json" --neurobench "$work/once.nb"
+until_done "evaluation" $evaluate --json "$work/pieces.json" --neurobench "$work/pieces.nb"
 holds "evaluation: $runs runs" "$runs > 6"
 for json in once pieces; do grep -vE '"(seconds|peak_memory_bytes|ranks|measured_.*)":' "$work/$json.json" > "$work/$json.figures"; done
 equal "an evaluation in $runs pieces" "$work/once.figures" "$work/pieces.figures"
+equal "NeuroBench's figures in $runs pieces" "$work/once.nb" "$work/pieces.nb"
 looked=$((looked + 1))
 ls -d "$work"/closed.eval* 2> /dev/null && fail "evaluation: the checkpoint is left behind"
-expect "evaluated once" 0 ranks 2 $evaluate --json "$work/pieces.json" --once
+expect "evaluated once" 0 ranks 2 $evaluate --json "$work/pieces.json" --neurobench "$work/pieces.nb" --once
 finish
