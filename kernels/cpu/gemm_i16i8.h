@@ -12,6 +12,8 @@
 
 #include "kernels/strips.h"
 
+enum { FEW = 16, GROUP = 32, PIECE = 64 };
+
 /* c[rows][NR] (+)= a[rows][2 pairs] b[pairs][NR][2]; ROWS is a constant after inlining. */
 static inline __attribute__((always_inline)) void tile(const int rows, int pairs, const int16_t *a, int lda, const int16_t *b,
                                                        int first, int32_t *c, int ldc) {
@@ -83,6 +85,41 @@ static void strip(int m, int cols, int k, const int16_t *x, int ldx, const int8_
                 tile_columns(rows, cols - p < NR ? cols - p : NR, kc, a, packed + (size_t)p * KC, k0 == 0,
                              y + (size_t)i * ldy + p, ldy);
         }
+    }
+}
+
+/* `rows` rows of w, from column j on: they will be needed soon. */
+static inline void ask(int rows, const int8_t *w, int ldw) {
+    for (int l = 0; l < rows; l++) __builtin_prefetch(w + (size_t)l * ldw);
+}
+
+/* Up to FEW rows against `cols` columns: so few that widening the weights is most of the work. They are read as streams, GROUP
+ * rows of w side by side, and what is widened stays in the first-level cache. */
+static void few_rows(int m, int cols, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
+    _Alignas(64) int16_t packed[KC * PIECE], a[FEW * KC];
+    for (int k0 = 0; k0 < k; k0 += GROUP) {
+        int kc = k - k0 < GROUP ? k - k0 : GROUP, left = k - k0 - kc, next = left < GROUP ? left : GROUP;
+        for (int i = 0; i < m; i++) memcpy(a + (size_t)i * KC, x + (size_t)i * ldx + k0, (size_t)kc * sizeof *a);
+        for (int j = 0; j < cols; j += PIECE) {
+            const int8_t *at = w + (size_t)k0 * ldw + j;
+            int width = cols - j < PIECE ? cols - j : PIECE;
+            pack(width, kc, at, ldw, packed);
+            ask(next, at + (size_t)GROUP * ldw, ldw);
+            for (int p = 0; p < width; p += NR)
+                for (int i = 0; i < m; i += MR)
+                    tile_columns(m - i < MR ? m - i : MR, width - p < NR ? width - p : NR, kc, a + (size_t)i * KC,
+                                 packed + (size_t)p * KC, k0 == 0, y + (size_t)i * ldy + j + p, ldy);
+        }
+    }
+}
+
+/* Threads share the columns. */
+static void few_product(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
+#pragma omp parallel if ((double)m * n * k > 65536)
+    {
+        long pieces = (n + PIECE - 1) / PIECE, share = omp_get_thread_num(), shares = omp_get_num_threads();
+        int begin = (int)(pieces * share / shares) * PIECE, end = (int)(pieces * (share + 1) / shares) * PIECE;
+        few_rows(m, (end < n ? end : n) - begin, k, x, ldx, w + begin, ldw, y + begin, ldy);
     }
 }
 

@@ -108,7 +108,7 @@ void stac_gemm_i16i8_avx2(int m, int n, int k, const int16_t *x, int ldx, const 
         stac_thin_product(add_group, m, n, k, x, ldx, w, ldw, y, ldy);
         return;
     }
-    packed_product(m, n, k, x, ldx, w, ldw, y, ldy);
+    (m <= FEW ? few_product : packed_product)(m, n, k, x, ldx, w, ldw, y, ldy);
 }
 
 void stac_gemm_sparse_avx2(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {

@@ -113,7 +113,7 @@ void stac_gemm_i16i8_avx512(int m, int n, int k, const int16_t *x, int ldx, cons
         stac_gemm_i8_avx512(m, n, k, x, ldx, w, ldw, y, ldy);
         return;
     }
-    packed_product(m, n, k, x, ldx, w, ldw, y, ldy);
+    (m <= FEW ? few_product : packed_product)(m, n, k, x, ldx, w, ldw, y, ldy);
 }
 
 void stac_gemm_sparse_avx512(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
