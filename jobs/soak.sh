@@ -45,11 +45,14 @@ sleep 1
 pid=$(pgrep -n -x stac-chat) || die "stac-chat did not start: $(tail -1 $out/errors.txt)"
 began=$(date +%s)
 say "$folder, $MINUTES minutes: memory and open files in $csv"
-while resident=$(awk '/VmRSS/ { print $2 * 1024 }' /proc/"$pid"/status 2> /dev/null) && [ -n "$resident" ]; do
+while [ "$(date +%s)" -lt $end ]; do
+    resident=$(awk '/VmRSS/ { print $2 * 1024 }' /proc/"$pid"/status 2> /dev/null) || true
+    [ -n "$resident" ] || die "stac-chat ended: $(tail -1 $out/errors.txt)"
     echo "$(($(date +%s) - began)),$resident,$(ls /proc/"$pid"/fd 2> /dev/null | wc -l),$(grep -c '^SNN: ' $out/answers.txt)" >> $csv
     sleep 5
 done
-wait || die "stac-chat failed: $(tail -1 $out/errors.txt)"
+kill "$pid" # with many questions still in its pipe
+wait || true
 gnuplot << EOD || echo "no picture: gnuplot is missing"
 set terminal pngcairo size 900,360 font 'sans,10'
 set output '$out/samples.png'

@@ -100,7 +100,8 @@ struct stac_kernels {
      * One thread. */
     void (*rope)(int n_heads, int dim, const float *cosine, const float *sine, float *x);
 
-    /* Symmetric int8: q[i] = round(x[i] / s), s = max |x| / 127. Returns s (1 for a zero vector). One thread. */
+    /* Symmetric int8: q[i] = round(x[i] / s), s = max |x| / 127; 0 for what is not a number, or not finite. Returns s (1 for a
+     * zero vector). One thread. */
     float (*quantise)(int n, const float *x, int8_t *q);
 };
 

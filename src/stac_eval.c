@@ -47,13 +47,9 @@ static int print_tokens(const struct stac_start *s, struct stac_error *err) {
 /* The checkpoint is beside the folder, under a name of its own: other jobs may look at it too. The caller's; NULL on failure.
  */
 static char *checkpoint_path(const struct program *p, struct stac_error *err) {
-    enum { DIGITS = 12, MORE = sizeof ".eval-" + DIGITS };
-    const char *dir = p->start.job.dir;
-    size_t n = strlen(dir);
-    while (n > 1 && dir[n - 1] == '/') n--;
-    char *path = stac_alloc(n + MORE, 1, "a path", err);
-    if (path) snprintf(path, n + MORE, "%.*s.eval-%.*s", (int)n, dir, DIGITS, p->result.job_digest);
-    return path;
+    char name[] = ".eval-123456789012";
+    snprintf(name, sizeof name, ".eval-%.12s", p->result.job_digest);
+    return stac_file_beside(p->start.job.dir, name, err);
 }
 
 /* What was found before by the same job goes on. */

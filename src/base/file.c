@@ -193,3 +193,11 @@ char *stac_file_join(const char *folder, const char *name, struct stac_error *er
     snprintf(path, n, "%s%s%s", folder, at > 0 && folder[at - 1] == '/' ? "" : "/", name);
     return path;
 }
+
+char *stac_file_beside(const char *folder, const char *suffix, struct stac_error *err) {
+    size_t n = strlen(folder), more = strlen(suffix) + 1;
+    while (n > 1 && folder[n - 1] == '/') n--;
+    char *path = stac_alloc(n + more, 1, "a path", err);
+    if (path) snprintf(path, n + more, "%.*s%s", (int)n, folder, suffix);
+    return path;
+}

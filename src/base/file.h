@@ -47,4 +47,7 @@ int stac_file_make_folder(const char *path, struct stac_error *err);
 /* "folder/name" as a new string owned by the caller; NULL on failure. */
 char *stac_file_join(const char *folder, const char *name, struct stac_error *err);
 
+/* "folder" and the suffix, without slashes between them: what lies beside a folder. Otherwise the same. */
+char *stac_file_beside(const char *folder, const char *suffix, struct stac_error *err);
+
 #endif

@@ -20,11 +20,7 @@ static double interval(const struct stac_live *l) {
 }
 
 char *stac_live_folder(const char *folder, struct stac_error *err) {
-    size_t n = strlen(folder);
-    while (n > 1 && folder[n - 1] == '/') n--;
-    char *path = stac_alloc(n + sizeof ".progress", 1, "a path", err);
-    if (path) snprintf(path, n + sizeof ".progress", "%.*s.progress", (int)n, folder);
-    return path;
+    return stac_file_beside(folder, ".progress", err);
 }
 
 /* Files of a program that was killed. */

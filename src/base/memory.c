@@ -46,6 +46,11 @@ int stac_grow(void *p, size_t *cap, size_t need, size_t size, const char *what, 
     return STAC_OK;
 }
 
+void *stac_shrink(void *p, size_t n) {
+    void *less = realloc(p, n);
+    return less ? less : p; /* a block that cannot become smaller stays as it is */
+}
+
 char *stac_strdup(const char *s, struct stac_error *err) {
     size_t n = strlen(s) + 1;
     char *copy = stac_alloc(n, 1, "a string", err);

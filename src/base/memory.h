@@ -18,6 +18,9 @@ void *stac_alloc(size_t n, size_t size, const char *what, struct stac_error *err
  * On failure *p and *cap stay as they were. New elements are zeroed. */
 int stac_grow(void *p, size_t *cap, size_t need, size_t size, const char *what, struct stac_error *err);
 
+/* The first n bytes of a block, the rest of which is given back; `p` is gone. Never fails. */
+void *stac_shrink(void *p, size_t n);
+
 /* Own copy of a string. */
 char *stac_strdup(const char *s, struct stac_error *err);
 

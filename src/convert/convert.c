@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "convert/blas.h"
 #include "convert/calibrate.h"
 #include "convert/fit_network.h"
 #include "convert/fold.h"
@@ -139,8 +140,7 @@ static int rewrite(struct stac_conversion *c, struct stac_error *err) {
     if (c->job->activation == STAC_JOB_RELU) c->net.hp.activation = STAC_ACT_RELU;
     if (turned) STAC_TRY(draw_rotation(c, err));
     if (c->grid.stage >= 0) status = fold_and_rotate(c, &c->net, err);
-    if (c->grid.stage >= 0 && status == STAC_OK && turned)
-        status = stac_rotate_heads(&c->net, (uint64_t)c->job->seed, err);
+    if (c->grid.stage >= 0 && status == STAC_OK && turned) status = stac_rotate_heads(&c->net, (uint64_t)c->job->seed, err);
     return agree(c, status, err);
 }
 
@@ -331,15 +331,13 @@ static int training_check(const struct stac_job *job, const struct stac_scheme *
     return STAC_OK;
 }
 
-void openblas_set_num_threads(int n); /* of OpenBLAS, whose header has different places on different systems */
-
 int stac_convert_texts(struct stac_conversion *c, struct stac_error *err) {
     const struct stac_hparams *hp = stac_model_hparams(c->model);
     struct stac_scheme scheme = stac_scheme_of(c->job);
     int status = STAC_OK;
     STAC_TRY(stac_scheme_check(&scheme, err));
     STAC_TRY(training_check(c->job, &scheme, err));
-    openblas_set_num_threads(1); /* so that the bits of LAPACK's results do not depend on the ranks of a machine */
+    stac_blas_use_one_thread();
     c->n_windows =
         c->job->mode == STAC_JOB_SIMPLIFIED ? smaller(c->job->num_samples, SIMPLIFIED_WINDOWS) : (int)c->job->num_samples;
     c->length = smaller(c->job->calibration_length, hp->n_ctx);

@@ -10,8 +10,8 @@
 #include "net/network.h"
 
 /* Round w[n_in][n_out] to multiples of scale[n_out], at most `largest` in magnitude, into q[n_in][n_out], for inputs
- * z[n_rows][n_in]. w is overwritten. Not collective; the same bits for any number of threads. */
-int stac_fit_weights(int n_in, int n_out, int n_rows, const float *z, float *w, const float *scale, int largest, int8_t *q,
-                     struct stac_error *err);
+ * z[n_rows][n_in]. Not collective; the same bits for any number of threads. */
+int stac_fit_weights(int n_in, int n_out, int n_rows, const float *z, const float *w, const float *scale, int largest,
+                     int8_t *q, struct stac_error *err);
 
 #endif

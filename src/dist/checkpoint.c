@@ -34,10 +34,7 @@ static int look(struct stac_checkpoint *c, bool replace, struct stac_error *err)
 
 /* Where the checkpoint of a job for the result at `path` is. */
 static int name_folder(struct stac_checkpoint *c, const char *path, const char *job, struct stac_error *err) {
-    size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/') n--;
-    STAC_TRY(STAC_NEW(c->folder, n + sizeof ".checkpoint", "a path", err));
-    snprintf(c->folder, n + sizeof ".checkpoint", "%.*s.checkpoint", (int)n, path);
+    if (!(c->folder = stac_file_beside(path, ".checkpoint", err))) return err->status;
     snprintf(c->job, sizeof c->job, "%s", job ? job : "");
     return STAC_OK;
 }

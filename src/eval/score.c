@@ -118,7 +118,8 @@ static int sum_up_side(struct scoring *g, enum stac_side side, double nll, struc
     for (int p = 0; p < g->stand->n_sides; p++) {
         if (g->stand->side[p] != side || side != STAC_SNN) continue;
         if (s->job->use_sparse) stac_execution_tell(s, out->counts);
-        if (s->job->neurobench[0]) STAC_TRY(stac_neurobench_gather(s, g->stand->run[p].net, out->counts, out->channels, &out->neurobench, err));
+        if (s->job->neurobench[0])
+            STAC_TRY(stac_neurobench_gather(s, g->stand->run[p].net, out->counts, out->channels, &out->neurobench, err));
     }
     return STAC_OK;
 }

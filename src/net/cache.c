@@ -55,9 +55,10 @@ static void store_float(struct stac_cache *c, size_t at_k, size_t at_v, const fl
     memcpy(c->v + at_v, v, (size_t)c->head_dim * sizeof(float));
 }
 
+/* What is not a number counts as 0. */
 static int8_t clamp_int8(float x) {
     float r = rintf(x);
-    return (int8_t)(r > 127 ? 127 : r < -127 ? -127 : r);
+    return (int8_t)(r > 127 ? 127 : r < -127 ? -127 : r == r ? r : 0);
 }
 
 static void store_int8(struct stac_cache *c, size_t at_k, size_t at_v, const float *k, const float *k_mean, const float *v,

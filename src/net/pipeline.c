@@ -42,7 +42,7 @@ static int compute(struct stac_pipeline *p, int r, int step, const struct stac_b
     if (step == 0) STAC_TRY(stac_run_begin(run, batch, err));
     if (stac_pipeline_is_first(p)) stac_run_embed(run, p->x[r]);
     if (entered) memcpy(entered, p->x[r], (size_t)batch->n * (size_t)run->net->hp.n_embd * sizeof *entered);
-    STAC_TRY(stac_run_blocks(run, p->x[r], err));
+    if (!entered || !stac_pipeline_is_last(p)) STAC_TRY(stac_run_blocks(run, p->x[r], err)); /* somebody wants what comes out */
     if (step == run->steps - 1) stac_run_end(run);
     return STAC_OK;
 }

@@ -32,7 +32,8 @@ bool stac_pipeline_is_last(const struct stac_pipeline *p);
  * Every stage of the group calls it with the same batch. */
 int stac_pipeline_pass(struct stac_pipeline *p, int ahead, const struct stac_batch *batch, struct stac_error *err);
 
-/* The same from empty caches, for a pipeline of one run; entered[batch->n][n_embd] receives what enters this stage. */
+/* The same from empty caches, for a pipeline of one run; entered[batch->n][n_embd] receives what enters this stage. The last
+ * one computes nothing. */
 int stac_pipeline_enter(struct stac_pipeline *p, int ahead, const struct stac_batch *batch, float *entered,
                         struct stac_error *err);
 

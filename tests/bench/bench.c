@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "checkpoint.h"
+#include "convert/blas.h"
 #include "dist/start.h"
 #include "input.h"
 #include "limits.h"
@@ -92,6 +93,7 @@ int main(int argc, char **argv) {
     static struct stac_start start;
     struct stac_error err = {0};
     bool known;
+    stac_blas_wake(argv);
     if (bench_alone(argc, argv, &known, &err) != STAC_OK) fprintf(stderr, "error: %s\n", err.text);
     if (known) return err.status != STAC_OK;
     bool growth = argc >= 3 && strcmp(argv[1], "growth") == 0;

@@ -3,6 +3,16 @@
 . "$(dirname "$0")/../shell.sh"
 text=$tiny/heldout.txt
 
+# OpenBLAS, which does not know every processor, works as this one can, unless it was told otherwise.
+core() { sed -n 's/^Core: //p' "$work/err" | tail -1; }
+expect 'the version' 0 env OPENBLAS_VERBOSE=2 stac-convert --version
+if grep -qw avx2 /proc/cpuinfo && [ -n "$(core)" ]; then
+    looked=$((looked + 1))
+    [ "$(core)" != Prescott ] || fail "OpenBLAS works as on a Prescott"
+    expect 'the version' 0 env OPENBLAS_CORETYPE=Prescott OPENBLAS_VERBOSE=2 stac-convert --version
+    says 'OpenBLAS as it was told' '^Core: Prescott$' "$work/err"
+fi
+
 expect 'conversion' 0 ranks 2 stac-convert "$tests/../configs/convert.yaml" --model_name "$tiny" --output_dir "$work/snn" \
     --spike_budget 0.85 --verify --quiet
 says 'verification' '^passed  fidelity' "$work/out"

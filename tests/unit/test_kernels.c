@@ -25,7 +25,7 @@ static int uniform(int low, int high) {
 /* Shapes with every kind of edge: single rows, tails of rows, columns and k, several blocks of k. */
 static const int shapes[][3] = {{1, 1, 1},    {1, 64, 7},   {1, 200, 300},  {2, 16, 5},    {6, 16, 256},  {7, 17, 257},
                                 {13, 33, 1},  {5, 100, 63}, {64, 48, 513},  {31, 15, 600}, {1, 63, 1025}, {12, 128, 1024},
-                                {3, 70, 129}, {4, 131, 40}, {2, 64, 16400}, {25, 96, 31}};
+                                {3, 70, 129}, {4, 131, 40}, {2, 64, 16400}, {25, 96, 31},  {16, 150, 77}, {9, 200, 300}};
 
 static void float_products_have_the_bits_of_the_definition(void **state) {
     (void)state;

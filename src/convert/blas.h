@@ -1,0 +1,13 @@
+/* OpenBLAS, whose only work is the factorisations of a conversion. */
+#ifndef STAC_CONVERT_BLAS_H
+#define STAC_CONVERT_BLAS_H
+
+/* OpenBLAS takes a processor that it does not know for one of 2004, at an eighth of the speed (0.3.21 all that came after it,
+ * such as Emerald Rapids). It listens to OPENBLAS_CORETYPE only while it is loaded: where that is not set and the processor can
+ * do more, the program is begun anew with it. Call it first of all, before MPI; on failure everything is as it was. */
+void stac_blas_wake(char *const *argv);
+
+/* One thread, so that the bits of results do not depend on the ranks of a machine. */
+void stac_blas_use_one_thread(void);
+
+#endif
