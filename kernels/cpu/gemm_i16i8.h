@@ -12,6 +12,7 @@
 
 #include "kernels/strips.h"
 
+/* Of products of few rows: rows at most; rows of w side by side; columns that are widened together. */
 enum { FEW = 16, GROUP = 32, PIECE = 64 };
 
 /* c[rows][NR] (+)= a[rows][2 pairs] b[pairs][NR][2]; ROWS is a constant after inlining. */
@@ -88,7 +89,7 @@ static void strip(int m, int cols, int k, const int16_t *x, int ldx, const int8_
     }
 }
 
-/* `rows` rows of w, from column j on: they will be needed soon. */
+/* The first columns of `rows` rows of w will be needed soon. */
 static inline void ask(int rows, const int8_t *w, int ldw) {
     for (int l = 0; l < rows; l++) __builtin_prefetch(w + (size_t)l * ldw);
 }
@@ -113,14 +114,11 @@ static void few_rows(int m, int cols, int k, const int16_t *x, int ldx, const in
     }
 }
 
-/* Threads share the columns. */
+/* Each thread has all of its columns in one strip. */
 static void few_product(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
 #pragma omp parallel if ((double)m * n * k > 65536)
-    {
-        long pieces = (n + PIECE - 1) / PIECE, share = omp_get_thread_num(), shares = omp_get_num_threads();
-        int begin = (int)(pieces * share / shares) * PIECE, end = (int)(pieces * (share + 1) / shares) * PIECE;
-        few_rows(m, (end < n ? end : n) - begin, k, x, ldx, w + begin, ldw, y + begin, ldy);
-    }
+    for (struct stac_strips s = stac_strips_of(n, PIECE, (n / PIECE + 1) * PIECE); s.left > 0; stac_strips_next(&s))
+        few_rows(m, s.to - s.from, k, x, ldx, w + s.from, ldw, y + s.from, ldy);
 }
 
 static void packed_product(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {

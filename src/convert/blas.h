@@ -2,8 +2,8 @@
 #ifndef STAC_CONVERT_BLAS_H
 #define STAC_CONVERT_BLAS_H
 
-/* OpenBLAS takes a processor that it does not know for one of 2004, at an eighth of the speed (0.3.21 all that came after it,
- * such as Emerald Rapids). It listens to OPENBLAS_CORETYPE only while it is loaded: where that is not set and the processor can
+/* OpenBLAS takes a processor that it does not know for one of 2004, at a fifth of the speed (0.3.21 does so on an Emerald
+ * Rapids). It listens to OPENBLAS_CORETYPE only while it is loaded: where that is not set and the processor can
  * do more, the program is begun anew with it. Call it first of all, before MPI; on failure everything is as it was. */
 void stac_blas_wake(char *const *argv);
 

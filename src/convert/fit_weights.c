@@ -112,21 +112,13 @@ static int factor_of_inverse(int n, double *h, struct stac_error *err) {
     return stac_fail(err, STAC_ERR_INPUT, "the inputs of a product have no positive second moments (LAPACK %d)", (int)info);
 }
 
-/* *factor: h as floats. It lies where h lay, of which nothing is left, also on failure. */
-static int narrow(int n_in, double *h, float **factor, struct stac_error *err) {
-    size_t n = (size_t)n_in;
-    float *row;
-    if (STAC_NEW(row, n, "second moments", err) != STAC_OK) {
-        free(h);
-        return err->status;
+/* n doubles as floats, in the same memory: each ends before the next double begins. h is gone. */
+static float *narrow(size_t n, double *h) {
+    for (size_t i = 0; i < n; i++) {
+        float narrowed = (float)h[i];
+        memcpy((char *)h + i * sizeof narrowed, &narrowed, sizeof narrowed);
     }
-    for (size_t i = 0; i < n; i++) { /* row i of floats ends before row i of doubles does */
-        for (size_t j = 0; j <= i; j++) row[j] = (float)h[i * n + j];
-        memcpy((char *)h + i * n * sizeof *row, row, n * sizeof *row);
-    }
-    free(row);
-    *factor = stac_shrink(h, n * n * sizeof **factor);
-    return STAC_OK;
+    return stac_shrink(h, n * sizeof(float));
 }
 
 /* Columns of w that are rounded together, by one thread. */
@@ -225,8 +217,8 @@ static int prepare(int n_in, int n_rows, const float *z, int *order, float **fac
     STAC_TRY_DONE(STAC_NEW(h, n * n, "second moments", err));
     STAC_TRY_DONE(second_moments(&b, order, mean, h, err));
     STAC_TRY_DONE(factor_of_inverse(n_in, h, err));
-    blocks_clean(&b);
-    return narrow(n_in, h, factor, err);
+    *factor = narrow(n * n, h);
+    h = NULL;
 done:
     blocks_clean(&b);
     free(h);

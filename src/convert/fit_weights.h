@@ -3,7 +3,8 @@
  * Rounding to the nearest treats all errors alike. What counts is the error of the product, |Z (W - Q)|^2, Z being the decoded
  * inputs of the calibration text. Weights are rounded input by input, the strongest input first, and the error of each is made
  * up for by those that are still real, along the Cholesky factor of the inverse of H = Z^T Z (GPTQ: Frantar et al. 2023,
- * "Accurate post-training quantization for generative pre-trained transformers"; after Hassibi and Stork 1993). */
+ * "Accurate post-training quantization for generative pre-trained transformers"; after Hassibi and Stork 1993). A hundredth of
+ * its mean is added to the diagonal of H. */
 #ifndef STAC_CONVERT_FIT_WEIGHTS_H
 #define STAC_CONVERT_FIT_WEIGHTS_H
 

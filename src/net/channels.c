@@ -24,10 +24,6 @@ void stac_channels_clean(struct stac_run *run) {
     free(run->channels);
 }
 
-const struct stac_channels *stac_channels_of(const struct stac_run *run, const struct stac_site *site) {
-    return run->channels ? &run->channels[stac_run_site_index(run, site)] : NULL;
-}
-
 /* Where the counters of a site begin among those of all; head_in is a layer behind the last. */
 static size_t place_of(const struct stac_hparams *hp, enum stac_site_kind kind, int layer) {
     size_t a_layer = 0, before = 0;

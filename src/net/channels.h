@@ -10,9 +10,6 @@
 int stac_channels_begin(struct stac_run *run, struct stac_error *err);
 void stac_channels_clean(struct stac_run *run);
 
-/* What was counted at a site, or NULL: nothing is. */
-const struct stac_channels *stac_channels_of(const struct stac_run *run, const struct stac_site *site);
-
 /* Counters of a whole network in one array, which ranks can add up: of each site its updates, then the spikes of its inputs. */
 size_t stac_channels_size(const struct stac_hparams *hp);
 

@@ -7,8 +7,7 @@
 # NAME: as in fuzz_NAME.c here; SECONDS: for each (default 60). What is found goes to out/fuzz: found/NAME (inputs that reach
 # new code), crashes/NAME-* (inputs to reproduce a crash, a hang or too much memory with: build/fuzz/tests/fuzz/fuzz_NAME FILE)
 # and logs; hours.csv gets a line, with the seconds of a processor that it had. With `keep`, inputs that reach what the kept
-# ones do not are added to corpus/NAME
-# (SECONDS 0: only that).
+# ones do not are added to corpus/NAME (SECONDS 0: only that).
 #
 # The same harnesses under AFL++ (package afl++):
 #

@@ -154,7 +154,7 @@ static void check_counting(const char *name, const struct stac_scheme *scheme) {
     assert_same_bits(plain, b, (size_t)LENGTH * s.net.hp.n_vocab, "%s: counted over time", name);
     for (int i = 0; i < count.run.n_sites; i++) {
         const struct stac_site *site = site_at(&s.net, i, count.run.n_sites);
-        const struct stac_channels *c = stac_channels_of(&count.run, site), *t = stac_channels_of(&temporal.run, site);
+        const struct stac_channels *c = &count.run.channels[i], *t = &temporal.run.channels[i];
         bool membranes = scheme->neuron != STAC_NEURON_TABLE && !gradual;
         int64_t values = stac_run_counts(&temporal.run, site)->values, all = 0;
         assert_true(membranes ? t->updates >= values && t->updates <= values * scheme->timesteps : t->updates == 0);

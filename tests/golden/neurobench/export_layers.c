@@ -82,7 +82,8 @@ static int write_file(const char *path, struct stac_run *run, const struct recor
     int status = STAC_OK;
     STAC_TRY(stac_h5_create(path, 0, &h, err));
     for (int i = 0; i < LAYERS; i++) {
-        stac_neurobench_layer(&b, r->site[i], stac_site_linear(run->net, r->site[i]), stac_channels_of(run, r->site[i]));
+        stac_neurobench_layer(&b, r->site[i], stac_site_linear(run->net, r->site[i]),
+                              &run->channels[stac_run_site_index(run, r->site[i])]);
         stac_neurobench_count(&b, r->site[i]->kind, stac_run_counts(run, r->site[i]));
         STAC_TRY_DONE(write_layer(&h, i, run, r->site[i], r->x[i], err));
     }
