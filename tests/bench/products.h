@@ -1,4 +1,5 @@
-/* Our float product beside OpenBLAS, on the shapes of reading 512 tokens: what decides which of the two runs a dense model. */
+/* Products alone, on the shapes of reading 512 tokens: of floats beside OpenBLAS, which decides which of the two runs a dense model; of
+ * codes of 8 and 16 bits. */
 #ifndef STAC_TESTS_BENCH_PRODUCTS_H
 #define STAC_TESTS_BENCH_PRODUCTS_H
 
