@@ -1,20 +1,30 @@
 /* The operator table: what the network computes, apart from how a machine computes it.
  *
  * One struct of function pointers, filled by a set of kernels that is chosen at run time: `ref` (plain loops, the
- * oracle of the tests) or `avx2`. Every set gives the same bits, because an operator fixes its arithmetic:
+ * oracle of the tests), `avx2`, `avx512` or a device's. Every set gives the same bits, because an operator fixes its
+ * arithmetic:
  *   - a float product is, for each output, one chain of fused multiply-adds over k = 0, 1, 2, ... that starts at 0;
  *     so the result depends neither on tiles, threads or batch size nor on the machine;
  *   - a float sum over a row uses STAC_LANES interleaved partial sums, added pairwise at the end;
  *   - integer products are exact: the caller guarantees that no int32 can overflow;
  *   - element-wise functions are polynomials in fused multiply-adds (scalar_math.h).
- * Matrices are row-major with a leading dimension in elements. Operators use the threads of OpenMP and never fail. */
+ * Matrices are row-major with a leading dimension in elements. Operators use the threads of OpenMP and never fail; those of
+ * another device than the processor (device.h) are told later whether they did. */
 #ifndef STAC_KERNELS_H
 #define STAC_KERNELS_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define STAC_LANES 16
+
+/* Functions that CUDA kernels use too. */
+#ifdef __CUDACC__
+#define STAC_INLINE static inline __host__ __device__
+#else
+#define STAC_INLINE static inline
+#endif
 
 /* One step of spikes for one row: indices of the inputs that sent +1, then of those that sent -1. */
 struct stac_events {
@@ -40,15 +50,59 @@ struct stac_levels {
 
 /* The level of a magnitude: the number of thresholds that it reaches, those below its bin and those inside it that it steps
  * past. What is not a number has level 0. */
-static inline int stac_level_of(const struct stac_levels *t, float magnitude) {
+STAC_INLINE int stac_level_of(const struct stac_levels *t, float magnitude) {
     float at = magnitude * t->bins_per_unit, end = (float)t->n_bins - 1;
     int level = t->bin[at < end ? (int)at : at >= end ? t->n_bins - 1 : 0];
     while (magnitude >= t->threshold[level]) level++; /* the last one is infinite */
     return level;
 }
 
+/* How rows become codes. */
+struct stac_encoding {
+    struct stac_levels levels;
+    const float *mean; /* [n] subtracted first, or NULL */
+    float unit;        /* value of the integer 1; `scaled`: times the root mean square of the row less mean */
+    int scaled;
+};
+
+/* Unit of the codes of a row of n values of that sum of squares; one of zeros stays silent whatever its unit. */
+STAC_INLINE float stac_scaled_unit(float unit, int n, float sum_squares) {
+    float rms = sqrtf(sum_squares / (float)n);
+    return rms > 1e-20f ? rms * unit : 1.0f;
+}
+
+/* What rows of codes sent: spikes, and values that are not silent. */
+struct stac_tally {
+    int64_t spikes, active;
+};
+
+/* What a row of a head sent. */
+struct stac_head_sent {
+    int32_t q_spikes, q_active, p_spikes, p_active;
+};
+
+/* A batch at one layer's attention, dense or spiking. Row i of the batch is token at[i] of slot[i], and sees the tokens up to
+ * itself. Cache as in net/cache.h: of this layer, [n_slots][n_head_kv] blocks of head_dim * capacity. */
+struct stac_attention {
+    int m, n_head, n_head_kv, head_dim, capacity;
+    int most_keys;            /* that a row of the batch sees */
+    const int32_t *slot, *at; /* [m] */
+    const float *qkv;         /* [m] rows, ldq apart: queries, keys, values */
+    int ldq;
+    float *out; /* [m][n_head * head_dim] */
+    float *k, *v;
+    int8_t *qk, *qv;             /* spiking: in place of k and v */
+    float *k_scale;              /* [n_slots][n_head_kv][capacity] */
+    const float *k_mean;         /* [n_head_kv * head_dim] */
+    const float *v_scale;        /* the same */
+    struct stac_encoding q, p;   /* of queries, head by head; of exp(score - max) */
+    struct stac_head_sent *sent; /* [m][n_head], or NULL */
+};
+
 struct stac_kernels {
     const char *name;
+
+    /* ---- of many rows; on any device, whose memory all pointers are of ---- */
 
     /* y[m][n] = x[m][k] w[k][n] */
     void (*gemm_f32)(int m, int n, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy);
@@ -62,30 +116,22 @@ struct stac_kernels {
     /* The same, event-driven: every row of x reads the rows of w where it is not zero, and no others */
     void (*gemm_sparse)(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy);
 
-    /* acc[n] += w[i][n] for every i of the plus events, -= for the minus events */
-    void (*add_rows)(int n, int32_t *acc, const int8_t *w, int ldw, struct stac_events events);
+    /* x[i] = table[index[i]], rows of n; `onto`: x[i] += */
+    void (*gather)(int m, int n, const int32_t *index, const float *table, int onto, float *x);
 
-    /* Levels of |x[i] - mean[i]| * inv_scale as signed integers: code[i]. mean may be NULL. Returns the sum of spikes.
-     * One thread. A value that is not a number is silent. */
-    int64_t (*encode)(const struct stac_levels *levels, int n, const float *x, const float *mean, float inv_scale,
-                      int16_t *code);
+    /* y[i] += x[i], rows of n; x is one row for all of them where ldx == 0 */
+    void (*add_to_rows)(int m, int n, const float *x, int ldx, float *y);
 
-    /* sum over i of (x[i] - mean[i])^2; mean may be NULL. One thread. */
-    float (*sum_squares)(int n, const float *x, const float *mean);
+    /* Codes of m rows x, n values each, and factor[i], the value of the integer 1 in row i; adds to *tally. */
+    void (*encode_rows)(const struct stac_encoding *e, int m, int n, const float *x, float *factor, int16_t *code,
+                        struct stac_tally *tally);
+
+    /* y[i][j] = (float)acc[i][j] * (factor[i] * scale[j]) + bias[j], the last two steps fused; bias may be NULL. */
+    void (*decode_rows)(int m, int n, const int32_t *acc, const float *factor, const float *scale, const float *bias, float *y);
 
     /* Root-mean-square or layer normalisation of each of m rows of n: y = (x - center) / sqrt(mean((x - center)^2) + eps)
      * * gain + bias, where center is the mean of the row if `centred`, else 0; gain and bias may be NULL. */
     void (*norm)(int m, int n, const float *x, const float *gain, const float *bias, float eps, int centred, float *y);
-
-    /* e[i] = exp(scale * s[i] - max), max = the largest scale * s[i]; returns the sum of e. One thread. */
-    float (*softmax_exp)(int n, const float *s, float scale, float *e);
-
-    /* y[i] = (float)acc[i] * (factor * scale[i]) + bias[i], the last two steps fused; bias may be NULL. One thread. */
-    void (*decode)(int n, const int32_t *acc, float factor, const float *scale, const float *bias, float *y);
-
-    /* x *= a; y += x; element-wise. One thread. */
-    void (*scale)(int n, float *x, float a);
-    void (*add)(int n, const float *x, float *y);
 
     /* x[i][j] = act(x[i][j]); act is an enum stac_kernel_act */
     void (*activate)(int m, int n, int act, float *x, int ldx);
@@ -96,12 +142,44 @@ struct stac_kernels {
     /* Walsh-Hadamard transform of each group of `order` (a power of two) values of each row, times 1/sqrt(order). */
     void (*hadamard)(int m, int n, int order, float *x);
 
-    /* Rotary positions: pairs (i, i + dim/2) of each of n_heads heads of a row turn by the angle of cosine[i] and sine[i].
-     * One thread. */
+    /* Rotary positions: pairs (i, i + dim/2) of each of the first n_heads heads of m rows turn by the angle of
+     * cosine[position][i] and sine[position][i], [dim/2] each. */
+    void (*turn)(int m, int n_heads, int dim, const int32_t *position, const float *cosine, const float *sine, float *x,
+                 int ldx);
+
+    /* Attention of a batch as one step: keys and values into the cache; then all rows. NULL where it is composed of the others
+     * (net/attention.c). */
+    void (*store)(const struct stac_attention *a);
+    void (*attend)(const struct stac_attention *a);
+
+    /* ---- of one row and one thread; processors only: what the others and attention are made of there ---- */
+
+    /* acc[n] += w[i][n] for every i of the plus events, -= for the minus events */
+    void (*add_rows)(int n, int32_t *acc, const int8_t *w, int ldw, struct stac_events events);
+
+    /* Levels of |x[i] - mean[i]| * inv_scale as signed integers: code[i]. mean may be NULL. Returns the sum of spikes. A value
+     * that is not a number is silent. */
+    int64_t (*encode)(const struct stac_levels *levels, int n, const float *x, const float *mean, float inv_scale,
+                      int16_t *code);
+
+    /* sum over i of (x[i] - mean[i])^2; mean may be NULL. */
+    float (*sum_squares)(int n, const float *x, const float *mean);
+
+    /* e[i] = exp(scale * s[i] - max), max = the largest scale * s[i]; returns the sum of e. */
+    float (*softmax_exp)(int n, const float *s, float scale, float *e);
+
+    /* decode_rows of one. */
+    void (*decode)(int n, const int32_t *acc, float factor, const float *scale, const float *bias, float *y);
+
+    /* x *= a; y += x; element-wise. */
+    void (*scale)(int n, float *x, float a);
+    void (*add)(int n, const float *x, float *y);
+
+    /* turn of one row */
     void (*rope)(int n_heads, int dim, const float *cosine, const float *sine, float *x);
 
     /* Symmetric int8: q[i] = round(x[i] / s), s = max |x| / 127; 0 for what is not a number, or not finite. Returns s (1 for a
-     * zero vector). One thread. */
+     * zero vector). */
     float (*quantise)(int n, const float *x, int8_t *q);
 };
 

@@ -25,6 +25,14 @@
     void stac_gate_##set(int m, int n, int act, const float *x, int ldx, float *y);                                            \
     void stac_hadamard_##set(int m, int n, int order, float *x);                                                               \
     void stac_rope_##set(int n_heads, int dim, const float *cosine, const float *sine, float *x);                              \
+    void stac_gather_##set(int m, int n, const int32_t *index, const float *table, int onto, float *x);                        \
+    void stac_add_to_rows_##set(int m, int n, const float *x, int ldx, float *y);                                              \
+    void stac_encode_rows_##set(const struct stac_encoding *e, int m, int n, const float *x, float *factor, int16_t *code,     \
+                                struct stac_tally *tally);                                                                     \
+    void stac_decode_rows_##set(int m, int n, const int32_t *acc, const float *factor, const float *scale, const float *bias,  \
+                                float *y);                                                                                     \
+    void stac_turn_##set(int m, int n_heads, int dim, const int32_t *position, const float *cosine, const float *sine,         \
+                         float *x, int ldx);                                                                                   \
     float stac_quantise_##set(int n, const float *x, int8_t *q);
 
 STAC_DECLARE_OPERATORS(ref)

@@ -8,9 +8,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels/kernels.h"
+
 /* exp(x), relative error below 2^-22; x is clamped to [-87, 88], so the result is a normal number.
  * x = n ln 2 + r, |r| <= ln 2 / 2; exp(r) by the Taylor polynomial of degree 7. */
-static inline float stac_expf(float x) {
+STAC_INLINE float stac_expf(float x) {
     x = x < -87.0f ? -87.0f : x;
     x = x > 88.0f ? 88.0f : x;
     float n = rintf(x * 1.44269504f);
@@ -31,19 +33,19 @@ static inline float stac_expf(float x) {
 }
 
 /* x / (1 + exp(-x)) */
-static inline float stac_siluf(float x) {
+STAC_INLINE float stac_siluf(float x) {
     return x / (1.0f + stac_expf(-x));
 }
 
 /* 0.5 x (1 + tanh(u)) = x (1 - 1 / (exp(2u) + 1)), u = sqrt(2/pi) (x + 0.044715 x^3) */
-static inline float stac_gelu_tanhf(float x) {
+STAC_INLINE float stac_gelu_tanhf(float x) {
     float u = 0.797884561f * fmaf(0.044715f * x * x, x, x);
     return x * (1.0f - 1.0f / (stac_expf(2.0f * u) + 1.0f));
 }
 
 /* erf(x), absolute error below 3e-7: a rational function of x clamped to +-3.92, the coefficients of Eigen's
  * generic_fast_erf (Eigen/src/SpecialFunctions). */
-static inline float stac_erff(float x) {
+STAC_INLINE float stac_erff(float x) {
     x = x < -3.925724783138660f ? -3.925724783138660f : x;
     x = x > 3.925724783138660f ? 3.925724783138660f : x;
     float s = x * x;
@@ -62,11 +64,11 @@ static inline float stac_erff(float x) {
     return x * a / b;
 }
 
-static inline float stac_gelu_erff(float x) {
+STAC_INLINE float stac_gelu_erff(float x) {
     return 0.5f * x * (1.0f + stac_erff(0.707106781f * x));
 }
 
-static inline float stac_reluf(float x) {
+STAC_INLINE float stac_reluf(float x) {
     return x > 0.0f ? x : 0.0f;
 }
 

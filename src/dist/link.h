@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "dist/grid.h"
+#include "kernels/device.h"
 
 struct stac_link;
 
@@ -31,7 +32,9 @@ struct stac_link {
     const struct stac_link_ops *ops;
 };
 
-/* The MPI link of this rank within its group; messages hold at most max_floats. Not collective. */
-int stac_link_open_mpi(const struct stac_grid *g, size_t max_floats, struct stac_link **out, struct stac_error *err);
+/* The MPI link of this rank within its group; messages hold at most max_floats, which are in the memory of that device (NULL:
+ * the host's) and go through the host's. Not collective. */
+int stac_link_open_mpi(const struct stac_grid *g, const struct stac_device *device, size_t max_floats, struct stac_link **out,
+                       struct stac_error *err);
 
 #endif

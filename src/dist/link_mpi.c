@@ -1,7 +1,6 @@
 /* The link over MPI: two send buffers, so that a stage computes while its last result is on the way. */
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "dist/link.h"
@@ -11,6 +10,7 @@ enum { TAG_DATA = 71, N_BUFFERS = 2 };
 struct mpi_link {
     struct stac_link base;
     MPI_Comm comm;
+    const struct stac_device *device;
     int rank[2]; /* of the neighbours */
     size_t max_floats;
     float *buffer[N_BUFFERS]; /* first float: the status */
@@ -28,7 +28,7 @@ static int mpi_send(struct stac_link *base, enum stac_neighbour to, int status, 
                             err));
     if (status != STAC_OK) n = 0;
     l->buffer[turn][0] = (float)status;
-    if (n) memcpy(l->buffer[turn] + 1, data, n * sizeof(float));
+    if (n) STAC_TRY(stac_device_get(l->device, l->buffer[turn] + 1, data, n * sizeof(float), err));
     return stac_mpi_check(MPI_Isend(l->buffer[turn], (int)n + 1, MPI_FLOAT, l->rank[to], TAG_DATA, l->comm, &l->request[turn]),
                           "cannot send to a neighbouring stage", err);
 }
@@ -45,8 +45,7 @@ static int mpi_receive(struct stac_link *base, enum stac_neighbour from, int *st
     if (*status != STAC_OK) return STAC_OK;
     if ((size_t)count != n + 1)
         return stac_fail(err, STAC_ERR_RANK, "a neighbouring stage sent %d numbers instead of %zu", count - 1, n);
-    memcpy(data, l->incoming + 1, n * sizeof(float));
-    return STAC_OK;
+    return stac_device_put(l->device, data, l->incoming + 1, n * sizeof(float), err);
 }
 
 static int mpi_flush(struct stac_link *base, struct stac_error *err) {
@@ -64,13 +63,14 @@ static void mpi_close(struct stac_link *base) {
 
 static const struct stac_link_ops ops = {mpi_send, mpi_receive, mpi_flush, mpi_close};
 
-int stac_link_open_mpi(const struct stac_grid *g, size_t max_floats, struct stac_link **out, struct stac_error *err) {
+int stac_link_open_mpi(const struct stac_grid *g, const struct stac_device *device, size_t max_floats, struct stac_link **out,
+                       struct stac_error *err) {
     struct mpi_link *l;
     int status = STAC_OK;
     if (max_floats >= INT_MAX)
         return stac_fail(err, STAC_ERR_USAGE, "a message of %zu numbers between stages; lower the context length", max_floats);
     STAC_TRY(STAC_NEW(l, 1, "a link", err));
-    *l = (struct mpi_link){.base = {&ops}, .comm = g->group_comm, .max_floats = max_floats};
+    *l = (struct mpi_link){.base = {&ops}, .comm = g->group_comm, .device = device, .max_floats = max_floats};
     for (int i = 0; i < N_BUFFERS; i++) l->request[i] = MPI_REQUEST_NULL;
     l->rank[STAC_PREVIOUS] = g->stage > 0 ? g->stage - 1 : MPI_PROC_NULL;
     l->rank[STAC_NEXT] = g->stage + 1 < g->n_stages ? g->stage + 1 : MPI_PROC_NULL;

@@ -31,6 +31,7 @@ int stac_ranks_begin(struct stac_ranks *r, struct stac_error *err) {
     if (gethostname(r->host, sizeof r->host - 1) != 0) snprintf(r->host, sizeof r->host, "unknown");
     STAC_TRY(stac_mpi_check(MPI_Comm_split_type(r->comm, MPI_COMM_TYPE_SHARED, r->rank, MPI_INFO_NULL, &local),
                             "cannot find the ranks of this machine", err));
+    MPI_Comm_rank(local, &r->local_rank);
     MPI_Comm_size(local, &r->local_size);
     MPI_Comm_free(&local);
     return STAC_OK;

@@ -10,7 +10,7 @@
 struct stac_ranks {
     MPI_Comm comm; /* all ranks of the job */
     int rank, size;
-    int local_size; /* ranks on this machine */
+    int local_rank, local_size; /* among the ranks of this machine */
     char host[64];
 };
 

@@ -9,7 +9,7 @@ enum { STEPPED = 24 };
 
 int stac_check_temporal(struct stac_subject *s, struct stac_check *out, struct stac_error *err) {
     struct stac_finding f = {0};
-    struct stac_stand stand;
+    struct stac_stand stand[2] = {0}; /* the first one on the job's device; time runs on processors */
     int32_t token[STEPPED], position[STEPPED], slot[STEPPED] = {0};
     int n = s->hp.n_ctx < STEPPED ? s->hp.n_ctx : STEPPED, n_sites = stac_site_count(&s->hp), status = STAC_OK;
     size_t all = (size_t)n * (size_t)s->hp.n_vocab;
@@ -17,7 +17,8 @@ int stac_check_temporal(struct stac_subject *s, struct stac_check *out, struct s
     struct stac_counts *counts[2] = {NULL, NULL};
     *out = (struct stac_check){.name = "temporal"};
     for (int i = 0; i < n; i++) token[i] = stac_finding_token(s, i), position[i] = i;
-    STAC_TRY(stac_stand_init(&stand, s, STAC_SNN, 1, n, n, err));
+    STAC_TRY_DONE(stac_stand_init(&stand[0], s, STAC_SNN, 1, n, n, err));
+    STAC_TRY_DONE(stac_stand_init_on_processors(&stand[1], s, STAC_SNN, 1, n, n, err));
     for (int m = 0; m < 2 && status == STAC_OK; m++) {
         status = STAC_NEW(logits[m], all, "logits", err);
         if (status == STAC_OK) status = STAC_NEW(counts[m], n_sites, "counts", err);
@@ -25,12 +26,11 @@ int stac_check_temporal(struct stac_subject *s, struct stac_check *out, struct s
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, status, err));
     for (int m = 0; m < 2; m++) {
         struct stac_batch batch = {n, token, position, slot};
-        if (s->grid.stage >= 0) stac_run_clear_counts(&stand.run[0]);
-        stand.run[0].mode = m ? STAC_MODE_TEMPORAL : STAC_MODE_COUNT;
-        STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, stac_finding_read(&stand, &batch, true, logits[m], err), err));
-        STAC_TRY_DONE(stac_stand_counts(&stand, 0, counts[m], err));
+        stand[m].run[0].mode = m ? STAC_MODE_TEMPORAL : STAC_MODE_COUNT;
+        STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, stac_finding_read(&stand[m], &batch, true, logits[m], err), err));
+        STAC_TRY_DONE(stac_stand_counts(&stand[m], 0, counts[m], err));
     }
-    if (s->grid.stage >= 0 && stac_pipeline_is_last(&stand.pipeline)) stac_finding_compare(&f, logits[0], logits[1], all);
+    if (s->grid.stage >= 0 && stac_pipeline_is_last(&stand[0].pipeline)) stac_finding_compare(&f, logits[0], logits[1], all);
     stac_finding_fault(&f, memcmp(counts[0], counts[1], (size_t)n_sites * sizeof *counts[0]) != 0,
                        "spikes are counted differently");
     STAC_TRY_DONE(stac_finding_share(s, &f, err));
@@ -39,7 +39,7 @@ done:
     for (int m = 0; m < 2; m++) {
         free(logits[m]);
         free(counts[m]);
+        stac_stand_clean(&stand[m]);
     }
-    stac_stand_clean(&stand);
     return status;
 }

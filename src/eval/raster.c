@@ -67,7 +67,7 @@ int stac_raster_measure(struct stac_subject *s, struct stac_raster *out, struct 
     for (int k = 0; k < STAC_RASTER_SITES; k++)
         out->n_channels[k] = width[k] < STAC_RASTER_CHANNELS ? width[k] : STAC_RASTER_CHANNELS;
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, spell(s, &tokens, out, err), err));
-    STAC_TRY_DONE(stac_stand_init(&stand, s, STAC_SNN, 1, out->n_tokens, out->n_tokens, err));
+    STAC_TRY_DONE(stac_stand_init_on_processors(&stand, s, STAC_SNN, 1, out->n_tokens, out->n_tokens, err));
     if (s->grid.stage >= 0 && s->grid.group == 0) status = read_sentence(&stand, &tokens, out, err);
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, status, err));
     /* one rank has the layer; the others have zeros */

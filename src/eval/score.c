@@ -245,7 +245,7 @@ int stac_score_text(struct stac_subject *s, const struct stac_reading *text, con
     int size = (int)g.window[0].size;
     out->windows = g.n_windows;
     STAC_TRY_DONE(stac_stand_init(&stand, s, kept ? STAC_SNN : STAC_SIDES, 1, size, size, err));
-    if (kept) STAC_TRY_DONE(stac_stand_init(&heads, s, STAC_BASELINE, 1, ROWS, ROWS, err));
+    if (kept) STAC_TRY_DONE(stac_stand_init_on_processors(&heads, s, STAC_BASELINE, 1, ROWS, ROWS, err));
     for (int p = 0; p < stand.n_sides; p++) g.run[stand.side[p]] = &stand.run[p];
     if (kept) g.run[STAC_BASELINE] = &heads.run[0];
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, prepare(&g, out, err), err));
@@ -285,7 +285,7 @@ int stac_score_keep(struct stac_subject *s, const struct stac_reading *text, str
     out->n_windows = k.g.n_windows;
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm,
                              STAC_NEW(out->x, out->n_windows, "what the original makes of the text", err), err));
-    STAC_TRY_DONE(stac_stand_init(&stand, s, STAC_BASELINE, 1, size, size, err));
+    STAC_TRY_DONE(stac_stand_init_on_processors(&stand, s, STAC_BASELINE, 1, size, size, err)); /* kept by the host */
     k.g.output = keep_window;
     STAC_TRY_DONE(read_windows(&k.g, "evaluate: original", NULL, NULL, 0, err));
 done:

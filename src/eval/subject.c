@@ -12,6 +12,7 @@
 #include "eval/execution.h"
 #include "job/digest.h"
 #include "model/hub.h"
+#include "net/placed.h"
 
 /* ---- opening ------------------------------------------------------------------------------------------------------ */
 
@@ -99,11 +100,29 @@ static int load_parts(struct stac_subject *s, struct stac_error *err) {
     return STAC_OK;
 }
 
+/* The device of the job, or none. */
+static int open_device(struct stac_subject *s, struct stac_error *err) {
+    struct stac_error absent = {0};
+    if (s->job->device == STAC_JOB_CPU) return STAC_OK;
+    if (s->job->device == STAC_JOB_CUDA) return stac_device_open("cuda", s->ranks->local_rank, &s->device, err);
+    if (stac_device_open("cuda", s->ranks->local_rank, &s->device, &absent) != STAC_OK)
+        stac_log_info(s->log, "no GPU (%s): the processors read", absent.text);
+    return STAC_OK;
+}
+
+static int place_parts(struct stac_subject *s, struct stac_error *err) {
+    STAC_TRY(open_device(s, err));
+    for (int i = 0; i < STAC_SIDES && s->device && s->grid.stage >= 0; i++)
+        if (s->side[i]) STAC_TRY(stac_network_place(&s->net[i], s->device, &s->placed[i], err));
+    return STAC_OK;
+}
+
 int stac_subject_open(struct stac_subject *s, struct stac_error *err) {
     int status = STAC_OK;
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, open_files(s, err), err));
     STAC_TRY_DONE(stac_spread(s->job, s->ranks, &s->hp, &s->grid, &s->stage_begin, &s->part, err));
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, load_parts(s, err), err));
+    STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, place_parts(s, err), err));
     if (s->job->use_sparse && s->side[STAC_SNN]) STAC_TRY_DONE(stac_execution_measure(s, err));
 done:
     if (status != STAC_OK) stac_subject_close(s);
@@ -124,7 +143,11 @@ int stac_subject_digest(const struct stac_subject *s, char hex[STAC_SHA256_HEX],
 }
 
 void stac_subject_close(struct stac_subject *s) {
-    for (int i = 0; i < STAC_SIDES; i++) stac_network_clean(&s->net[i]);
+    for (int i = 0; i < STAC_SIDES; i++) {
+        stac_network_clean(&s->placed[i]);
+        stac_network_clean(&s->net[i]);
+    }
+    stac_device_close(s->device);
     stac_model_close(s->model);
     stac_tokenizer_close(s->tokenizer);
     if (s->folder) stac_snn_close(&s->snn);
@@ -145,8 +168,8 @@ bool stac_subject_holds_in_pieces(const struct stac_subject *s, enum stac_side s
 
 /* ---- stands ------------------------------------------------------------------------------------------------------- */
 
-int stac_stand_init(struct stac_stand *t, struct stac_subject *s, enum stac_side only, int n_slots, int capacity, int max_rows,
-                    struct stac_error *err) {
+static int init_stand(struct stac_stand *t, struct stac_subject *s, bool on_device, enum stac_side only, int n_slots,
+                      int capacity, int max_rows, struct stac_error *err) {
     enum stac_mode spiking = s->job->execution == STAC_JOB_TEMPORAL ? STAC_MODE_TEMPORAL : STAC_MODE_COUNT;
     struct stac_run *runs[STAC_SIDES];
     int status = STAC_OK;
@@ -154,7 +177,7 @@ int stac_stand_init(struct stac_stand *t, struct stac_subject *s, enum stac_side
     for (int i = 0; i < STAC_SIDES; i++)
         if (s->side[i] && (only == STAC_SIDES || only == (enum stac_side)i)) t->side[t->n_sides++] = (enum stac_side)i;
     for (int p = 0; p < t->n_sides && s->grid.stage >= 0; p++) {
-        struct stac_network *net = &s->net[t->side[p]];
+        const struct stac_network *net = on_device ? &s->placed[t->side[p]] : &s->net[t->side[p]];
         STAC_TRY_DONE(stac_cache_init(&t->cache[p], net, n_slots, capacity, err));
         STAC_TRY_DONE(
             stac_run_init(&t->run[p], net, &t->cache[p], t->side[p] == STAC_SNN ? spiking : STAC_MODE_DENSE, max_rows, err));
@@ -166,6 +189,16 @@ done:
     status = stac_agree(s->ranks, s->ranks->comm, status, err);
     if (status != STAC_OK) stac_stand_clean(t);
     return status;
+}
+
+int stac_stand_init(struct stac_stand *t, struct stac_subject *s, enum stac_side only, int n_slots, int capacity, int max_rows,
+                    struct stac_error *err) {
+    return init_stand(t, s, s->device != NULL, only, n_slots, capacity, max_rows, err);
+}
+
+int stac_stand_init_on_processors(struct stac_stand *t, struct stac_subject *s, enum stac_side only, int n_slots, int capacity,
+                                  int max_rows, struct stac_error *err) {
+    return init_stand(t, s, false, only, n_slots, capacity, max_rows, err);
 }
 
 void stac_stand_clean(struct stac_stand *t) {

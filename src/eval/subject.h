@@ -28,7 +28,9 @@ struct stac_subject {
     struct stac_part part;
     bool side[STAC_SIDES]; /* which ones run */
     struct stac_network net[STAC_SIDES];
-    struct stac_sparse sparse; /* with use_sparse: what this machine needs */
+    const struct stac_device *device;       /* of this rank, or NULL: its processors */
+    struct stac_network placed[STAC_SIDES]; /* the same there */
+    struct stac_sparse sparse;              /* with use_sparse: what this machine needs */
 };
 
 /* Open what the job names. Collective over all ranks; ends with an agreement. STAC_ERR_USAGE when the SNN side is asked
@@ -60,9 +62,12 @@ struct stac_stand {
     struct stac_pipeline pipeline;
 };
 
-/* All sides that run, or just `only` (STAC_SIDES: all). Collective; ends with an agreement. */
+/* All sides that run, or just `only` (STAC_SIDES: all); on the subject's device, or on processors whatever the job says, where
+ * more can be seen. Collective; ends with an agreement. */
 int stac_stand_init(struct stac_stand *t, struct stac_subject *s, enum stac_side only, int n_slots, int capacity, int max_rows,
                     struct stac_error *err);
+int stac_stand_init_on_processors(struct stac_stand *t, struct stac_subject *s, enum stac_side only, int n_slots, int capacity,
+                                  int max_rows, struct stac_error *err);
 void stac_stand_clean(struct stac_stand *t);
 
 /* Move what the run at a position has counted, at the sites of this rank, to counts[stac_site_count(hp)], which it adds to. */

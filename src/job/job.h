@@ -52,6 +52,7 @@ struct stac_job {
     int64_t parity_steps;
     char *text, *ids, *logits_out, *tokenize, *json, *lm_eval, *neurobench, *csv, *compare, *watch;
     int64_t context, stride, limit_tokens, execution;
+    int64_t device; /* enum stac_job_device */
     bool use_sparse;
     int64_t bos, words; /* enum stac_job_bos, stac_job_words */
     double fidelity_ratio_max, fidelity_top1_min;
@@ -84,6 +85,7 @@ enum stac_job_side { STAC_JOB_SNN, STAC_JOB_BASELINE, STAC_JOB_BOTH };
 enum stac_job_bos { STAC_JOB_BOS_MODEL, STAC_JOB_BOS_ALWAYS, STAC_JOB_BOS_NEVER };
 enum stac_job_words { STAC_JOB_SPLIT, STAC_JOB_RUNS };
 enum stac_job_execution { STAC_JOB_COUNT, STAC_JOB_TEMPORAL };
+enum stac_job_device { STAC_JOB_CPU, STAC_JOB_CUDA, STAC_JOB_AUTO };
 
 /* Whether the job leaves a step of the conversion out. */
 bool stac_job_without(const struct stac_job *job, enum stac_job_step step);

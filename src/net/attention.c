@@ -5,6 +5,7 @@
 
 #include "net/channels.h"
 #include "net/gradual.h"
+#include "net/on_device.h"
 #include "net/product.h"
 #include "spike/st_bif.h"
 
@@ -119,17 +120,17 @@ static void step_row(struct stac_run *run, const struct piece *p, const struct e
         stac_gradual_rebuild(run, r->n_in, sent, r->n_out, e->w, e->ldw, lane->train.index, r->acc);
 }
 
-/* What the rows of a piece did; `in_time`: what their step weights took, where time ran, or NULL. */
-static void count_piece(struct stac_run *run, const struct piece *p, const struct entering *e, const struct stac_spiked *s,
-                        const struct stac_effort *in_time) {
-    int64_t bytes = (int64_t)p->n_keys * run->cache->head_dim, scales = e->keys_in ? 0 : p->n_keys * (int64_t)sizeof(float);
+void stac_count_piece(struct stac_run *run, const struct stac_site *site, int n_keys, const struct stac_spiked *s,
+                      const struct stac_effort *in_time) {
+    int64_t bytes = (int64_t)n_keys * run->cache->head_dim;
+    int64_t scales = site->kind == STAC_SITE_Q ? n_keys * (int64_t)sizeof(float) : 0;
     struct stac_spiked spiked = *s;
     if (run->gradual && run->step > 0) spiked.values = spiked.macs = 0;
-    struct stac_counts counts = stac_spiking_counts(e->site, &spiked);
+    struct stac_counts counts = stac_spiking_counts(site, &spiked);
     if (in_time) counts.multiplies = in_time->multiplies, counts.sums = in_time->sums, counts.shifts = in_time->shifts;
     counts.streamed = bytes + scales;
-    counts.fetched = stac_bytes_fetched(e->site, counts.touched, bytes) + scales;
-    stac_count(run, e->site, counts);
+    counts.fetched = stac_bytes_fetched(site, counts.touched, bytes) + scales;
+    stac_count(run, site, counts);
 }
 
 /* acc[n][n_out] of the lane = codes[n][n_in] W for the rows of a piece; sum[n] receives the sums of the codes. Adds what
@@ -163,7 +164,7 @@ static void multiply(struct stac_run *run, const struct piece *p, const struct e
     if (!in_time)
         run->kernels->gemm_i16i8(p->n, e->keys_in ? dim : p->n_keys, e->keys_in ? p->n_keys : dim, lane->code, ldc, e->w,
                                  e->ldw, lane->acc, ldc);
-    count_piece(run, p, e, &spiked, in_time && !run->gradual ? &effort : NULL);
+    stac_count_piece(run, e->site, p->n_keys, &spiked, in_time && !run->gradual ? &effort : NULL);
 }
 
 /* Queries into spikes, spikes over the keys, scores[n][n_keys]. */
@@ -221,14 +222,19 @@ static void attend(struct stac_run *run, const struct piece *p, float *qkv, int 
     }
 }
 
+/* What goes into the cache. */
+static void count_keys(struct stac_run *run, int layer) {
+    int64_t values = (int64_t)run->batch.n * 2 * stac_kv_width(&run->net->hp);
+    int64_t scales = (int64_t)run->batch.n * run->cache->n_head_kv, real = (int64_t)sizeof(float);
+    bool int8 = run->cache->int8;
+    struct stac_counts counts = {.stored = int8 ? values + scales * real : values * real};
+    if (int8) counts.rest[STAC_REST_CACHE] = values, counts.rest[STAC_REST_ROOT] = scales;
+    stac_count(run, &run->net->block[layer].site[STAC_SITE_Q], counts);
+}
+
 static void store_keys(struct stac_run *run, int layer, const float *qkv, int ldq) {
     const struct stac_block *b = &run->net->block[layer];
     int q = stac_q_width(&run->net->hp), kv = stac_kv_width(&run->net->hp);
-    bool int8 = run->cache->int8;
-    int64_t values = (int64_t)run->batch.n * 2 * kv, scales = (int64_t)run->batch.n * run->cache->n_head_kv;
-    struct stac_counts counts = {.stored = int8 ? values + scales * (int64_t)sizeof(float) : values * (int64_t)sizeof(float)};
-    if (int8) counts.rest[STAC_REST_CACHE] = values, counts.rest[STAC_REST_ROOT] = scales;
-    stac_count(run, &b->site[STAC_SITE_Q], counts);
 #pragma omp parallel for schedule(static) if (run->n_segments > 1)
     for (int s = 0; s < run->n_segments; s++) {
         const struct stac_segment *seg = &run->segment[s];
@@ -269,8 +275,13 @@ int stac_attention(struct stac_run *run, int layer, float *qkv, float *out, stru
     bool spikes = stac_site_spikes(run, &b->site[STAC_SITE_Q]);
     if (spikes != stac_site_spikes(run, &b->site[STAC_SITE_P]) || spikes != run->cache->int8)
         return stac_fail(err, STAC_ERR_INTERNAL, "layer %d: q, p and the cache must spike together", net->first + layer);
-    store_keys(run, layer, qkv, ldq);
+    count_keys(run, layer);
     count_rows(run, layer, spikes);
+    if (run->device) {
+        stac_on_device_attend(run, layer, qkv, out);
+        return STAC_OK;
+    }
+    store_keys(run, layer, qkv, ldq);
     for (int s = 0; s < run->n_segments; s++) {
         const struct stac_segment *seg = &run->segment[s];
         int row_blocks = (seg->n + STAC_ATTENTION_ROWS - 1) / STAC_ATTENTION_ROWS;

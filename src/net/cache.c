@@ -13,18 +13,19 @@ int stac_cache_init(struct stac_cache *c, const struct stac_network *net, int n_
                              .n_layers = layers,
                              .n_head_kv = net->hp.n_head_kv,
                              .head_dim = net->hp.head_dim,
-                             .int8 = layers > 0 && net->block[0].v_scale != NULL};
+                             .int8 = layers > 0 && net->block[0].v_scale != NULL,
+                             .device = net->device};
     size_t per_token = (size_t)layers * n_slots * c->n_head_kv, n;
     if (__builtin_mul_overflow(per_token * c->head_dim, (size_t)capacity, &n))
         return stac_fail(err, STAC_ERR_MEMORY, "a cache of %d sequences of %d tokens", n_slots, capacity);
     STAC_TRY_DONE(STAC_NEW(c->length, n_slots, "the cache", err));
     if (c->int8) {
-        STAC_TRY_DONE(STAC_NEW(c->qk, n, "the cache of keys", err));
-        STAC_TRY_DONE(STAC_NEW(c->qv, n, "the cache of values", err));
-        STAC_TRY_DONE(STAC_NEW(c->k_scale, per_token * capacity, "the cache of keys", err));
+        STAC_TRY_DONE(STAC_DEVICE_NEW(c->device, c->qk, n, "the cache of keys", err));
+        STAC_TRY_DONE(STAC_DEVICE_NEW(c->device, c->qv, n, "the cache of values", err));
+        STAC_TRY_DONE(STAC_DEVICE_NEW(c->device, c->k_scale, per_token * capacity, "the cache of keys", err));
     } else {
-        STAC_TRY_DONE(STAC_NEW(c->k, n, "the cache of keys", err));
-        STAC_TRY_DONE(STAC_NEW(c->v, n, "the cache of values", err));
+        STAC_TRY_DONE(STAC_DEVICE_NEW(c->device, c->k, n, "the cache of keys", err));
+        STAC_TRY_DONE(STAC_DEVICE_NEW(c->device, c->v, n, "the cache of values", err));
     }
 done:
     if (status != STAC_OK) stac_cache_clean(c);
@@ -33,12 +34,18 @@ done:
 
 void stac_cache_clean(struct stac_cache *c) {
     free(c->length);
-    free(c->k);
-    free(c->v);
-    free(c->qk);
-    free(c->qv);
-    free(c->k_scale);
+    stac_device_release(c->device, c->k);
+    stac_device_release(c->device, c->v);
+    stac_device_release(c->device, c->qk);
+    stac_device_release(c->device, c->qv);
+    stac_device_release(c->device, c->k_scale);
     *c = (struct stac_cache){0};
+}
+
+double stac_cache_bytes(const struct stac_network *net, int n_slots, int capacity) {
+    double tokens = (double)(net->last - net->first) * n_slots * capacity * net->hp.n_head_kv;
+    bool int8 = net->last > net->first && net->block[0].v_scale;
+    return tokens * (int8 ? 2.0 * net->hp.head_dim + sizeof(float) : 2.0 * sizeof(float) * net->hp.head_dim);
 }
 
 void stac_cache_reset(struct stac_cache *c, int slot) {

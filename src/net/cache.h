@@ -16,10 +16,11 @@ struct stac_cache {
     int n_slots, capacity; /* sequences; tokens of each */
     int n_layers, n_head_kv, head_dim;
     bool int8;
-    int *length;     /* [n_slots] tokens held */
-    float *k, *v;    /* float: [n_layers][n_slots][n_head_kv][head_dim * capacity] */
-    int8_t *qk, *qv; /* int8: the same shape */
-    float *k_scale;  /* int8: [n_layers][n_slots][n_head_kv][capacity] */
+    const struct stac_device *device; /* whose memory the following are in; borrowed, NULL: the host */
+    int *length;                      /* [n_slots] tokens held; the host's */
+    float *k, *v;                     /* float: [n_layers][n_slots][n_head_kv][head_dim * capacity] */
+    int8_t *qk, *qv;                  /* int8: the same shape */
+    float *k_scale;                   /* int8: [n_layers][n_slots][n_head_kv][capacity] */
 };
 
 /* Empty slots for a network. Bytes grow with n_slots * capacity * layers * kv width. */
@@ -33,8 +34,11 @@ void stac_cache_reset(struct stac_cache *c, int slot);
  * head_dim it is the offset in k_scale. */
 size_t stac_cache_offset(const struct stac_cache *c, int layer, int slot, int head);
 
-/* Store key and value rows [n_head_kv * head_dim] of one token at index `at` of a slot. Int8: in the scales of the block, keys
- * without its k_mean. */
+/* Bytes that such a cache takes on its device. */
+double stac_cache_bytes(const struct stac_network *net, int n_slots, int capacity);
+
+/* On the processor: store key and value rows [n_head_kv * head_dim] of one token at index `at` of a slot. Int8: in the scales
+ * of the block, keys without its k_mean. */
 void stac_cache_store(struct stac_cache *c, int layer, int slot, int at, const float *k, const float *v,
                       const struct stac_block *block, const struct stac_kernels *kernels);
 

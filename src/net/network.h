@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/file.h"
+#include "kernels/device.h"
 #include "model/model.h"
 #include "net/site.h"
 
@@ -48,6 +49,11 @@ struct stac_network {
     /* A stored network is not copied: integer weights and embeddings point into this, which cannot be written to. Ranks of a
      * machine share its pages. */
     struct stac_mapping stored;
+
+    /* Where it runs, and what it was placed there as one piece (net/placed.h). NULL: on the processor, from the host's memory.
+     */
+    const struct stac_device *device; /* borrowed */
+    void *placed;
 };
 
 /* Part of a network: a stage. */

@@ -11,18 +11,16 @@ int stac_pipeline_init(struct stac_pipeline *p, const struct stac_grid *grid, in
     *p = (struct stac_pipeline){.grid = grid, .n_runs = n_runs};
     if (grid->stage < 0) return STAC_OK;
     size_t n = (size_t)run[0]->max_rows * (size_t)run[0]->net->hp.n_embd;
-    for (int r = 0; r < n_runs; r++) {
-        p->run[r] = run[r];
-        STAC_TRY_DONE(STAC_NEW(p->x[r], n, "activations", err));
-    }
-    STAC_TRY_DONE(stac_link_open_mpi(grid, n, &p->link, err));
+    for (int r = 0; r < n_runs; r++) p->run[r] = run[r];
+    for (int r = 0; r < n_runs; r++) STAC_TRY_DONE(stac_run_activations(run[r], &p->x[r], err));
+    STAC_TRY_DONE(stac_link_open_mpi(grid, run[0]->device, n, &p->link, err));
 done:
     if (status != STAC_OK) stac_pipeline_clean(p);
     return status;
 }
 
 void stac_pipeline_clean(struct stac_pipeline *p) {
-    for (int r = 0; r < p->n_runs; r++) free(p->x[r]);
+    for (int r = 0; r < p->n_runs; r++) stac_device_release(p->run[r]->device, p->x[r]);
     if (p->link) p->link->ops->close(p->link);
     *p = (struct stac_pipeline){0};
 }
@@ -43,8 +41,7 @@ static int compute(struct stac_pipeline *p, int r, int step, const struct stac_b
     if (stac_pipeline_is_first(p)) stac_run_embed(run, p->x[r]);
     if (entered) memcpy(entered, p->x[r], (size_t)batch->n * (size_t)run->net->hp.n_embd * sizeof *entered);
     if (!entered || !stac_pipeline_is_last(p)) STAC_TRY(stac_run_blocks(run, p->x[r], err)); /* somebody wants what comes out */
-    if (step == run->steps - 1) stac_run_end(run);
-    return STAC_OK;
+    return step == run->steps - 1 ? stac_run_end(run, err) : STAC_OK;
 }
 
 /* All steps of all runs: with ST-BIF+ neurons the stages take the steps of a batch one after the other. */

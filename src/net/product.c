@@ -1,6 +1,5 @@
 #include "net/product.h"
 
-#include <math.h>
 #include <omp.h>
 
 #include "net/channels.h"
@@ -12,8 +11,11 @@ bool stac_site_spikes(const struct stac_run *run, const struct stac_site *site) 
 
 float stac_row_scale(const struct stac_run *run, const struct stac_site *site, int n, const float *x) {
     if (site->scaling == STAC_SCALE_STATIC) return site->code.unit;
-    float rms = sqrtf(run->kernels->sum_squares(n, x, site->mean) / (float)n);
-    return rms > 1e-20f ? rms * site->code.unit : 1.0f; /* a row of zeros stays silent whatever its scale */
+    return stac_scaled_unit(site->code.unit, n, run->kernels->sum_squares(n, x, site->mean));
+}
+
+struct stac_encoding stac_encoding_of(const struct stac_site *site) {
+    return (struct stac_encoding){site->code.levels, site->mean, site->code.unit, site->scaling == STAC_SCALE_TOKEN};
 }
 
 void stac_count(struct stac_run *run, const struct stac_site *site, struct stac_counts amount) {
@@ -61,21 +63,42 @@ int64_t stac_active_codes(int n, const int16_t *code) {
     return active;
 }
 
-/* Count mode: rows into codes and the factor that turns their integers back into values. */
-static void encode_rows(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n, const float *x,
-                        struct stac_spiked *s) {
-    int width = l->n_in;
+/* Count mode: rows into codes and the factor that turns their integers back into values. *tally is where the run is. */
+static void encode_rows(struct stac_run *run, const struct stac_site *site, int n, int width, const float *x,
+                        struct stac_tally *tally) {
+    struct stac_encoding e = stac_encoding_of(site);
+    if (!run->channels) {
+        run->kernels->encode_rows(&e, n, width, x, run->factor, run->code, tally);
+        return;
+    }
     int64_t spikes = 0, active = 0;
 #pragma omp parallel for schedule(static) reduction(+ : spikes, active) if (n > 1)
     for (int i = 0; i < n; i++) {
         const float *row = x + (size_t)i * width;
         int16_t *code = run->code + (size_t)i * width;
         float scale = run->factor[i] = stac_row_scale(run, site, width, row);
-        spikes += run->channels ? stac_channels_encode(run, site, width, row, 1.0f / scale, code)
-                                : run->kernels->encode(&site->code.levels, width, row, site->mean, 1.0f / scale, code);
+        spikes += stac_channels_encode(run, site, width, row, 1.0f / scale, code);
         active += stac_active_codes(width, code);
     }
-    stac_spiked_add(s, (int64_t)n * width, spikes, active, (int64_t)n * l->n_out, l->n_out);
+    *tally = (struct stac_tally){spikes, active};
+}
+
+/* Counts of n rows whose spikes are those of s. */
+static struct stac_counts product_counts(const struct stac_site *site, const struct stac_linear *l,
+                                         const struct stac_spiked *s) {
+    struct stac_counts counts = stac_spiking_counts(site, s);
+    counts.streamed = (int64_t)l->n_in * l->n_out;
+    counts.fetched = stac_bytes_fetched(site, counts.touched, counts.streamed);
+    return counts;
+}
+
+void stac_count_product(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n,
+                        struct stac_tally tally, bool by_events) {
+    struct stac_spiked s = {0};
+    stac_spiked_add(&s, (int64_t)n * l->n_in, tally.spikes, tally.active, (int64_t)n * l->n_out, l->n_out);
+    struct stac_counts counts = product_counts(site, l, &s);
+    if (run->sparse) *(by_events ? &counts.rows_by_events : &counts.rows_packed) = n;
+    stac_count(run, site, counts);
 }
 
 /* Temporal mode of rows [from, to): the neurons of a row run over time and drive the weights, event by event. Adds to spikes
@@ -109,31 +132,45 @@ static void multiply_rows(struct stac_run *run, const struct stac_linear *l, int
                                                                        l->n_out, run->acc, l->n_out);
 }
 
-static void spiking_product(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n,
+/* Rows of accumulators that fit at a time. */
+static int rows_at_once(const struct stac_run *run, const struct stac_linear *l) {
+    return (int)(run->acc_size / (size_t)l->n_out);
+}
+
+/* Rows [from, to) of accumulators back into values. */
+static void decode(const struct stac_run *run, const struct stac_linear *l, int from, int to, float *y) {
+    run->kernels->decode_rows(to - from, l->n_out, run->acc, run->factor + from, l->scale, l->bias,
+                              y + (size_t)from * l->n_out);
+}
+
+static void product_in_time(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n,
                             const float *x, float *y) {
-    bool in_time = stac_site_runs_in_time(run, site);
     struct stac_spiked s = {0};
     struct stac_effort effort = {0};
-    if (!in_time) encode_rows(run, site, l, n, x, &s);
-    bool by_events = !in_time && run->sparse && stac_sparse_prefers_events(run->sparse, l, s.active, (int64_t)n * l->n_in);
-    int chunk = (int)(run->acc_size / (size_t)l->n_out);
+    int chunk = rows_at_once(run, l);
     for (int from = 0; from < n; from += chunk) {
         int to = n - from < chunk ? n : from + chunk;
-        if (in_time)
-            drive_rows(run, site, l, from, to, x, &s, &effort);
-        else
-            multiply_rows(run, l, from, to, by_events);
-#pragma omp parallel for schedule(static) if (to - from > 1)
-        for (int i = from; i < to; i++)
-            run->kernels->decode(l->n_out, run->acc + (size_t)(i - from) * l->n_out, run->factor[i], l->scale, l->bias,
-                                 y + (size_t)i * l->n_out);
+        drive_rows(run, site, l, from, to, x, &s, &effort);
+        decode(run, l, from, to, y);
     }
-    struct stac_counts counts = stac_spiking_counts(site, &s);
-    if (in_time) counts.multiplies = effort.multiplies, counts.sums = effort.sums, counts.shifts = effort.shifts;
-    if (run->sparse && !in_time) *(by_events ? &counts.rows_by_events : &counts.rows_packed) = n;
-    counts.streamed = (int64_t)l->n_in * l->n_out;
-    counts.fetched = stac_bytes_fetched(site, counts.touched, counts.streamed);
+    struct stac_counts counts = product_counts(site, l, &s);
+    counts.multiplies = effort.multiplies, counts.sums = effort.sums, counts.shifts = effort.shifts;
     stac_count(run, site, counts);
+}
+
+/* Count mode. On a device the sites are counted when the batch has been read. */
+static void product_of_codes(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n,
+                             const float *x, float *y) {
+    struct stac_tally here = {0}, *tally = run->device ? &run->there.tally[stac_run_site_index(run, site)] : &here;
+    encode_rows(run, site, n, l->n_in, x, tally);
+    bool by_events = run->sparse && stac_sparse_prefers_events(run->sparse, l, here.active, (int64_t)n * l->n_in);
+    int chunk = rows_at_once(run, l);
+    for (int from = 0; from < n; from += chunk) {
+        int to = n - from < chunk ? n : from + chunk;
+        multiply_rows(run, l, from, to, by_events);
+        decode(run, l, from, to, y);
+    }
+    if (!run->device) stac_count_product(run, site, l, n, here, by_events);
 }
 
 void stac_dense_product(const struct stac_run *run, const struct stac_linear *l, int n, const float *x, float *y) {
@@ -141,9 +178,7 @@ void stac_dense_product(const struct stac_run *run, const struct stac_linear *l,
         run->kernels->gemm_bf16(n, l->n_out, l->n_in, x, l->n_in, l->half, l->n_out, y, l->n_out);
     else
         run->kernels->gemm_f32(n, l->n_out, l->n_in, x, l->n_in, l->w, l->n_out, y, l->n_out);
-    if (!l->bias) return;
-#pragma omp parallel for schedule(static) if (n > 1)
-    for (int i = 0; i < n; i++) run->kernels->add(l->n_out, l->bias, y + (size_t)i * l->n_out);
+    if (l->bias) run->kernels->add_to_rows(n, l->n_out, l->bias, 0, y);
 }
 
 int stac_product(struct stac_run *run, const struct stac_site *site, const struct stac_linear *linear, int n, float *x,
@@ -154,8 +189,10 @@ int stac_product(struct stac_run *run, const struct stac_site *site, const struc
         if (run->gradual) {
             stac_gradual_step(run, site, linear, n, x);
             stac_gradual_product(run, site, linear, 0, n, x, y);
+        } else if (stac_site_runs_in_time(run, site)) {
+            product_in_time(run, site, linear, n, x, y);
         } else {
-            spiking_product(run, site, linear, n, x, y);
+            product_of_codes(run, site, linear, n, x, y);
         }
         return STAC_OK;
     }

@@ -12,6 +12,14 @@ int stac_product(struct stac_run *run, const struct stac_site *site, const struc
 /* The same with float weights, past the site: neither probe nor counts. */
 void stac_dense_product(const struct stac_run *run, const struct stac_linear *l, int n, const float *x, float *y);
 
+/* How the rows of a site become codes. */
+struct stac_encoding stac_encoding_of(const struct stac_site *site);
+
+/* Add to a site's counts what n rows sent on their way through a product that was not run in time; `by_events`: see
+ * net/sparse.h. */
+void stac_count_product(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n,
+                        struct stac_tally tally, bool by_events);
+
 /* Attention of all rows of the batch: q, k, v in qkv[n][q + 2 kv] -> out[n][q]. Keys and values are in the cache. */
 int stac_attention(struct stac_run *run, int layer, float *qkv, float *out, struct stac_error *err);
 
@@ -45,6 +53,11 @@ static inline void stac_spiked_add(struct stac_spiked *s, int64_t neurons, int64
     s->touched += active * fan_out;
     s->outputs += outputs;
 }
+
+/* Add to a site's counts what the rows of a piece of attention did, which sees n_keys keys in all; `in_time`: what their step
+ * weights took, where time ran, or NULL. */
+void stac_count_piece(struct stac_run *run, const struct stac_site *site, int n_keys, const struct stac_spiked *s,
+                      const struct stac_effort *in_time);
 
 /* Their counts, but for what a batch reads. */
 struct stac_counts stac_spiking_counts(const struct stac_site *site, const struct stac_spiked *s);

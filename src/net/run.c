@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "net/channels.h"
 #include "net/gradual.h"
+#include "net/on_device.h"
 #include "net/product.h"
 
 enum { ACC_TARGET = 1 << 22 }; /* accumulators of one chunk of rows */
@@ -47,7 +48,7 @@ static int reach_position(struct stac_run *run, int n, struct stac_error *err) {
     run->angles_cap = cap;
     fill_rotary(run, run->n_positions, n);
     run->n_positions = n;
-    return STAC_OK;
+    return run->device ? stac_on_device_angles(run, err) : STAC_OK;
 }
 
 static int init_lanes(struct stac_run *run, struct stac_error *err) {
@@ -88,22 +89,24 @@ int stac_run_init(struct stac_run *run, const struct stac_network *net, struct s
     const struct stac_hparams *hp = &net->hp;
     int q = stac_q_width(hp), qkv = q + 2 * stac_kv_width(hp), up = hp->gated ? 2 * hp->n_ff : hp->n_ff, status = STAC_OK;
     int input = larger(larger(hp->n_embd, q), hp->n_ff);
-    *run = (struct stac_run){.net = net, .cache = cache, .kernels = stac_kernels_best(), .mode = mode, .max_rows = max_rows};
+    *run = (struct stac_run){.net = net, .cache = cache, .device = net->device, .mode = mode, .max_rows = max_rows};
+    run->kernels = run->device ? run->device->kernels : stac_kernels_best();
     run->widest = larger(larger(cache->capacity, hp->head_dim), input);
     run->acc_size = (size_t)larger(ACC_TARGET, larger(hp->n_vocab, larger(qkv, up)));
     run->n_sites = (net->last - net->first) * STAC_SITE_HEAD_IN + 1;
     run->steps = stac_gradual_steps(net);
     STAC_TRY_DONE(STAC_NEW(run->counts, run->n_sites, "counters", err));
-    STAC_TRY_DONE(STAC_NEW(run->normed, (size_t)max_rows * larger(hp->n_embd, q), "activations", err));
-    STAC_TRY_DONE(STAC_NEW(run->wide, (size_t)max_rows * larger(qkv, up), "activations", err));
-    STAC_TRY_DONE(STAC_NEW(run->hidden, (size_t)max_rows * larger(hp->n_ff, hp->n_embd), "activations", err));
-    STAC_TRY_DONE(STAC_NEW(run->code, (size_t)max_rows * input, "codes", err));
-    STAC_TRY_DONE(STAC_NEW(run->factor, max_rows, "codes", err));
-    STAC_TRY_DONE(STAC_NEW(run->acc, run->acc_size, "accumulators", err));
+    const struct stac_device *d = run->device;
+    STAC_TRY_DONE(STAC_DEVICE_NEW(d, run->normed, (size_t)max_rows * larger(hp->n_embd, q), "activations", err));
+    STAC_TRY_DONE(STAC_DEVICE_NEW(d, run->wide, (size_t)max_rows * larger(qkv, up), "activations", err));
+    STAC_TRY_DONE(STAC_DEVICE_NEW(d, run->hidden, (size_t)max_rows * larger(hp->n_ff, hp->n_embd), "activations", err));
+    STAC_TRY_DONE(STAC_DEVICE_NEW(d, run->code, (size_t)max_rows * input, "codes", err));
+    STAC_TRY_DONE(STAC_DEVICE_NEW(d, run->factor, max_rows, "codes", err));
+    STAC_TRY_DONE(STAC_DEVICE_NEW(d, run->acc, run->acc_size, "accumulators", err));
     STAC_TRY_DONE(STAC_NEW(run->segment, cache->n_slots, "segments", err));
-    STAC_TRY_DONE(check_reach(run, err));
+    STAC_TRY_DONE(d ? stac_on_device_init(run, err) : check_reach(run, err));
     STAC_TRY_DONE(reach_position(run, smaller(cache->capacity, net->hp.n_ctx), err));
-    STAC_TRY_DONE(init_lanes(run, err));
+    if (!d) STAC_TRY_DONE(init_lanes(run, err));
     STAC_TRY_DONE(stac_gradual_init(run, err));
 done:
     if (status != STAC_OK) stac_run_clean(run);
@@ -126,12 +129,13 @@ void stac_run_clean(struct stac_run *run) {
     free(run->counts);
     free(run->cosine);
     free(run->sine);
-    free(run->normed);
-    free(run->wide);
-    free(run->hidden);
-    free(run->code);
-    free(run->factor);
-    free(run->acc);
+    stac_device_release(run->device, run->normed);
+    stac_device_release(run->device, run->wide);
+    stac_device_release(run->device, run->hidden);
+    stac_device_release(run->device, run->code);
+    stac_device_release(run->device, run->factor);
+    stac_device_release(run->device, run->acc);
+    stac_on_device_clean(run);
     free(run->segment);
     *run = (struct stac_run){0};
 }
@@ -184,12 +188,19 @@ int stac_run_begin(struct stac_run *run, const struct stac_batch *batch, struct 
                              run->segment[s].slot, run->segment[s].cached, run->segment[s].n, run->cache->capacity);
     for (int i = 0; i < batch->n; i++) STAC_TRY(reach_position(run, batch->position[i] + 1, err));
     run->batch = *batch;
-    return stac_gradual_begin(run, err);
+    run->token = batch->token, run->position = batch->position, run->slot = batch->slot;
+    return run->device ? stac_on_device_begin(run, err) : stac_gradual_begin(run, err);
 }
 
-void stac_run_end(struct stac_run *run) {
+int stac_run_end(struct stac_run *run, struct stac_error *err) {
+    if (run->device) STAC_TRY(stac_on_device_end(run, err));
     for (int s = 0; s < run->n_segments; s++) run->cache->length[run->segment[s].slot] += run->segment[s].n;
     run->n_segments = 0;
+    return STAC_OK;
+}
+
+int stac_run_activations(const struct stac_run *run, float **x, struct stac_error *err) {
+    return STAC_DEVICE_NEW(run->device, *x, (size_t)run->max_rows * (size_t)run->net->hp.n_embd, "activations", err);
 }
 
 /* Count work that is no product, at the site it belongs to. */
@@ -202,11 +213,8 @@ void stac_run_embed(struct stac_run *run, float *x) {
     size_t d = (size_t)net->hp.n_embd;
     count_rest(run, net->last > net->first ? &net->block[0].site[STAC_SITE_ATTN_IN] : &net->head_in, STAC_REST_EMBEDDING,
                (int64_t)d * run->batch.n * (net->position_embd ? 2 : 1));
-#pragma omp parallel for schedule(static) if (run->batch.n > 1)
-    for (int i = 0; i < run->batch.n; i++) {
-        memcpy(x + i * d, net->token_embd + (size_t)run->batch.token[i] * d, d * sizeof *x);
-        if (net->position_embd) run->kernels->add((int)d, net->position_embd + (size_t)run->batch.position[i] * d, x + i * d);
-    }
+    run->kernels->gather(run->batch.n, (int)d, run->token, net->token_embd, 0, x);
+    if (net->position_embd) run->kernels->gather(run->batch.n, (int)d, run->position, net->position_embd, 1, x);
 }
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------- */
@@ -222,21 +230,16 @@ static void normalise(struct stac_run *run, const struct stac_site *site, int n,
 
 static void turn(struct stac_run *run, const struct stac_site *site, float *qkv, int ld) {
     const struct stac_hparams *hp = &run->net->hp;
-    int half = hp->head_dim / 2;
     if (!run->cosine) return;
     count_rest(run, site, STAC_REST_ROPE, (int64_t)run->batch.n * (hp->n_head + hp->n_head_kv) * hp->head_dim);
-#pragma omp parallel for schedule(static) if (run->batch.n > 1)
-    for (int i = 0; i < run->batch.n; i++) {
-        size_t at = (size_t)run->batch.position[i] * half; /* q and k lie side by side */
-        run->kernels->rope(hp->n_head + hp->n_head_kv, hp->head_dim, run->cosine + at, run->sine + at, qkv + (size_t)i * ld);
-    }
+    run->kernels->turn(run->batch.n, hp->n_head + hp->n_head_kv, hp->head_dim, run->position, /* q and k lie side by side */
+                       run->device ? run->there.cosine : run->cosine, run->device ? run->there.sine : run->sine, qkv, ld);
 }
 
 static void add_residual(struct stac_run *run, const struct stac_site *site, const float *delta, float *x) {
-    size_t d = (size_t)run->net->hp.n_embd;
+    int d = run->net->hp.n_embd;
     count_rest(run, site, STAC_REST_RESIDUAL, (int64_t)d * run->batch.n);
-#pragma omp parallel for schedule(static) if (run->batch.n > 1)
-    for (int i = 0; i < run->batch.n; i++) run->kernels->add((int)d, delta + i * d, x + i * d);
+    run->kernels->add_to_rows(run->batch.n, d, delta, d, x);
 }
 
 static int attention_half(struct stac_run *run, int layer, float *x, struct stac_error *err) {
@@ -299,6 +302,7 @@ int stac_run_blocks(struct stac_run *run, float *x, struct stac_error *err) {
 int stac_run_head(struct stac_run *run, int first, int n, const float *x, float *logits, struct stac_error *err) {
     const struct stac_network *net = run->net;
     normalise(run, &net->head_in, n, x, net->final_norm, net->final_norm_bias, run->normed);
+    if (run->device) return stac_on_device_head(run, n, logits, err);
     if (!run->gradual) return stac_product(run, &net->head_in, &net->head, n, run->normed, logits, err);
     stac_gradual_product(run, &net->head_in, &net->head, first, n, run->normed, logits);
     return STAC_OK;

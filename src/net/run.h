@@ -31,6 +31,18 @@ struct stac_probe {
     bool changes; /* false: the run's bits are those without a probe */
 };
 
+/* What a run needs on a device beside its activations (net/on_device.h). */
+struct stac_on_device {
+    int32_t *index; /* [4][max_rows] of the batch */
+    float *cosine, *sine;
+    float *logits; /* [head_rows][n_vocab], on the last stage */
+    int head_rows;
+    struct stac_tally *tally;    /* [n_sites], of the last batch */
+    struct stac_head_sent *sent; /* [layers][max_rows][n_head], of the last batch of a spiking run, or NULL */
+    struct stac_tally *tally_here;
+    struct stac_head_sent *sent_here; /* the same in the host's memory */
+};
+
 /* Rows of one slot in the current batch. */
 struct stac_segment {
     int slot, first, n, cached; /* first row, rows, tokens already in the cache */
@@ -61,9 +73,11 @@ struct stac_channels {
 
 /* The state and workspace of forward passes over one network and cache. Not thread-safe; uses OpenMP inside. */
 struct stac_run {
-    const struct stac_network *net; /* borrowed */
-    struct stac_cache *cache;       /* borrowed */
+    const struct stac_network *net;   /* borrowed */
+    struct stac_cache *cache;         /* borrowed */
+    const struct stac_device *device; /* of the network; NULL: the processor. All activations are in its memory */
     const struct stac_kernels *kernels;
+    struct stac_on_device there;
     enum stac_mode mode;
     struct stac_probe probe;    /* see == NULL: none */
     struct stac_counts *counts; /* [(last - first) * STAC_SITE_HEAD_IN + 1], the last one is head_in */
@@ -79,7 +93,8 @@ struct stac_run {
     struct stac_lane *lane;
     int n_lanes;
     struct stac_batch batch;
-    struct stac_segment *segment; /* [n_slots] */
+    const int32_t *token, *position, *slot, *at; /* of the batch, where the run is; `at`: index in its slot, on devices only */
+    struct stac_segment *segment;                /* [n_slots] */
     int n_segments;
     int n_sites;                      /* in counts and gradual */
     int steps, step;                  /* passes of a batch: 1, with ST-BIF+ neurons T; those done so far */
@@ -89,7 +104,9 @@ struct stac_run {
     struct stac_channels *channels;   /* [n_sites], or NULL: not counted */
 };
 
-/* Workspace for batches of at most max_rows. Zero-initialise; release with stac_run_clean. */
+/* Workspace for batches of at most max_rows. Zero-initialise; release with stac_run_clean. STAC_ERR_USAGE for what runs on
+ * processors only: temporal mode and ST-BIF+ neurons. On a device x below is its memory (stac_run_activations), logits are the
+ * host's, and probes, channels and `sparse` are not to be had. */
 int stac_run_init(struct stac_run *run, const struct stac_network *net, struct stac_cache *cache, enum stac_mode mode,
                   int max_rows, struct stac_error *err);
 void stac_run_clean(struct stac_run *run);
@@ -104,8 +121,11 @@ void stac_run_embed(struct stac_run *run, float *x);
 int stac_run_block(struct stac_run *run, int layer, float *x, struct stac_error *err);
 int stac_run_blocks(struct stac_run *run, float *x, struct stac_error *err);
 
-/* The batch has been read: the cache keeps it. */
-void stac_run_end(struct stac_run *run);
+/* The batch has been read: the cache keeps it. Waits for the device, whose failures it tells. */
+int stac_run_end(struct stac_run *run, struct stac_error *err);
+
+/* x[max_rows][n_embd] where the run is; released with stac_device_release(run->device, x). */
+int stac_run_activations(const struct stac_run *run, float **x, struct stac_error *err);
 
 /* Last stage: logits[n][n_vocab] of the n rows x[n][n_embd] of the residual stream, which are rows [first, first + n) of the
  * last batch; n <= max_rows. x is not changed. logits == NULL: the probe sees what enters the head, nothing is computed. Which

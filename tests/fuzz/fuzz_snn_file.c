@@ -28,7 +28,7 @@ static float *run(const struct stac_network *net, enum stac_mode mode) {
         stac_run_embed(&r, x);
         status = stac_run_blocks(&r, x, &err);
     }
-    if (status == STAC_OK) stac_run_end(&r);
+    if (status == STAC_OK) status = stac_run_end(&r, &err);
     if (status == STAC_OK) status = stac_run_head(&r, 0, TOKENS, x, logits, &err);
     bool ran = fuzz_accepted(status, &err);
     stac_run_clean(&r);

@@ -6,7 +6,7 @@ rules='
 base:
 job: base
 spool: base
-dist: base job
+dist: base job kernels
 model: base
 text: base model
 spike: base kernels
@@ -36,7 +36,7 @@ for room in src/*/; do
         done
     done
 done
-for file in kernels/*.[ch] kernels/*/*.[ch]; do
+for file in kernels/*.[ch] kernels/*/*.[ch] kernels/cuda/*; do
     for header in $(sed -n 's/^#include "\([^"]*\)".*/\1/p' "$file"); do
         looked=$((looked + 1))
         case $header in

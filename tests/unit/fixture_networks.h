@@ -76,11 +76,11 @@ FX_NET void fx_reader_init(struct fx_reader *r, const struct stac_network *net, 
     struct stac_error err = {0};
     OK(stac_cache_init(&r->cache, net, n_slots, capacity, &err));
     OK(stac_run_init(&r->run, net, &r->cache, mode, max_rows, &err));
-    r->x = calloc((size_t)max_rows * (size_t)net->hp.n_embd, sizeof *r->x);
+    OK(stac_run_activations(&r->run, &r->x, &err));
 }
 
 FX_NET void fx_reader_clean(struct fx_reader *r) {
-    free(r->x);
+    stac_device_release(r->run.device, r->x);
     stac_run_clean(&r->run);
     stac_cache_clean(&r->cache);
 }
@@ -93,7 +93,7 @@ FX_NET void fx_read_batch(struct fx_reader *r, const struct stac_batch *batch, f
         stac_run_embed(&r->run, r->x);
         OK(stac_run_blocks(&r->run, r->x, &err));
     }
-    stac_run_end(&r->run);
+    OK(stac_run_end(&r->run, &err));
     OK(stac_run_head(&r->run, 0, batch->n, r->x, logits, &err));
 }
 

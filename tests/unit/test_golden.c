@@ -78,7 +78,7 @@ static double check_model(const char *folder) {
         OK(stac_run_begin(&run, &batch, &err));
         stac_run_embed(&run, x);
         OK(stac_run_blocks(&run, x, &err));
-        stac_run_end(&run);
+        OK(stac_run_end(&run, &err));
         OK(stac_run_head(&run, 0, batch.n, x, logits, &err));
         assert_int_equal(json_array_size(json_object_get(expected, "logits")), batch.n);
         worst = fmax(worst, difference(json_object_get(expected, "logits"), logits, batch.n, hp->n_vocab));

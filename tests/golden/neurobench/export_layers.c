@@ -102,7 +102,7 @@ static int read_tokens(struct stac_run *run, float *x, struct stac_error *err) {
     STAC_TRY(stac_run_begin(run, &batch, err));
     stac_run_embed(run, x);
     STAC_TRY(stac_run_blocks(run, x, err));
-    stac_run_end(run);
+    STAC_TRY(stac_run_end(run, err));
     return STAC_OK;
 }
 

@@ -1,0 +1,199 @@
+/* Attention of a batch: a block takes a row of a head, over all keys that it sees. Their scores stay in shared memory. */
+#include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/set.cuh"
+#include "kernels/scalar_math.h"
+
+enum { THREADS = 128 };
+
+/* What a block works on. */
+struct place {
+    int row, head, seen;
+    size_t cache; /* offset of the head's keys and values */
+    const float *q;
+    float *out;
+};
+
+static __device__ struct place place_of(const struct stac_attention *a) {
+    int row = (int)blockIdx.x, head = (int)blockIdx.y, kv = head / (a->n_head / a->n_head_kv);
+    struct place p = {row,
+                      head,
+                      a->at[row] + 1,
+                      ((size_t)a->slot[row] * a->n_head_kv + kv) * a->head_dim * a->capacity,
+                      a->qkv + (size_t)row * a->ldq + (size_t)head * a->head_dim,
+                      a->out + ((size_t)row * a->n_head + head) * a->head_dim};
+    return p;
+}
+
+/* Over all threads of the block, for all of them; `shared` holds one number for every warp. */
+static __device__ int block_sum(int x, int *shared) {
+    x = warp_sum(x);
+    if (threadIdx.x % WARP == 0) shared[threadIdx.x / WARP] = x;
+    __syncthreads();
+    int sum = 0;
+    for (int w = 0; w < THREADS / WARP; w++) sum += shared[w];
+    __syncthreads();
+    return sum;
+}
+
+static __device__ float block_max(float x, float *shared) {
+    x = warp_max(x);
+    if (threadIdx.x % WARP == 0) shared[threadIdx.x / WARP] = x;
+    __syncthreads();
+    float most = shared[0];
+    for (int w = 1; w < THREADS / WARP; w++) most = shared[w] > most ? shared[w] : most;
+    __syncthreads();
+    return most;
+}
+
+/* ---- keys and values ------------------------------------------------------------------------------------------------ */
+
+/* What is not a number counts as 0. */
+static __device__ int8_t clamped(float x) {
+    float r = rintf(x);
+    return (int8_t)(r > 127 ? 127 : r < -127 ? -127 : r == r ? r : 0);
+}
+
+/* A block stores a token's key and value of one head. */
+static __global__ void store_rows(struct stac_attention a) {
+    __shared__ float most[THREADS / WARP];
+    int row = (int)blockIdx.x, head = (int)blockIdx.y, dim = a.head_dim, at = a.at[row];
+    size_t block = (size_t)a.slot[row] * a.n_head_kv + head, cache = block * dim * a.capacity;
+    const float *k = a.qkv + (size_t)row * a.ldq + (size_t)(a.n_head + head) * dim, *v = k + (size_t)a.n_head_kv * dim;
+    if (a.k) {
+        for (int d = (int)threadIdx.x; d < dim; d += THREADS) {
+            a.k[cache + (size_t)d * a.capacity + at] = k[d];
+            a.v[cache + (size_t)at * dim + d] = v[d];
+        }
+        return;
+    }
+    const float *mean = a.k_mean + (size_t)head * dim, *v_scale = a.v_scale + (size_t)head * dim;
+    float largest = 0;
+    for (int d = (int)threadIdx.x; d < dim; d += THREADS)
+        largest = fabsf(k[d] - mean[d]) > largest ? fabsf(k[d] - mean[d]) : largest;
+    largest = block_max(largest, most);
+    float inverse = largest > 0 ? 127.0f / largest : 0.0f;
+    for (int d = (int)threadIdx.x; d < dim; d += THREADS) {
+        float r = rintf((k[d] - mean[d]) * inverse);
+        a.qk[cache + (size_t)d * a.capacity + at] = (int8_t)(fabsf(r) <= 127.0f ? r : 0.0f);
+        a.qv[cache + (size_t)at * dim + d] = clamped(v[d] / v_scale[d]);
+    }
+    if (threadIdx.x == 0) a.k_scale[block * a.capacity + at] = largest > 0 ? largest / 127.0f : 1.0f;
+}
+
+void stac_store_cuda(const struct stac_attention *a) {
+    if (a->m > 0) LAUNCH(store_rows, dim3(a->m, a->n_head_kv), THREADS, 0, *a);
+}
+
+/* ---- spiking -------------------------------------------------------------------------------------------------------- */
+
+/* A query into codes, to code[head_dim]; what 1 in them is worth. */
+static __device__ float encode_query(const struct stac_attention *a, const struct place *p, int *code, float *lane, int *sums) {
+    int dim = a->head_dim, spikes = 0, active = 0;
+    float unit = a->q.scaled ? stac_scaled_unit(a->q.unit, dim, sum_row<true>(dim, p->q, a->q.mean, 0, lane)) : a->q.unit;
+    for (int d = (int)threadIdx.x; d < dim; d += THREADS) {
+        struct code c = code_of(&a->q.levels, a->q.mean ? p->q[d] - a->q.mean[d] : p->q[d], 1.0f / unit);
+        code[d] = c.value;
+        spikes += c.spikes;
+        active += c.value != 0;
+    }
+    spikes = block_sum(spikes, sums);
+    active = block_sum(active, sums);
+    if (threadIdx.x == 0) {
+        struct stac_head_sent *s = &a->sent[(size_t)p->row * a->n_head + p->head];
+        s->q_spikes = spikes, s->q_active = active;
+    }
+    return unit;
+}
+
+/* Scores of all keys, to score[seen]; the largest of them times scale. */
+static __device__ float score_keys(const struct stac_attention *a, const struct place *p, const int *code, float unit,
+                                   float scale, float *score, float *most) {
+    const float *k_scale = a->k_scale + p->cache / a->head_dim;
+    float largest = -INFINITY;
+    for (int j = (int)threadIdx.x; j < p->seen; j += THREADS) {
+        const int8_t *key = a->qk + p->cache + j;
+        int acc = 0;
+        for (int d = 0; d < a->head_dim; d++) acc += code[d] * key[(size_t)d * a->capacity];
+        score[j] = (float)acc * (unit * k_scale[j]);
+        largest = score[j] * scale > largest ? score[j] * scale : largest;
+    }
+    return block_max(largest, most);
+}
+
+/* Scores into codes of exp(score - largest), in their place; their sum. */
+static __device__ int encode_weights(const struct stac_attention *a, const struct place *p, float largest, float scale,
+                                     float *score, int *sums) {
+    int spikes = 0, active = 0, sum = 0;
+    for (int j = (int)threadIdx.x; j < p->seen; j += THREADS) {
+        float e = stac_expf(score[j] * scale - largest);
+        struct code c = code_of(&a->p.levels, a->p.mean ? e - a->p.mean[j] : e, 1.0f / a->p.unit);
+        ((int *)score)[j] = c.value;
+        spikes += c.spikes;
+        active += c.value != 0;
+        sum += c.value;
+    }
+    spikes = block_sum(spikes, sums);
+    active = block_sum(active, sums);
+    if (threadIdx.x == 0) {
+        struct stac_head_sent *s = &a->sent[(size_t)p->row * a->n_head + p->head];
+        s->p_spikes = spikes, s->p_active = active;
+    }
+    return block_sum(sum, sums);
+}
+
+/* Shared memory: scores of the keys, codes of the query and then accumulators of the values. */
+static __global__ void attend_spiking(struct stac_attention a) {
+    __shared__ float lane[STAC_LANES], most[THREADS / WARP];
+    __shared__ int sums[THREADS / WARP];
+    SHARED(float, score);
+    int *code = (int *)(score + a.most_keys), dim = a.head_dim;
+    struct place p = place_of(&a);
+    float scale = 1.0f / sqrtf((float)dim), unit = encode_query(&a, &p, code, lane, sums);
+    float largest = score_keys(&a, &p, code, unit, scale, score, most);
+    int sum = encode_weights(&a, &p, largest, scale, score, sums), *acc = code;
+    for (int d = (int)threadIdx.x; d < dim; d += THREADS) acc[d] = 0;
+    __syncthreads();
+    for (int i = (int)threadIdx.x; i < dim * WARP; i += THREADS) { /* a thread takes every 32nd key of a channel */
+        int d = i % dim, total = 0;
+        for (int j = i / dim; j < p.seen; j += WARP) total += ((const int *)score)[j] * a.qv[p.cache + (size_t)j * dim + d];
+        atomicAdd(&acc[d], total);
+    }
+    __syncthreads();
+    const float *v_scale = a.v_scale + (size_t)(p.head / (a.n_head / a.n_head_kv)) * dim;
+    float worth = sum > 0 ? 1.0f / (float)sum : 0.0f;
+    for (int d = (int)threadIdx.x; d < dim; d += THREADS) p.out[d] = (float)acc[d] * (worth * v_scale[d]);
+}
+
+/* ---- dense ---------------------------------------------------------------------------------------------------------- */
+
+static __global__ void attend_dense(struct stac_attention a) {
+    __shared__ float lane[STAC_LANES], most[THREADS / WARP];
+    SHARED(float, score);
+    struct place p = place_of(&a);
+    int dim = a.head_dim;
+    float scale = 1.0f / sqrtf((float)dim), largest = -INFINITY;
+    for (int j = (int)threadIdx.x; j < p.seen; j += THREADS) {
+        float sum = 0;
+        for (int d = 0; d < dim; d++) sum = fmaf(p.q[d], a.k[p.cache + (size_t)d * a.capacity + j], sum);
+        score[j] = sum;
+        largest = sum * scale > largest ? sum * scale : largest;
+    }
+    largest = block_max(largest, most);
+    for (int j = (int)threadIdx.x; j < p.seen; j += THREADS) score[j] = stac_expf(score[j] * scale - largest);
+    __syncthreads();
+    float worth = 1.0f / sum_row<false>(p.seen, score, nullptr, 0, lane);
+    for (int d = (int)threadIdx.x; d < dim; d += THREADS) {
+        float sum = 0;
+        for (int j = 0; j < p.seen; j++) sum = fmaf(score[j], a.v[p.cache + (size_t)j * dim + d], sum);
+        p.out[d] = sum * worth;
+    }
+}
+
+void stac_attend_cuda(const struct stac_attention *a) {
+    if (a->m <= 0) return;
+    size_t bytes = ((size_t)a->most_keys + (size_t)a->head_dim) * sizeof(float);
+    if (a->k)
+        LAUNCH(attend_dense, dim3(a->m, a->n_head), THREADS, bytes, *a);
+    else
+        LAUNCH(attend_spiking, dim3(a->m, a->n_head), THREADS, bytes, *a);
+}

@@ -1,0 +1,77 @@
+/* What every file of kernels/cuda begins with: how kernels are launched, and warps' helpers.
+ *
+ * The same sources are compiled by nvcc for a device and, with tests/fakes/cuda before CUDA's own headers, by a C++ compiler
+ * for the processor, where threads of a block take turns: so kernels are tested where there is no device. Rules that keep this
+ * possible: LAUNCH in place of <<<>>>; shared memory whose size is known at launch only by SHARED; a barrier is met by all
+ * threads of a block or, in the functions here, of a warp. */
+#ifndef STAC_KERNELS_CUDA_LAUNCH_CUH
+#define STAC_KERNELS_CUDA_LAUNCH_CUH
+
+#include <cuda_runtime.h>
+
+#include "kernels/kernels.h"
+
+/* The stream of everything that this process does on its device. */
+extern cudaStream_t stac_cuda_stream;
+
+/* kernel<<<grid, block, bytes of shared memory>>>(arguments...) */
+#ifdef STAC_CUDA_ON_HOST
+#define LAUNCH(kernel, grid, block, bytes, ...) cuda_on_host_launch(#kernel, (grid), (block), (bytes), kernel, __VA_ARGS__)
+#define SHARED(type, name) type *name = (type *)cuda_on_host_shared()
+#else
+#define LAUNCH(kernel, grid, block, bytes, ...)                                                                                \
+    do {                                                                                                                       \
+        if ((bytes) > 48 << 10) cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)(bytes));       \
+        kernel<<<(grid), (block), (bytes), stac_cuda_stream>>>(__VA_ARGS__);                                                   \
+    } while (0)
+#define SHARED(type, name)                                                                                                     \
+    extern __shared__ __align__(16) unsigned char stac_shared_bytes[];                                                         \
+    type *name = (type *)stac_shared_bytes
+#endif
+
+enum { WARP = 32 };
+
+static inline int blocks_of(long long n, int each) {
+    return (int)((n + each - 1) / each);
+}
+
+/* Sum over the threads of a warp, on all of them. */
+static __device__ inline int warp_sum(int x) {
+    for (int step = WARP / 2; step > 0; step /= 2) x += __shfl_xor_sync(0xffffffffu, x, step);
+    return x;
+}
+
+static __device__ inline float warp_max(float x) {
+    for (int step = WARP / 2; step > 0; step /= 2) {
+        float other = __shfl_xor_sync(0xffffffffu, x, step);
+        x = other > x ? other : x;
+    }
+    return x;
+}
+
+/* c[16][8] += a[16][32] b[32][8], bytes into 32 bits, by the 32 threads of a warp. Fragments as in the PTX manual, "Matrix
+ * fragments for mma.m16n8k32": with group = lane / 4 and quad = lane % 4,
+ *   a[0], a[1]: rows group and group + 8, columns 4 quad ..; a[2], a[3]: the same rows, columns 16 + 4 quad ..
+ *   b[0], b[1]: rows 4 quad .. and 16 + 4 quad .., column group
+ *   c[0], c[1]: row group, columns 2 quad and 2 quad + 1; c[2], c[3]: row group + 8 */
+#ifdef STAC_CUDA_ON_HOST
+static inline void mma_s8(int c[4], const unsigned a[4], const unsigned b[2]) {
+    cuda_on_host_mma(c, a, b, true);
+}
+
+static inline void mma_u8s8(int c[4], const unsigned a[4], const unsigned b[2]) {
+    cuda_on_host_mma(c, a, b, false);
+}
+#else
+#define MMA_INTEGER(name, type)                                                                                                \
+    static __device__ inline void name(int c[4], const unsigned a[4], const unsigned b[2]) {                                   \
+        asm volatile("mma.sync.aligned.m16n8k32.row.col.s32." type ".s8.s32 "                                                  \
+                     "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"                                                   \
+                     : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])                                                          \
+                     : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));                                      \
+    }
+MMA_INTEGER(mma_s8, "s8")
+MMA_INTEGER(mma_u8s8, "u8") /* bytes of a have no sign */
+#endif
+
+#endif

@@ -1,0 +1,99 @@
+/* The module: a device, its memory, its table of operators. See kernels/device.h. */
+#include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/set.cuh"
+#include "kernels/device.h"
+
+cudaStream_t stac_cuda_stream;
+
+static const struct stac_kernels table = [] {
+    struct stac_kernels k = {};
+    k.name = "cuda";
+    k.gemm_f32 = stac_gemm_f32_cuda;
+    k.gemm_bf16 = stac_gemm_bf16_cuda;
+    k.gemm_i16i8 = stac_gemm_i16i8_cuda;
+    k.gather = stac_gather_cuda;
+    k.add_to_rows = stac_add_to_rows_cuda;
+    k.encode_rows = stac_encode_rows_cuda;
+    k.decode_rows = stac_decode_rows_cuda;
+    k.norm = stac_norm_cuda;
+    k.activate = stac_activate_cuda;
+    k.gate = stac_gate_cuda;
+    k.hadamard = stac_hadamard_cuda;
+    k.turn = stac_turn_cuda;
+    k.store = stac_store_cuda;
+    k.attend = stac_attend_cuda;
+    return k;
+}();
+
+static struct cudaDeviceProp hardware;
+
+/* The reason of a failure; that of a kernel launched before, too. */
+static const char *why(cudaError_t code) {
+    cudaError_t before = cudaGetLastError();
+    if (code == cudaSuccess) code = before;
+    return code == cudaSuccess ? NULL : cudaGetErrorString(code);
+}
+
+static const char *settle(void) {
+    return why(cudaStreamSynchronize(stac_cuda_stream));
+}
+
+static const char *reserve(size_t bytes, void **out) {
+    *out = NULL;
+    return why(cudaMalloc(out, bytes > 0 ? bytes : 1));
+}
+
+static void release(void *p) {
+    cudaFree(p);
+}
+
+/* What is copied from is the caller's again when this returns. */
+static const char *put(void *to, const void *from, size_t bytes) {
+    cudaError_t code = cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stac_cuda_stream);
+    return why(code == cudaSuccess ? cudaStreamSynchronize(stac_cuda_stream) : code);
+}
+
+static const char *get(void *to, const void *from, size_t bytes) {
+    cudaError_t code = cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stac_cuda_stream);
+    return why(code == cudaSuccess ? cudaStreamSynchronize(stac_cuda_stream) : code);
+}
+
+static const char *clear(void *p, size_t bytes) {
+    return why(cudaMemsetAsync(p, 0, bytes, stac_cuda_stream));
+}
+
+static const char *room(size_t *left, size_t *all) {
+    return why(cudaMemGetInfo(left, all));
+}
+
+static void close_device(void) {
+    cudaStreamDestroy(stac_cuda_stream);
+    stac_cuda_stream = NULL;
+}
+
+static struct stac_device device;
+
+extern "C" __attribute__((visibility("default"))) const char *stac_device_module_open(int index,
+                                                                                      const struct stac_device **out) {
+    int n = 0;
+    const char *failed = why(cudaGetDeviceCount(&n));
+    if (failed) return failed;
+    if (n == 0) return "this machine has no GPU";
+    if ((failed = why(cudaSetDevice(index % n)))) return failed;
+    if ((failed = why(cudaGetDeviceProperties(&hardware, index % n)))) return failed;
+    if (hardware.major < 8) return "a GPU of compute capability 8.0 or more is needed";
+    if ((failed = why(cudaStreamCreateWithFlags(&stac_cuda_stream, cudaStreamNonBlocking)))) return failed;
+    device.layout = STAC_DEVICE_LAYOUT;
+    device.name = hardware.name;
+    device.kernels = &table;
+    device.reserve = reserve;
+    device.release = release;
+    device.put = put;
+    device.get = get;
+    device.clear = clear;
+    device.settle = settle;
+    device.room = room;
+    device.close = close_device;
+    *out = &device;
+    return NULL;
+}

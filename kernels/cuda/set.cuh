@@ -1,0 +1,62 @@
+/* Operators of this set, and what rows and attention share: the code of a value, sums over a row. */
+#ifndef STAC_KERNELS_CUDA_SET_CUH
+#define STAC_KERNELS_CUDA_SET_CUH
+
+#include <float.h>
+
+#include "kernels/cuda/launch.cuh"
+
+void stac_gemm_f32_cuda(int m, int n, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy);
+void stac_gemm_bf16_cuda(int m, int n, int k, const float *x, int ldx, const uint16_t *w, int ldw, float *y, int ldy);
+void stac_gemm_i16i8_cuda(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy);
+void stac_gather_cuda(int m, int n, const int32_t *index, const float *table, int onto, float *x);
+void stac_add_to_rows_cuda(int m, int n, const float *x, int ldx, float *y);
+void stac_encode_rows_cuda(const struct stac_encoding *e, int m, int n, const float *x, float *factor, int16_t *code,
+                           struct stac_tally *tally);
+void stac_decode_rows_cuda(int m, int n, const int32_t *acc, const float *factor, const float *scale, const float *bias,
+                           float *y);
+void stac_norm_cuda(int m, int n, const float *x, const float *gain, const float *bias, float eps, int centred, float *y);
+void stac_activate_cuda(int m, int n, int act, float *x, int ldx);
+void stac_gate_cuda(int m, int n, int act, const float *x, int ldx, float *y);
+void stac_hadamard_cuda(int m, int n, int order, float *x);
+void stac_turn_cuda(int m, int n_heads, int dim, const int32_t *position, const float *cosine, const float *sine, float *x,
+                    int ldx);
+void stac_store_cuda(const struct stac_attention *a);
+void stac_attend_cuda(const struct stac_attention *a);
+
+/* A value's code, and the spikes that it sends. */
+struct code {
+    int value, spikes;
+};
+
+static __device__ inline struct code code_of(const struct stac_levels *t, float centred, float inverse) {
+    float a = fabsf(centred) * inverse;
+    a = a > FLT_MAX ? FLT_MAX : a;
+    int level = stac_level_of(t, a), value = t->value[level];
+    struct code c = {centred < 0 ? -value : value, t->spikes[level]};
+    return c;
+}
+
+/* Sum over x[i], or over the squares of x[i] less `mean` or else `centre`, in the order of kernels/ref, for every thread of the
+ * block, all of which call it. lane[STAC_LANES] is shared. */
+template <bool squares> static __device__ float sum_row(int n, const float *x, const float *mean, float centre, float *lane) {
+    int l = (int)threadIdx.x;
+    if (l < STAC_LANES) {
+        float sum = 0;
+        for (int i = l; i < n; i += STAC_LANES) {
+            float d = mean ? x[i] - mean[i] : squares ? x[i] - centre : x[i];
+            sum = squares ? fmaf(d, d, sum) : sum + d;
+        }
+        lane[l] = sum;
+    }
+    __syncthreads();
+    for (int width = STAC_LANES / 2; width > 0; width /= 2) {
+        if (l < width) lane[l] += lane[l + width];
+        __syncthreads();
+    }
+    float sum = lane[0];
+    __syncthreads();
+    return sum;
+}
+
+#endif

@@ -1,0 +1,52 @@
+/* Devices beside the processor: memory of their own, and a set of operators that works on it.
+ *
+ * A device is a module that is loaded at run time, so that programs start where there is none: build/kernels/stac_cuda.so, made
+ * of kernels/cuda by nvcc. Its operators return before they are done and cannot fail by themselves; what went wrong is told by
+ * the next call that moves memory or settles. NULL in place of a device is the processor, whose memory is the host's.
+ *
+ * A process opens one device. Not thread-safe; not collective. */
+#ifndef STAC_KERNELS_DEVICE_H
+#define STAC_KERNELS_DEVICE_H
+
+#include "base/status.h"
+#include "kernels/kernels.h"
+
+/* What a module offers. Texts are reasons of failure, NULL: none; they are valid until the next call. */
+struct stac_device {
+    int layout;       /* STAC_DEVICE_LAYOUT of the module's headers */
+    const char *name; /* of the hardware */
+    const struct stac_kernels *kernels;
+    const char *(*reserve)(size_t bytes, void **out); /* contents are undefined */
+    void (*release)(void *p);
+    const char *(*put)(void *to, const void *from, size_t bytes); /* `from` may be changed afterwards */
+    const char *(*get)(void *to, const void *from, size_t bytes); /* behind all operators so far */
+    const char *(*clear)(void *p, size_t bytes);
+    const char *(*settle)(void); /* wait for all operators so far */
+    const char *(*room)(size_t *left, size_t *all);
+    void (*close)(void);
+};
+
+/* Grows with struct stac_device, struct stac_kernels or what they refer to. */
+enum { STAC_DEVICE_LAYOUT = 1 };
+
+/* The only symbol of a module: open hardware number `index` modulo what there is. */
+#define STAC_DEVICE_MODULE_OPEN "stac_device_module_open"
+typedef const char *stac_device_open_function(int index, const struct stac_device **out);
+
+/* The device of that kind ("cuda"): of the module that the environment variable STAC_CUDA_MODULE names, else of stac_cuda.so
+ * beside this program, in ../lib/stac or in kernels/ of the build. STAC_ERR_USAGE says why there is none and what to do. */
+int stac_device_open(const char *kind, int index, const struct stac_device **out, struct stac_error *err);
+void stac_device_close(const struct stac_device *d);
+
+/* Memory of a device or, d == NULL, of the host. `what` is for the error text. */
+int stac_device_reserve(const struct stac_device *d, size_t bytes, const char *what, void **out, struct stac_error *err);
+void stac_device_release(const struct stac_device *d, void *p);
+int stac_device_put(const struct stac_device *d, void *to, const void *from, size_t bytes, struct stac_error *err);
+int stac_device_get(const struct stac_device *d, void *to, const void *from, size_t bytes, struct stac_error *err);
+int stac_device_clear(const struct stac_device *d, void *p, size_t bytes, struct stac_error *err);
+int stac_device_settle(const struct stac_device *d, struct stac_error *err);
+
+/* p = n elements of *p, not cleared on a device */
+#define STAC_DEVICE_NEW(d, p, n, what, err) stac_device_reserve((d), (size_t)(n) * sizeof *(p), (what), (void **)&(p), (err))
+
+#endif

@@ -1,0 +1,137 @@
+/* MOCK of CUDA's runtime, for machines without a device: the little of it that kernels/cuda needs, on the processor.
+ *
+ * The threads of a block take turns, each on a stack of its own, from barrier to barrier; blocks follow one another. What it
+ * checks besides what kernels compute:
+ *   - memory of the device is filled with NaN when it is reserved and cannot be touched by the host except through copies;
+ * behind it is a page that nobody can touch;
+ *   - a kernel's arguments do not point into the host's memory, nor do pointers inside of structures among them;
+ *   - shared memory is filled with NaN before every block;
+ *   - all threads of a block, or of a warp, meet at the same kind of barrier.
+ * A breach is an error of the next call, as a failed launch would be, and sticks. Environment: CUDA_ON_HOST_MEMORY, the bytes
+ * that the device has (2^34); CUDA_ON_HOST_FAIL_LAUNCH, the number of a launch, from 1, that fails; CUDA_ON_HOST_DEVICES, how
+ * many there are (1).
+ *
+ * Nothing here says how fast a kernel is, and weaker ordering of memory than a processor's is not seen. */
+#ifndef STAC_CUDA_ON_HOST_CUDA_RUNTIME_H
+#define STAC_CUDA_ON_HOST_CUDA_RUNTIME_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <functional>
+#include <type_traits>
+
+#define __global__
+#define __device__
+#define __host__
+#define __align__(n) __attribute__((aligned(n)))
+#define __shared__ static __attribute__((section("cuda_shared")))
+
+struct dim3 {
+    unsigned x, y, z;
+    dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {
+    }
+};
+extern dim3 threadIdx, blockIdx, blockDim, gridDim;
+
+struct alignas(16) int4 {
+    int x, y, z, w;
+};
+
+/* ---- the host's side ------------------------------------------------------------------------------------------------ */
+
+enum cudaError_t {
+    cudaSuccess = 0,
+    cudaErrorMemoryAllocation = 2,
+    cudaErrorInvalidValue = 1,
+    cudaErrorInvalidConfiguration = 9,
+    cudaErrorIllegalAddress = 700,
+    cudaErrorLaunchFailure = 719,
+};
+enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2 };
+enum { cudaStreamNonBlocking = 1 };
+typedef struct cuda_on_host_stream *cudaStream_t;
+struct cudaDeviceProp {
+    char name[256];
+    int major, minor;
+};
+
+cudaError_t cudaGetLastError(void);
+const char *cudaGetErrorString(cudaError_t code);
+cudaError_t cudaGetDeviceCount(int *n);
+cudaError_t cudaSetDevice(int index);
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *out, int index);
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned flags);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaMalloc(void **out, size_t bytes);
+cudaError_t cudaFree(void *p);
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stream);
+cudaError_t cudaMemset2DAsync(void *to, size_t pitch, int value, size_t width, size_t height, cudaStream_t stream);
+cudaError_t cudaMemGetInfo(size_t *left, size_t *all);
+
+/* ---- launches ------------------------------------------------------------------------------------------------------- */
+
+/* Whether something that is passed to a kernel points into the host's memory, where it is `pointer`, or anywhere in a
+ * structure. */
+void cuda_on_host_check(const char *kernel, const void *argument, size_t bytes, bool pointer);
+void cuda_on_host_run(const char *kernel, dim3 grid, dim3 block, size_t shared, const std::function<void()> &body);
+void *cuda_on_host_shared(void);
+
+template <typename T> static inline void cuda_on_host_check_one(const char *kernel, const T &argument) {
+    if (std::is_pointer<T>::value || std::is_class<T>::value)
+        cuda_on_host_check(kernel, &argument, sizeof argument, std::is_pointer<T>::value);
+}
+
+template <typename K, typename... A>
+static inline void cuda_on_host_launch(const char *name, dim3 grid, dim3 block, size_t shared, K kernel, A... arguments) {
+    (cuda_on_host_check_one(name, arguments), ...);
+    cuda_on_host_run(name, grid, block, shared, [=] { kernel(arguments...); });
+}
+
+/* ---- a thread's side ------------------------------------------------------------------------------------------------ */
+
+void __syncthreads(void);
+int __syncthreads_or(int mine);
+uint32_t cuda_on_host_shuffle(uint32_t mine, int from_lane); /* met by all threads of the warp */
+void cuda_on_host_mma(int c[4], const unsigned a[4], const unsigned b[2], bool is_signed);
+
+static inline int cuda_on_host_lane(void) {
+    return (int)(threadIdx.x % 32);
+}
+
+static inline int __shfl_xor_sync(unsigned, int x, int mask) {
+    return (int)cuda_on_host_shuffle((uint32_t)x, cuda_on_host_lane() ^ mask);
+}
+
+static inline float __shfl_xor_sync(unsigned, float x, int mask) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits = cuda_on_host_shuffle(bits, cuda_on_host_lane() ^ mask);
+    memcpy(&x, &bits, sizeof bits);
+    return x;
+}
+
+template <typename T> static inline T atomicAdd(T *to, T x) { /* threads take turns */
+    T before = *to;
+    *to = (T)(before + x);
+    return before;
+}
+
+static inline float __uint_as_float(unsigned bits) {
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static inline unsigned __byte_perm(unsigned a, unsigned b, unsigned selector) {
+    uint64_t bytes = (uint64_t)b << 32 | a;
+    unsigned out = 0;
+    for (int i = 0; i < 4; i++) out |= (unsigned)(bytes >> 8 * (selector >> 4 * i & 7) & 0xff) << 8 * i;
+    return out;
+}
+
+#endif
