@@ -11,10 +11,25 @@
 #include "base/status.h"
 #include "kernels/kernels.h"
 
+enum { STAC_DEVICE_NET_ID = 128 };
+
+/* Messages from device to device, by NCCL. They leave and arrive in the order of the operators before and behind them, but
+ * beside these: there are two buffers in each direction. */
+struct stac_device_net {
+    const char *(*id)(unsigned char id[STAC_DEVICE_NET_ID]); /* drawn by one of the processes, for all; also: is there NCCL? */
+    /* Collective over the processes, one device each; every one sends itself a message, to see whether it arrives. */
+    const char *(*open)(const unsigned char id[STAC_DEVICE_NET_ID], int rank, int size);
+    const char *(*send)(int to, const float *data, size_t n);
+    const char *(*receive)(int from, float *data, size_t n);
+    const char *(*flush)(void); /* wait until all that was sent has left */
+    void (*close)(void);        /* waits for nobody after a failure */
+};
+
 /* What a module offers. Texts are reasons of failure, NULL: none; they are valid until the next call. */
 struct stac_device {
     int layout;       /* STAC_DEVICE_LAYOUT of the module's headers */
     const char *name; /* of the hardware */
+    int n_devices;    /* on this machine */
     const struct stac_kernels *kernels;
     const char *(*reserve)(size_t bytes, void **out); /* contents are undefined */
     void (*release)(void *p);
@@ -24,10 +39,11 @@ struct stac_device {
     const char *(*settle)(void); /* wait for all operators so far */
     const char *(*room)(size_t *left, size_t *all);
     void (*close)(void);
+    const struct stac_device_net *net;
 };
 
 /* Grows with struct stac_device, struct stac_kernels or what they refer to. */
-enum { STAC_DEVICE_LAYOUT = 1 };
+enum { STAC_DEVICE_LAYOUT = 3 };
 
 /* The only symbol of a module: open hardware number `index` modulo what there is. */
 #define STAC_DEVICE_MODULE_OPEN "stac_device_module_open"

@@ -40,6 +40,7 @@ struct stac_levels {
     const uint8_t *spikes;  /* [n_levels] spikes of each level */
     const int32_t *emit;    /* [n_levels] both together: value | spikes << 16 */
     int n_levels;
+    int most_spikes;     /* of a level */
     const uint16_t *bin; /* [n_bins + 1] number of thresholds in the bins before each; the last is padding */
     const float *edge;   /* [n_bins] the threshold inside a bin: infinity where there is none, NaN where there are several */
     const int32_t *sent; /* [2 n_bins] emit of the values of a bin with at most one threshold: below it, and from it on */
@@ -63,6 +64,26 @@ struct stac_encoding {
     const float *mean; /* [n] subtracted first, or NULL */
     float unit;        /* value of the integer 1; `scaled`: times the root mean square of the row less mean */
     int scaled;
+};
+
+#define STAC_KERNEL_STEPS 64
+#define STAC_KERNEL_FACTORS 16
+
+/* How codes are played in time: the spikes of each level, and what steps weigh (spike/step_weights.h). */
+struct stac_steps {
+    int timesteps;                       /* 0: codes are multiplied, not played */
+    const uint64_t *word;                /* [n_levels][2] steps of positive and of negative spikes, as bits */
+    int most;                            /* spikes of a word */
+    int n_classes, shift;                /* classes of steps; or */
+    int heavy, curve;                    /* a ramp, curve > 0; else steps weigh what they weigh */
+    int32_t factor[STAC_KERNEL_FACTORS]; /* mantissas */
+    int32_t weight[STAC_KERNEL_STEPS];
+};
+
+/* Where the events of rows are put together: [rows][most * inputs] in all. */
+struct stac_event_space {
+    uint16_t *index;
+    int *begin; /* [rows][steps + 1][2] where the positive and the negative spikes of a step begin */
 };
 
 /* Unit of the codes of a row of n values of that sum of squares; one of zeros stays silent whatever its unit. */
@@ -91,13 +112,22 @@ struct stac_attention {
     int ldq;
     float *out; /* [m][n_head * head_dim] */
     float *k, *v;
-    int8_t *qk, *qv;             /* spiking: in place of k and v */
-    float *k_scale;              /* [n_slots][n_head_kv][capacity] */
-    const float *k_mean;         /* [n_head_kv * head_dim] */
-    const float *v_scale;        /* the same */
-    struct stac_encoding q, p;   /* of queries, head by head; of exp(score - max) */
+    int8_t *qk, *qv;           /* spiking: in place of k and v */
+    float *k_scale;            /* [n_slots][n_head_kv][capacity] */
+    const float *k_mean;       /* [n_head_kv * head_dim] */
+    const float *v_scale;      /* the same */
+    struct stac_encoding q, p; /* of queries, head by head; of exp(score - max) */
+    struct stac_steps q_time, p_time;
     struct stac_head_sent *sent; /* [m][n_head], or NULL */
 };
+
+/* Fast memory that attention takes on a device, which has STAC_ATTENTION_MOST for it: with more keys it cannot be computed
+ * there. */
+enum { STAC_ATTENTION_MOST = 200 << 10 };
+STAC_INLINE size_t stac_attention_bytes(const struct stac_attention *a) {
+    size_t q = (size_t)a->q_time.most * (size_t)a->head_dim, p = (size_t)a->p_time.most * (size_t)a->most_keys;
+    return ((size_t)a->most_keys + (size_t)a->head_dim) * sizeof(float) + (q > p ? q : p) * sizeof(uint16_t);
+}
 
 struct stac_kernels {
     const char *name;
@@ -146,6 +176,12 @@ struct stac_kernels {
      * cosine[position][i] and sine[position][i], [dim/2] each. */
     void (*turn)(int m, int n_heads, int dim, const int32_t *position, const float *cosine, const float *sine, float *x,
                  int ldx);
+
+    /* Rows through weights in time: the spikes of a step add their rows of w, step after step. acc[m][n] as the product of the
+     * codes of encode_rows, which it counts and scales alike. NULL where it is composed of the others (spike/train.h). */
+    void (*spike_rows)(const struct stac_encoding *e, const struct stac_steps *s, int m, int n, int k, const float *x,
+                       const int8_t *w, int ldw, float *factor, struct stac_event_space space, int32_t *acc,
+                       struct stac_tally *tally);
 
     /* Attention of a batch as one step: keys and values into the cache; then all rows. NULL where it is composed of the others
      * (net/attention.c). */

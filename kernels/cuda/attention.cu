@@ -1,6 +1,6 @@
 /* Attention of a batch: a block takes a row of a head, over all keys that it sees. Their scores stay in shared memory. */
 #include "kernels/cuda/launch.cuh"
-#include "kernels/cuda/set.cuh"
+#include "kernels/cuda/spikes.cuh"
 #include "kernels/scalar_math.h"
 
 enum { THREADS = 128 };
@@ -105,15 +105,57 @@ static __device__ float encode_query(const struct stac_attention *a, const struc
     return unit;
 }
 
-/* Scores of all keys, to score[seen]; the largest of them times scale. */
-static __device__ float score_keys(const struct stac_attention *a, const struct place *p, const int *code, float unit,
-                                   float scale, float *score, float *most) {
+/* Where a query's or the weights' spikes are put together, if they are played in time; shared. */
+struct played {
+    int filled[2 * STAC_KERNEL_STEPS], begin[2 * STAC_KERNEL_STEPS + 1];
+};
+
+static __device__ void clear_events(struct played *s) {
+    for (int i = (int)threadIdx.x; i < 2 * STAC_KERNEL_STEPS; i += THREADS) s->filled[i] = 0;
+    __syncthreads();
+}
+
+static __device__ struct events play_query(const struct stac_attention *a, const struct place *p, float unit, struct played *s,
+                                           uint16_t *index) {
+    struct events e = {index, s->begin};
+    clear_events(s);
+    for (int pass = 0; pass < 2; pass++) {
+        for (int d = (int)threadIdx.x; d < a->head_dim; d += THREADS) {
+            struct word w = word_of(&a->q.levels, &a->q_time, a->q.mean ? p->q[d] - a->q.mean[d] : p->q[d], 1.0f / unit);
+            pass ? place_events(&a->q_time, w, d, s->filled, index) : count_events(&a->q_time, w, s->filled);
+        }
+        pass ? __syncthreads() : lay_out_events(&a->q_time, s->filled, s->begin);
+    }
+    return e;
+}
+
+static __device__ struct events play_weights(const struct stac_attention *a, const struct place *p, float largest, float scale,
+                                             const float *score, struct played *s, uint16_t *index) {
+    struct events e = {index, s->begin};
+    clear_events(s);
+    for (int pass = 0; pass < 2; pass++) {
+        for (int j = (int)threadIdx.x; j < p->seen; j += THREADS) {
+            float x = stac_expf(score[j] * scale - largest);
+            struct word w = word_of(&a->p.levels, &a->p_time, a->p.mean ? x - a->p.mean[j] : x, 1.0f / a->p.unit);
+            pass ? place_events(&a->p_time, w, j, s->filled, index) : count_events(&a->p_time, w, s->filled);
+        }
+        pass ? __syncthreads() : lay_out_events(&a->p_time, s->filled, s->begin);
+    }
+    return e;
+}
+
+/* Scores of all keys, to score[seen], by codes or, if they are played in time, by events; the largest of them times scale. */
+static __device__ float score_keys(const struct stac_attention *a, const struct place *p, const int *code,
+                                   const struct events *e, float unit, float scale, float *score, float *most) {
     const float *k_scale = a->k_scale + p->cache / a->head_dim;
     float largest = -INFINITY;
     for (int j = (int)threadIdx.x; j < p->seen; j += THREADS) {
         const int8_t *key = a->qk + p->cache + j;
         int acc = 0;
-        for (int d = 0; d < a->head_dim; d++) acc += code[d] * key[(size_t)d * a->capacity];
+        if (a->q_time.timesteps)
+            acc = add_all_steps(&a->q_time, e, key, (size_t)a->capacity);
+        else
+            for (int d = 0; d < a->head_dim; d++) acc += code[d] * key[(size_t)d * a->capacity];
         score[j] = (float)acc * (unit * k_scale[j]);
         largest = score[j] * scale > largest ? score[j] * scale : largest;
     }
@@ -141,24 +183,38 @@ static __device__ int encode_weights(const struct stac_attention *a, const struc
     return block_sum(sum, sums);
 }
 
-/* Shared memory: scores of the keys, codes of the query and then accumulators of the values. */
-static __global__ void attend_spiking(struct stac_attention a) {
-    __shared__ float lane[STAC_LANES], most[THREADS / WARP];
-    __shared__ int sums[THREADS / WARP];
-    SHARED(float, score);
-    int *code = (int *)(score + a.most_keys), dim = a.head_dim;
-    struct place p = place_of(&a);
-    float scale = 1.0f / sqrtf((float)dim), unit = encode_query(&a, &p, code, lane, sums);
-    float largest = score_keys(&a, &p, code, unit, scale, score, most);
-    int sum = encode_weights(&a, &p, largest, scale, score, sums), *acc = code;
-    for (int d = (int)threadIdx.x; d < dim; d += THREADS) acc[d] = 0;
+/* acc[head_dim] = what codes, or events, take from the values. */
+static __device__ void add_values(const struct stac_attention *a, const struct place *p, const int *code,
+                                  const struct events *e, int *acc) {
+    int dim = a->head_dim;
+    const int8_t *value = a->qv + p->cache;
+    for (int d = (int)threadIdx.x; d < dim; d += THREADS)
+        acc[d] = a->p_time.timesteps ? add_all_steps(&a->p_time, e, value + d, (size_t)dim) : 0;
     __syncthreads();
-    for (int i = (int)threadIdx.x; i < dim * WARP; i += THREADS) { /* a thread takes every 32nd key of a channel */
+    for (int i = (int)threadIdx.x; i < dim * WARP && !a->p_time.timesteps; i += THREADS) { /* every 32nd key of a channel */
         int d = i % dim, total = 0;
-        for (int j = i / dim; j < p.seen; j += WARP) total += ((const int *)score)[j] * a.qv[p.cache + (size_t)j * dim + d];
+        for (int j = i / dim; j < p->seen; j += WARP) total += code[j] * value[(size_t)j * dim + d];
         atomicAdd(&acc[d], total);
     }
     __syncthreads();
+}
+
+/* Shared memory: scores of the keys, then their codes; codes of the query, then accumulators of the values; events. */
+static __global__ void attend_spiking(struct stac_attention a) {
+    __shared__ float lane[STAC_LANES], most[THREADS / WARP];
+    __shared__ int sums[THREADS / WARP];
+    __shared__ struct played played;
+    SHARED(float, score);
+    int *code = (int *)(score + a.most_keys), dim = a.head_dim;
+    uint16_t *index = (uint16_t *)(code + dim);
+    struct place p = place_of(&a);
+    struct events e = {};
+    float scale = 1.0f / sqrtf((float)dim), unit = encode_query(&a, &p, code, lane, sums);
+    if (a.q_time.timesteps) e = play_query(&a, &p, unit, &played, index);
+    float largest = score_keys(&a, &p, code, &e, unit, scale, score, most);
+    if (a.p_time.timesteps) e = play_weights(&a, &p, largest, scale, score, &played, index);
+    int sum = encode_weights(&a, &p, largest, scale, score, sums), *acc = code;
+    add_values(&a, &p, (const int *)score, &e, acc);
     const float *v_scale = a.v_scale + (size_t)(p.head / (a.n_head / a.n_head_kv)) * dim;
     float worth = sum > 0 ? 1.0f / (float)sum : 0.0f;
     for (int d = (int)threadIdx.x; d < dim; d += THREADS) p.out[d] = (float)acc[d] * (worth * v_scale[d]);
@@ -191,7 +247,7 @@ static __global__ void attend_dense(struct stac_attention a) {
 
 void stac_attend_cuda(const struct stac_attention *a) {
     if (a->m <= 0) return;
-    size_t bytes = ((size_t)a->most_keys + (size_t)a->head_dim) * sizeof(float);
+    size_t bytes = stac_attention_bytes(a);
     if (a->k)
         LAUNCH(attend_dense, dim3(a->m, a->n_head), THREADS, bytes, *a);
     else

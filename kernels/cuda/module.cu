@@ -1,5 +1,8 @@
 /* The module: a device, its memory, its table of operators. See kernels/device.h. */
+#include <time.h>
+
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/net.cuh"
 #include "kernels/cuda/set.cuh"
 #include "kernels/device.h"
 
@@ -20,6 +23,7 @@ static const struct stac_kernels table = [] {
     k.gate = stac_gate_cuda;
     k.hadamard = stac_hadamard_cuda;
     k.turn = stac_turn_cuda;
+    k.spike_rows = stac_spike_rows_cuda;
     k.store = stac_store_cuda;
     k.attend = stac_attend_cuda;
     return k;
@@ -34,8 +38,21 @@ static const char *why(cudaError_t code) {
     return code == cudaSuccess ? NULL : cudaGetErrorString(code);
 }
 
+/* A process that waits for a message of one that is gone would wait for ever: so it looks around. */
+const char *stac_cuda_wait(cudaStream_t stream) {
+    for (long looks = 0;; looks++) {
+        cudaError_t code = cudaStreamQuery(stream);
+        if (code != cudaErrorNotReady) return why(code);
+        if (looks < 20000) continue; /* operators take micro- or milliseconds */
+        const char *lost = stac_cuda_net_failure();
+        if (lost) return lost;
+        struct timespec rest = {0, 50000};
+        nanosleep(&rest, NULL);
+    }
+}
+
 static const char *settle(void) {
-    return why(cudaStreamSynchronize(stac_cuda_stream));
+    return stac_cuda_wait(stac_cuda_stream);
 }
 
 static const char *reserve(size_t bytes, void **out) {
@@ -50,12 +67,12 @@ static void release(void *p) {
 /* What is copied from is the caller's again when this returns. */
 static const char *put(void *to, const void *from, size_t bytes) {
     cudaError_t code = cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stac_cuda_stream);
-    return why(code == cudaSuccess ? cudaStreamSynchronize(stac_cuda_stream) : code);
+    return code == cudaSuccess ? settle() : why(code);
 }
 
 static const char *get(void *to, const void *from, size_t bytes) {
     cudaError_t code = cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stac_cuda_stream);
-    return why(code == cudaSuccess ? cudaStreamSynchronize(stac_cuda_stream) : code);
+    return code == cudaSuccess ? settle() : why(code);
 }
 
 static const char *clear(void *p, size_t bytes) {
@@ -85,6 +102,7 @@ extern "C" __attribute__((visibility("default"))) const char *stac_device_module
     if ((failed = why(cudaStreamCreateWithFlags(&stac_cuda_stream, cudaStreamNonBlocking)))) return failed;
     device.layout = STAC_DEVICE_LAYOUT;
     device.name = hardware.name;
+    device.n_devices = n;
     device.kernels = &table;
     device.reserve = reserve;
     device.release = release;
@@ -94,6 +112,7 @@ extern "C" __attribute__((visibility("default"))) const char *stac_device_module
     device.settle = settle;
     device.room = room;
     device.close = close_device;
+    device.net = &stac_cuda_net;
     *out = &device;
     return NULL;
 }

@@ -21,6 +21,9 @@ void stac_gate_cuda(int m, int n, int act, const float *x, int ldx, float *y);
 void stac_hadamard_cuda(int m, int n, int order, float *x);
 void stac_turn_cuda(int m, int n_heads, int dim, const int32_t *position, const float *cosine, const float *sine, float *x,
                     int ldx);
+void stac_spike_rows_cuda(const struct stac_encoding *e, const struct stac_steps *s, int m, int n, int k, const float *x,
+                          const int8_t *w, int ldw, float *factor, struct stac_event_space space, int32_t *acc,
+                          struct stac_tally *tally);
 void stac_store_cuda(const struct stac_attention *a);
 void stac_attend_cuda(const struct stac_attention *a);
 

@@ -1,7 +1,7 @@
 /* The link between neighbouring stages of a group: activations flow forward, gradients back, message by
  * message, in order.
  *
- * One interface for every transport (MPI now). A message carries a status: a stage that failed keeps the rhythm and
+ * One interface for both transports, MPI and NCCL. A message carries a status: a stage that failed keeps the rhythm and
  * sends its failure instead of activations, so no neighbour waits for ever and all ranks meet at the next agreement. */
 #ifndef STAC_DIST_LINK_H
 #define STAC_DIST_LINK_H
@@ -36,5 +36,15 @@ struct stac_link {
  * the host's) and go through the host's. Not collective. */
 int stac_link_open_mpi(const struct stac_grid *g, const struct stac_device *device, size_t max_floats, struct stac_link **out,
                        struct stac_error *err);
+
+/* Connect the devices of the stages of this rank's group, if there are several, by NCCL: sets g->nccl. Where that cannot be (no
+ * NCCL; ranks that share a device) messages go through the host, and why[STAC_LINK_WHY] says the reason. Collective over the
+ * group, each rank of which has a device. Undone by device->net->close(). */
+enum { STAC_LINK_WHY = 256 };
+int stac_link_connect(struct stac_grid *g, const struct stac_device *device, char why[STAC_LINK_WHY], struct stac_error *err);
+
+/* The link over NCCL, after stac_link_connect; data are in the device's memory, statuses travel by MPI. Not collective. */
+int stac_link_open_nccl(const struct stac_grid *g, const struct stac_device *device, struct stac_link **out,
+                        struct stac_error *err);
 
 #endif

@@ -29,6 +29,7 @@ struct stac_subject {
     bool side[STAC_SIDES]; /* which ones run */
     struct stac_network net[STAC_SIDES];
     const struct stac_device *device;       /* of this rank, or NULL: its processors */
+    char runs_on[256];                      /* the name of rank 0's, or "cpu", with the reason where a GPU was wished for */
     struct stac_network placed[STAC_SIDES]; /* the same there */
     struct stac_sparse sparse;              /* with use_sparse: what this machine needs */
 };

@@ -108,7 +108,7 @@ static const struct stac_key keys[] = {
      "Threads of a rank. 0: the processors of the machine divided among its ranks."},
 
     {"device", E | H, STAC_KEY_CHOICE, AT(device), "cpu", 0, 0, "cpu|cuda|auto", "", NULL, rank_group,
-     "What text is read on. cuda: a GPU for each rank, in count mode; it is an error when there is none. auto: a GPU where "
+     "What text is read on. cuda: a GPU for each rank; it is an error when there is none. auto: a GPU where "
      "there "
      "is one, else the processors, which is said. Conversions compute on processors."},
 

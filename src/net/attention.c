@@ -277,10 +277,7 @@ int stac_attention(struct stac_run *run, int layer, float *qkv, float *out, stru
         return stac_fail(err, STAC_ERR_INTERNAL, "layer %d: q, p and the cache must spike together", net->first + layer);
     count_keys(run, layer);
     count_rows(run, layer, spikes);
-    if (run->device) {
-        stac_on_device_attend(run, layer, qkv, out);
-        return STAC_OK;
-    }
+    if (run->device) return stac_on_device_attend(run, layer, qkv, out, err);
     store_keys(run, layer, qkv, ldq);
     for (int s = 0; s < run->n_segments; s++) {
         const struct stac_segment *seg = &run->segment[s];

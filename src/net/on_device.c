@@ -10,31 +10,79 @@ enum { LOGITS_AT_ONCE = 1 << 22 }; /* numbers */
 
 /* ---- workspace ---------------------------------------------------------------------------------------------------- */
 
-static size_t n_sent(const struct stac_run *run) {
-    return (size_t)(run->net->last - run->net->first) * (size_t)run->max_rows * (size_t)run->net->hp.n_head;
+static size_t n_sent(const struct stac_network *net, int max_rows) {
+    return (size_t)(net->last - net->first) * (size_t)max_rows * (size_t)net->hp.n_head;
 }
 
-static int init_sent(struct stac_run *run, struct stac_error *err) {
+static int head_rows(const struct stac_network *net) {
+    return LOGITS_AT_ONCE / net->hp.n_vocab > 0 ? LOGITS_AT_ONCE / net->hp.n_vocab : 1;
+}
+
+double stac_on_device_bytes(const struct stac_network *net, int capacity, int max_rows) {
+    double bytes = 4.0 * max_rows * sizeof(int32_t);
+    if (net->hp.rope_theta > 0) bytes += (double)capacity * net->hp.head_dim * sizeof(float);
+    if (net->has_head) bytes += (double)head_rows(net) * net->hp.n_vocab * sizeof(float);
+    bool spikes = net->last > net->first && net->block[0].v_scale;
+    return bytes + (spikes ? (double)n_sent(net, max_rows) * sizeof(struct stac_head_sent) : 0);
+}
+
+/* Counters of all sites, and of the rows and heads of attention, lie side by side: they come back together. */
+static int init_counters(struct stac_run *run, struct stac_error *err) {
     struct stac_on_device *t = &run->there;
-    STAC_TRY(STAC_DEVICE_NEW(run->device, t->tally, run->n_sites, "counters", err));
-    STAC_TRY(STAC_NEW(t->tally_here, run->n_sites, "counters", err));
-    if (!run->cache->int8) return STAC_OK;
-    STAC_TRY(STAC_DEVICE_NEW(run->device, t->sent, n_sent(run), "counters", err));
-    return STAC_NEW(t->sent_here, n_sent(run), "counters", err);
+    size_t sites = (size_t)run->n_sites, sent = run->cache->int8 ? n_sent(run->net, run->max_rows) : 0;
+    size_t all = sites + sent * sizeof *t->sent / sizeof *t->tally;
+    STAC_TRY(STAC_DEVICE_NEW(run->device, t->tally, all, "counters", err));
+    STAC_TRY(STAC_NEW(t->tally_here, all, "counters", err));
+    if (sent) t->sent = (struct stac_head_sent *)(void *)(t->tally + sites);
+    return STAC_OK;
+}
+
+_Static_assert(sizeof(struct stac_head_sent) == sizeof(struct stac_tally), "one counts on with the other");
+
+/* The site with that index. */
+static const struct stac_site *site_at(const struct stac_network *net, int i) {
+    return i == (net->last - net->first) * STAC_SITE_HEAD_IN ? &net->head_in
+                                                             : &net->block[i / STAC_SITE_HEAD_IN].site[i % STAC_SITE_HEAD_IN];
+}
+
+/* Time runs there for neurons that play words. */
+static int check_neurons(const struct stac_run *run, struct stac_error *err) {
+    bool plays = run->steps == 1;
+    for (int i = 0; i < run->n_sites && run->mode == STAC_MODE_TEMPORAL; i++) {
+        const struct stac_site *site = site_at(run->net, i);
+        if (stac_site_spikes(run, site) && stac_site_runs_in_time(run, site)) plays = plays && site->code.word != NULL;
+    }
+    if (plays) return STAC_OK;
+    return stac_fail(
+        err, STAC_ERR_USAGE,
+        "device: %s: of neurons in time only those that play words from a table run there; use execution: count, or "
+        "device: cpu",
+        run->device->name);
+}
+
+/* Room for the events of all rows of any site. */
+static int init_events(struct stac_run *run, struct stac_error *err) {
+    size_t most = 0;
+    for (int i = 0; i < run->n_sites; i++) {
+        const struct stac_site *site = site_at(run->net, i);
+        size_t inputs = (size_t)stac_site_inputs(&run->net->hp, site->kind) * (size_t)site->code.levels.most_spikes;
+        most = inputs > most ? inputs : most;
+    }
+    size_t begins = (size_t)run->max_rows * (2 * STAC_MAX_TIMESTEPS + 1);
+    STAC_TRY(STAC_DEVICE_NEW(run->device, run->there.events.index, (size_t)run->max_rows * most, "spikes", err));
+    return STAC_DEVICE_NEW(run->device, run->there.events.begin, begins, "spikes", err);
 }
 
 int stac_on_device_init(struct stac_run *run, struct stac_error *err) {
     const struct stac_hparams *hp = &run->net->hp;
     struct stac_on_device *t = &run->there;
-    if (run->mode == STAC_MODE_TEMPORAL || run->steps > 1)
-        return stac_fail(err, STAC_ERR_USAGE,
-                         "device: %s reads text in count mode: time steps and ST-BIF+ neurons run on device: "
-                         "cpu",
-                         run->device->name);
+    STAC_TRY(check_neurons(run, err));
+    if (run->mode == STAC_MODE_TEMPORAL) STAC_TRY(init_events(run, err));
     STAC_TRY(STAC_DEVICE_NEW(run->device, t->index, 4 * (size_t)run->max_rows, "a batch", err));
-    STAC_TRY(init_sent(run, err));
+    STAC_TRY(STAC_NEW(t->index_here, 4 * (size_t)run->max_rows, "a batch", err));
+    STAC_TRY(init_counters(run, err));
     if (!run->net->has_head) return STAC_OK;
-    t->head_rows = LOGITS_AT_ONCE / hp->n_vocab > 0 ? LOGITS_AT_ONCE / hp->n_vocab : 1;
+    t->head_rows = head_rows(run->net);
     return STAC_DEVICE_NEW(run->device, t->logits, (size_t)t->head_rows * (size_t)hp->n_vocab, "logits", err);
 }
 
@@ -46,9 +94,10 @@ void stac_on_device_clean(struct stac_run *run) {
     stac_device_release(run->device, t->sine);
     stac_device_release(run->device, t->logits);
     stac_device_release(run->device, t->tally);
-    stac_device_release(run->device, t->sent);
+    stac_device_release(run->device, t->events.index);
+    stac_device_release(run->device, t->events.begin);
     free(t->tally_here);
-    free(t->sent_here);
+    free(t->index_here);
 }
 
 int stac_on_device_angles(struct stac_run *run, struct stac_error *err) {
@@ -65,29 +114,24 @@ int stac_on_device_angles(struct stac_run *run, struct stac_error *err) {
 
 /* ---- a batch ------------------------------------------------------------------------------------------------------ */
 
-static int put_index(struct stac_run *run, int32_t *there, const int32_t *here, const int32_t **now, struct stac_error *err) {
-    *now = there;
-    return stac_device_put(run->device, there, here, (size_t)run->batch.n * sizeof *here, err);
-}
-
 int stac_on_device_begin(struct stac_run *run, struct stac_error *err) {
-    int32_t *index = run->there.index, *at;
-    size_t rows = (size_t)run->max_rows;
+    struct stac_on_device *t = &run->there;
+    const struct stac_batch *batch = &run->batch;
+    size_t n = (size_t)batch->n;
+    int32_t *here = t->index_here;
     if (run->probe.see || run->channels || run->sparse)
         return stac_fail(err, STAC_ERR_USAGE,
-                         "device: %s: single values are seen and counted, and products chosen by density, on "
-                         "device: cpu only",
+                         "device: %s: single values are seen and counted, and products chosen by density, on device: cpu only",
                          run->device->name);
-    STAC_TRY(put_index(run, index, run->batch.token, &run->token, err));
-    STAC_TRY(put_index(run, index + rows, run->batch.position, &run->position, err));
-    STAC_TRY(put_index(run, index + 2 * rows, run->batch.slot, &run->slot, err));
-    STAC_TRY(STAC_NEW(at, run->batch.n, "a batch", err));
+    memcpy(here, batch->token, n * sizeof *here);
+    memcpy(here + n, batch->position, n * sizeof *here);
+    memcpy(here + 2 * n, batch->slot, n * sizeof *here);
     for (int s = 0; s < run->n_segments; s++)
-        for (int i = 0; i < run->segment[s].n; i++) at[run->segment[s].first + i] = run->segment[s].cached + i;
-    int status = put_index(run, index + 3 * rows, at, &run->at, err);
-    free(at);
-    STAC_TRY(status);
-    return stac_device_clear(run->device, run->there.tally, (size_t)run->n_sites * sizeof *run->there.tally, err);
+        for (int i = 0; i < run->segment[s].n; i++)
+            here[3 * n + (size_t)(run->segment[s].first + i)] = run->segment[s].cached + i;
+    run->token = t->index, run->position = t->index + n, run->slot = t->index + 2 * n, run->at = t->index + 3 * n;
+    STAC_TRY(stac_device_put(run->device, t->index, here, 4 * n * sizeof *here, err));
+    return stac_device_clear(run->device, t->tally, (size_t)run->n_sites * sizeof *t->tally, err);
 }
 
 /* What a head of a piece of rows of a segment sent, at q and p. */
@@ -106,8 +150,9 @@ static void count_sent(struct stac_run *run, const struct stac_block *b, const s
 }
 
 static void count_attention(struct stac_run *run, int layer) {
-    size_t a_layer = (size_t)run->max_rows * (size_t)run->net->hp.n_head;
-    const struct stac_head_sent *sent = run->there.sent_here + (size_t)layer * a_layer;
+    size_t a_layer = (size_t)run->batch.n * (size_t)run->net->hp.n_head;
+    const struct stac_head_sent *all = (const struct stac_head_sent *)(const void *)(run->there.tally_here + run->n_sites);
+    const struct stac_head_sent *sent = all + (size_t)layer * a_layer;
     for (int s = 0; s < run->n_segments; s++)
         for (int from = 0; from < run->segment[s].n; from += STAC_ATTENTION_ROWS) {
             int left = run->segment[s].n - from, n = left < STAC_ATTENTION_ROWS ? left : STAC_ATTENTION_ROWS;
@@ -119,10 +164,9 @@ static void count_attention(struct stac_run *run, int layer) {
 int stac_on_device_end(struct stac_run *run, struct stac_error *err) {
     const struct stac_network *net = run->net;
     struct stac_on_device *t = &run->there;
-    STAC_TRY(stac_device_settle(run->device, err));
-    if (!t->sent) return STAC_OK;
-    STAC_TRY(stac_device_get(run->device, t->tally_here, t->tally, (size_t)run->n_sites * sizeof *t->tally, err));
-    STAC_TRY(stac_device_get(run->device, t->sent_here, t->sent, n_sent(run) * sizeof *t->sent, err));
+    if (!t->sent) return stac_device_settle(run->device, err);
+    size_t counters = (size_t)run->n_sites + n_sent(net, run->batch.n);
+    STAC_TRY(stac_device_get(run->device, t->tally_here, t->tally, counters * sizeof *t->tally, err));
     for (int l = 0; l < net->last - net->first; l++) {
         for (int k = 0; k < STAC_SITE_HEAD_IN; k++) {
             const struct stac_site *site = &net->block[l].site[k];
@@ -135,7 +179,7 @@ int stac_on_device_end(struct stac_run *run, struct stac_error *err) {
     return STAC_OK;
 }
 
-void stac_on_device_attend(struct stac_run *run, int layer, const float *qkv, float *out) {
+int stac_on_device_attend(struct stac_run *run, int layer, const float *qkv, float *out, struct stac_error *err) {
     const struct stac_block *b = &run->net->block[layer];
     const struct stac_hparams *hp = &run->net->hp;
     struct stac_cache *c = run->cache;
@@ -160,12 +204,17 @@ void stac_on_device_attend(struct stac_run *run, int layer, const float *qkv, fl
         a.qk = c->qk + first, a.qv = c->qv + first, a.k_scale = c->k_scale + first / (size_t)c->head_dim;
         a.k_mean = b->k_mean, a.v_scale = b->v_scale;
         a.q = stac_encoding_of(&b->site[STAC_SITE_Q]), a.p = stac_encoding_of(&b->site[STAC_SITE_P]);
-        a.sent = run->there.sent + (size_t)layer * (size_t)run->max_rows * (size_t)hp->n_head;
+        a.q_time = stac_steps_of(run, &b->site[STAC_SITE_Q]), a.p_time = stac_steps_of(run, &b->site[STAC_SITE_P]);
+        a.sent = run->there.sent + (size_t)layer * (size_t)run->batch.n * (size_t)hp->n_head;
     } else {
         a.k = c->k + first, a.v = c->v + first;
     }
+    if (stac_attention_bytes(&a) > STAC_ATTENTION_MOST)
+        return stac_fail(err, STAC_ERR_USAGE, "device: %s: attention over %d tokens does not fit there: use device: cpu",
+                         run->device->name, most);
     run->kernels->store(&a);
     run->kernels->attend(&a);
+    return STAC_OK;
 }
 
 int stac_on_device_head(struct stac_run *run, int n, float *logits, struct stac_error *err) {

@@ -6,6 +6,8 @@
 #include "net/run.h"
 
 int stac_on_device_init(struct stac_run *run, struct stac_error *err);
+/* Bytes that it takes there besides what every run has. */
+double stac_on_device_bytes(const struct stac_network *net, int capacity, int max_rows);
 void stac_on_device_clean(struct stac_run *run);
 
 /* Rotary positions of the host once more, on the device. */
@@ -16,7 +18,7 @@ int stac_on_device_begin(struct stac_run *run, struct stac_error *err);
 int stac_on_device_end(struct stac_run *run, struct stac_error *err);
 
 /* Keys and values of the batch into the cache of a layer, and its attention; as stac_attention. */
-void stac_on_device_attend(struct stac_run *run, int layer, const float *qkv, float *out);
+int stac_on_device_attend(struct stac_run *run, int layer, const float *qkv, float *out, struct stac_error *err);
 
 /* Logits of n normalised rows in run->normed, to the host. */
 int stac_on_device_head(struct stac_run *run, int n, float *logits, struct stac_error *err);

@@ -13,7 +13,8 @@ int stac_pipeline_init(struct stac_pipeline *p, const struct stac_grid *grid, in
     size_t n = (size_t)run[0]->max_rows * (size_t)run[0]->net->hp.n_embd;
     for (int r = 0; r < n_runs; r++) p->run[r] = run[r];
     for (int r = 0; r < n_runs; r++) STAC_TRY_DONE(stac_run_activations(run[r], &p->x[r], err));
-    STAC_TRY_DONE(stac_link_open_mpi(grid, run[0]->device, n, &p->link, err));
+    STAC_TRY_DONE(run[0]->device && grid->nccl ? stac_link_open_nccl(grid, run[0]->device, &p->link, err)
+                                               : stac_link_open_mpi(grid, run[0]->device, n, &p->link, err));
 done:
     if (status != STAC_OK) stac_pipeline_clean(p);
     return status;

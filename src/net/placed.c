@@ -41,6 +41,7 @@ static void place_linear(struct placing *to, struct stac_linear *l) {
 static void place_site(struct placing *to, struct stac_site *site) {
     struct stac_levels *t = &site->code.levels;
     PLACE(to, site->mean, site->width);
+    PLACE(to, site->code.word, t->n_levels);
     PLACE(to, t->threshold, t->n_levels);
     PLACE(to, t->value, t->n_levels);
     PLACE(to, t->spikes, t->n_levels);

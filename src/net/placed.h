@@ -1,5 +1,5 @@
-/* A network on a device: the same structure, whose arrays are in the device's memory. Only what the forward pass needs is
- * there: means and thresholds of codes, but neither words nor neurons, which are read on the host. */
+/* A network on a device: the same structure, whose arrays are in the device's memory. Only what
+ * the forward pass needs is there: of codes means, thresholds and words. */
 #ifndef STAC_NET_PLACED_H
 #define STAC_NET_PLACED_H
 

@@ -1,9 +1,13 @@
 #include "net/product.h"
 
 #include <omp.h>
+#include <string.h>
 
 #include "net/channels.h"
 #include "net/gradual.h"
+
+_Static_assert(STAC_KERNEL_STEPS == STAC_MAX_TIMESTEPS && STAC_KERNEL_FACTORS == STAC_MAX_CLASSES, "all steps have room");
+_Static_assert(sizeof(struct stac_word) == 2 * sizeof(uint64_t), "words are pairs of bits of steps");
 
 bool stac_site_spikes(const struct stac_run *run, const struct stac_site *site) {
     return run->mode != STAC_MODE_DENSE && site->spiking;
@@ -16,6 +20,22 @@ float stac_row_scale(const struct stac_run *run, const struct stac_site *site, i
 
 struct stac_encoding stac_encoding_of(const struct stac_site *site) {
     return (struct stac_encoding){site->code.levels, site->mean, site->code.unit, site->scaling == STAC_SCALE_TOKEN};
+}
+
+struct stac_steps stac_steps_of(const struct stac_run *run, const struct stac_site *site) {
+    const struct stac_code *code = &site->code;
+    struct stac_steps s = {0};
+    if (!stac_site_runs_in_time(run, site)) return s;
+    s = (struct stac_steps){.timesteps = code->timesteps,
+                            .word = &code->word->plus,
+                            .most = code->levels.most_spikes,
+                            .n_classes = code->base.n_classes,
+                            .shift = code->base.shift,
+                            .heavy = code->base.heavy,
+                            .curve = code->base.curve};
+    memcpy(s.factor, code->mantissa, sizeof s.factor);
+    memcpy(s.weight, code->weight, sizeof s.weight);
+    return s;
 }
 
 void stac_count(struct stac_run *run, const struct stac_site *site, struct stac_counts amount) {
@@ -158,6 +178,21 @@ static void product_in_time(struct stac_run *run, const struct stac_site *site, 
     stac_count(run, site, counts);
 }
 
+/* Time on a device; its sites are counted when the batch has been read. */
+static void product_of_spikes(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n,
+                              const float *x, float *y) {
+    struct stac_encoding e = stac_encoding_of(site);
+    struct stac_steps s = stac_steps_of(run, site);
+    int chunk = rows_at_once(run, l);
+    for (int from = 0; from < n; from += chunk) {
+        int to = n - from < chunk ? n : from + chunk;
+        run->kernels->spike_rows(&e, &s, to - from, l->n_out, l->n_in, x + (size_t)from * (size_t)l->n_in, l->q, l->n_out,
+                                 run->factor + from, run->there.events, run->acc,
+                                 &run->there.tally[stac_run_site_index(run, site)]);
+        decode(run, l, from, to, y);
+    }
+}
+
 /* Count mode. On a device the sites are counted when the batch has been read. */
 static void product_of_codes(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n,
                              const float *x, float *y) {
@@ -190,7 +225,7 @@ int stac_product(struct stac_run *run, const struct stac_site *site, const struc
             stac_gradual_step(run, site, linear, n, x);
             stac_gradual_product(run, site, linear, 0, n, x, y);
         } else if (stac_site_runs_in_time(run, site)) {
-            product_in_time(run, site, linear, n, x, y);
+            (run->device ? product_of_spikes : product_in_time)(run, site, linear, n, x, y);
         } else {
             product_of_codes(run, site, linear, n, x, y);
         }

@@ -15,6 +15,9 @@ void stac_dense_product(const struct stac_run *run, const struct stac_linear *l,
 /* How the rows of a site become codes. */
 struct stac_encoding stac_encoding_of(const struct stac_site *site);
 
+/* How a site's codes are played in this run: in no steps, unless its neurons run in time. */
+struct stac_steps stac_steps_of(const struct stac_run *run, const struct stac_site *site);
+
 /* Add to a site's counts what n rows sent on their way through a product that was not run in time; `by_events`: see
  * net/sparse.h. */
 void stac_count_product(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n,

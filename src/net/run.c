@@ -84,23 +84,46 @@ static int check_reach(const struct stac_run *run, struct stac_error *err) {
     return STAC_OK;
 }
 
+/* How many of each a run has. */
+struct sizes {
+    size_t widest, normed, wide, hidden, code, acc;
+};
+
+static struct sizes sizes_of(const struct stac_network *net, int capacity, int max_rows) {
+    const struct stac_hparams *hp = &net->hp;
+    int q = stac_q_width(hp), qkv = q + 2 * stac_kv_width(hp), up = hp->gated ? 2 * hp->n_ff : hp->n_ff;
+    int input = larger(larger(hp->n_embd, q), hp->n_ff);
+    size_t rows = (size_t)max_rows;
+    return (struct sizes){.widest = (size_t)larger(larger(capacity, hp->head_dim), input),
+                          .normed = rows * (size_t)larger(hp->n_embd, q),
+                          .wide = rows * (size_t)larger(qkv, up),
+                          .hidden = rows * (size_t)larger(hp->n_ff, hp->n_embd),
+                          .code = rows * (size_t)input,
+                          .acc = (size_t)larger(ACC_TARGET, larger(hp->n_vocab, larger(qkv, up)))};
+}
+
+double stac_run_bytes(const struct stac_network *net, int capacity, int max_rows) {
+    struct sizes n = sizes_of(net, capacity, max_rows);
+    double numbers = (double)(n.normed + n.wide + n.hidden + n.acc + (size_t)max_rows * (size_t)(net->hp.n_embd + 5));
+    return numbers * sizeof(float) + (double)n.code * sizeof(int16_t) + stac_on_device_bytes(net, capacity, max_rows);
+}
+
 int stac_run_init(struct stac_run *run, const struct stac_network *net, struct stac_cache *cache, enum stac_mode mode,
                   int max_rows, struct stac_error *err) {
-    const struct stac_hparams *hp = &net->hp;
-    int q = stac_q_width(hp), qkv = q + 2 * stac_kv_width(hp), up = hp->gated ? 2 * hp->n_ff : hp->n_ff, status = STAC_OK;
-    int input = larger(larger(hp->n_embd, q), hp->n_ff);
+    struct sizes n = sizes_of(net, cache->capacity, max_rows);
+    int status = STAC_OK;
     *run = (struct stac_run){.net = net, .cache = cache, .device = net->device, .mode = mode, .max_rows = max_rows};
     run->kernels = run->device ? run->device->kernels : stac_kernels_best();
-    run->widest = larger(larger(cache->capacity, hp->head_dim), input);
-    run->acc_size = (size_t)larger(ACC_TARGET, larger(hp->n_vocab, larger(qkv, up)));
+    run->widest = (int)n.widest;
+    run->acc_size = n.acc;
     run->n_sites = (net->last - net->first) * STAC_SITE_HEAD_IN + 1;
     run->steps = stac_gradual_steps(net);
     STAC_TRY_DONE(STAC_NEW(run->counts, run->n_sites, "counters", err));
     const struct stac_device *d = run->device;
-    STAC_TRY_DONE(STAC_DEVICE_NEW(d, run->normed, (size_t)max_rows * larger(hp->n_embd, q), "activations", err));
-    STAC_TRY_DONE(STAC_DEVICE_NEW(d, run->wide, (size_t)max_rows * larger(qkv, up), "activations", err));
-    STAC_TRY_DONE(STAC_DEVICE_NEW(d, run->hidden, (size_t)max_rows * larger(hp->n_ff, hp->n_embd), "activations", err));
-    STAC_TRY_DONE(STAC_DEVICE_NEW(d, run->code, (size_t)max_rows * input, "codes", err));
+    STAC_TRY_DONE(STAC_DEVICE_NEW(d, run->normed, n.normed, "activations", err));
+    STAC_TRY_DONE(STAC_DEVICE_NEW(d, run->wide, n.wide, "activations", err));
+    STAC_TRY_DONE(STAC_DEVICE_NEW(d, run->hidden, n.hidden, "activations", err));
+    STAC_TRY_DONE(STAC_DEVICE_NEW(d, run->code, n.code, "codes", err));
     STAC_TRY_DONE(STAC_DEVICE_NEW(d, run->factor, max_rows, "codes", err));
     STAC_TRY_DONE(STAC_DEVICE_NEW(d, run->acc, run->acc_size, "accumulators", err));
     STAC_TRY_DONE(STAC_NEW(run->segment, cache->n_slots, "segments", err));

@@ -33,14 +33,13 @@ struct stac_probe {
 
 /* What a run needs on a device beside its activations (net/on_device.h). */
 struct stac_on_device {
-    int32_t *index; /* [4][max_rows] of the batch */
+    int32_t *index, *index_here; /* [4][rows] of the last batch, room for max_rows; here: in the host's memory */
     float *cosine, *sine;
-    float *logits; /* [head_rows][n_vocab], on the last stage */
+    struct stac_event_space events; /* of max_rows, in temporal mode */
+    float *logits;                  /* [head_rows][n_vocab], on the last stage */
     int head_rows;
-    struct stac_tally *tally;    /* [n_sites], of the last batch */
-    struct stac_head_sent *sent; /* [layers][max_rows][n_head], of the last batch of a spiking run, or NULL */
-    struct stac_tally *tally_here;
-    struct stac_head_sent *sent_here; /* the same in the host's memory */
+    struct stac_tally *tally, *tally_here; /* [n_sites], of the last batch, and behind them `sent` */
+    struct stac_head_sent *sent;           /* [layers][rows][n_head], of the last batch of a spiking run, or NULL */
 };
 
 /* Rows of one slot in the current batch. */
@@ -105,7 +104,7 @@ struct stac_run {
 };
 
 /* Workspace for batches of at most max_rows. Zero-initialise; release with stac_run_clean. STAC_ERR_USAGE for what runs on
- * processors only: temporal mode and ST-BIF+ neurons. On a device x below is its memory (stac_run_activations), logits are the
+ * processors only: time of neurons other than tables. On a device x below is its memory (stac_run_activations), logits are the
  * host's, and probes, channels and `sparse` are not to be had. */
 int stac_run_init(struct stac_run *run, const struct stac_network *net, struct stac_cache *cache, enum stac_mode mode,
                   int max_rows, struct stac_error *err);
@@ -120,6 +119,9 @@ int stac_run_begin(struct stac_run *run, const struct stac_batch *batch, struct 
 void stac_run_embed(struct stac_run *run, float *x);
 int stac_run_block(struct stac_run *run, int layer, float *x, struct stac_error *err);
 int stac_run_blocks(struct stac_run *run, float *x, struct stac_error *err);
+
+/* Bytes that a run takes of its device's memory; nearly so of the host's. */
+double stac_run_bytes(const struct stac_network *net, int capacity, int max_rows);
 
 /* The batch has been read: the cache keeps it. Waits for the device, whose failures it tells. */
 int stac_run_end(struct stac_run *run, struct stac_error *err);

@@ -84,6 +84,7 @@ int stac_code_tabulate(struct stac_code *code, int n_levels, const struct stac_l
     int32_t *sent = NULL;
     int status = STAC_OK;
     code->n_levels = code->levels.n_levels = n_levels;
+    code->levels.most_spikes = 0;
     if (with_words) STAC_TRY_DONE(STAC_NEW(code->word, n_levels, "a code", err));
     STAC_TRY_DONE(STAC_NEW(threshold, n_levels, "a code", err));
     code->levels.threshold = threshold;
@@ -102,6 +103,7 @@ int stac_code_tabulate(struct stac_code *code, int n_levels, const struct stac_l
     for (int i = 0; i < n_levels; i++) {
         value[i] = level[i].value;
         spikes[i] = level[i].spikes;
+        if (spikes[i] > code->levels.most_spikes) code->levels.most_spikes = spikes[i];
         emit[i] = value[i] | spikes[i] << 16;
         threshold[i] = i < n_levels - 1 ? level[i].threshold : INFINITY;
         if (with_words) code->word[i] = level[i].word;

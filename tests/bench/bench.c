@@ -2,6 +2,7 @@
  *
  *     stac-bench limits                            bandwidth and peaks of this machine
  *     stac-bench products                          our float product, and OpenBLAS's
+ *     stac-bench device                            operators of device: cuda, beside its memory
  *     stac-bench load DIR                          a converted folder's network into memory, and its file read plainly
  *     stac-bench tokenizer DIR TEXT                text into tokens
  *     stac-bench checkpoint SHAPE DIR              a Hugging Face folder with random weights: 135M, 360M or 1.7B
@@ -19,6 +20,7 @@
 #include "base/random.h"
 #include "checkpoint.h"
 #include "convert/blas.h"
+#include "device.h"
 #include "dist/start.h"
 #include "input.h"
 #include "limits.h"
@@ -76,6 +78,7 @@ static int bench_alone(int argc, char **argv, bool *known, struct stac_error *er
     *known = true;
     if (argc == 2 && strcmp(what, "limits") == 0) return print_limits();
     if (argc == 2 && strcmp(what, "products") == 0) return products_bench(err);
+    if (argc == 2 && strcmp(what, "device") == 0) return device_bench(err);
     if (argc == 3 && strcmp(what, "load") == 0) return input_bench_load(argv[2], err);
     if (argc == 4 && strcmp(what, "tokenizer") == 0) return input_bench_tokenizer(argv[2], argv[3], err);
     if (argc == 4 && strcmp(what, "checkpoint") == 0) return bench_checkpoint(argv[2], argv[3], err);
@@ -86,7 +89,7 @@ static int bench_alone(int argc, char **argv, bool *known, struct stac_error *er
 }
 
 static const char usage[] =
-    "usage: stac-bench limits | products | load DIR | tokenizer DIR TEXT | checkpoint SHAPE DIR | cluster ... | "
+    "usage: stac-bench limits | products | device | load DIR | tokenizer DIR TEXT | checkpoint SHAPE DIR | cluster ... | "
     "network | growth DIR [flags of stac-chat]\n";
 
 int main(int argc, char **argv) {

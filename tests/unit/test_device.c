@@ -75,13 +75,26 @@ static void spiking_networks_give_the_same_bits_and_counts(void **state) {
         struct fx_spiking s;
         fx_spiking_make(&s, fx_golden[i], 16, 8);
         compare(&s.net, STAC_MODE_COUNT, fx_golden[i]);
+        compare(&s.net, STAC_MODE_TEMPORAL, fx_golden[i]);
         fx_spiking_clean(&s);
     }
-    struct fx_spiking integer;
-    fx_spiking_make_with(&integer, fx_golden[4],
-                         &(struct stac_scheme){.code = STAC_CODE_INTEGER, .timesteps = 1, .activation_bits = 8}, 8, 1);
-    compare(&integer.net, STAC_MODE_COUNT, "integer");
-    fx_spiking_clean(&integer);
+}
+
+/* Codes of all kinds, and so all laws of step weights. */
+static void other_codes_give_the_same_bits_and_counts(void **state) {
+    static const struct stac_scheme schemes[] = {{.code = STAC_CODE_TERNARY, .timesteps = 8, .geometric = true},
+                                                 {.code = STAC_CODE_RATE, .timesteps = 16},
+                                                 {.code = STAC_CODE_PHASE, .timesteps = 6},
+                                                 {.code = STAC_CODE_ONE_SPIKE, .timesteps = 12},
+                                                 {.code = STAC_CODE_INTEGER, .timesteps = 1, .activation_bits = 8}};
+    (void)state;
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        struct fx_spiking s;
+        fx_spiking_make_with(&s, fx_golden[4], &schemes[i], 8, 1);
+        compare(&s.net, STAC_MODE_COUNT, stac_code_name(schemes[i].code));
+        compare(&s.net, STAC_MODE_TEMPORAL, stac_code_name(schemes[i].code));
+        fx_spiking_clean(&s);
+    }
 }
 
 static void see_nothing(void *ctx, const struct stac_site *site, int head, int first, int n_rows, int n, float *x, int ld) {
@@ -97,10 +110,11 @@ static void what_runs_on_processors_only_is_refused(void **state) {
     struct fx_reader r;
     int32_t zero = 0;
     (void)state;
-    fx_spiking_make(&s, fx_golden[0], 16, 8);
+    struct stac_scheme causal = {.code = STAC_CODE_TERNARY, .neuron = STAC_NEURON_CAUSAL, .timesteps = 16};
+    fx_spiking_make_with(&s, fx_golden[0], &causal, 8, 1);
     OK(stac_network_place(&s.net, device, &there, &err));
     OK(stac_cache_init(&cache, &there, 1, 8, &err));
-    FAILS(stac_run_init(&run, &there, &cache, STAC_MODE_TEMPORAL, 8, &err), STAC_ERR_USAGE, "run on device: cpu");
+    FAILS(stac_run_init(&run, &there, &cache, STAC_MODE_TEMPORAL, 8, &err), STAC_ERR_USAGE, "only those that play words");
     stac_cache_clean(&cache);
     fx_reader_init(&r, &there, STAC_MODE_COUNT, 1, 8, 8);
     r.run.probe.see = see_nothing;
@@ -121,6 +135,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dense_networks_give_the_same_bits),
         cmocka_unit_test(spiking_networks_give_the_same_bits_and_counts),
+        cmocka_unit_test(other_codes_give_the_same_bits_and_counts),
         cmocka_unit_test(what_runs_on_processors_only_is_refused),
     };
     int failed = cmocka_run_group_tests(tests, fx_one_rank_begin, fx_one_rank_end);

@@ -1,3 +1,4 @@
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -103,10 +104,13 @@ cudaError_t cudaFree(void *p) {
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
     const void *there = kind == cudaMemcpyHostToDevice ? to : from, *here = kind == cudaMemcpyHostToDevice ? from : to;
+    bool within = kind == cudaMemcpyDeviceToDevice;
     if (stuck != cudaSuccess) return stuck;
     if (bytes > 0 && !block_of(there, bytes))
         return breach(cudaErrorInvalidValue, NULL, "a copy outside of the device's memory");
-    if (bytes > 0 && block_of(here, 1))
+    if (bytes > 0 && within && !block_of(here, bytes))
+        return breach(cudaErrorInvalidValue, NULL, "a copy outside of the device's memory");
+    if (bytes > 0 && !within && block_of(here, 1))
         return breach(cudaErrorInvalidValue, NULL, "a copy whose host side is the device's memory");
     open_memory(true);
     memcpy(to, from, bytes);
@@ -159,11 +163,37 @@ cudaError_t cudaStreamSynchronize(cudaStream_t) {
     return stuck;
 }
 
+bool cuda_on_host_hangs;
+
+/* All is done when it is asked for. */
+cudaError_t cudaStreamQuery(cudaStream_t) {
+    return stuck == cudaSuccess && cuda_on_host_hangs ? cudaErrorNotReady : stuck;
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) {
+    return stuck;
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *out, unsigned) {
+    *out = NULL;
+    return stuck;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
+    return stuck;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t) {
+    return stuck;
+}
+
 /* ---- threads of a block --------------------------------------------------------------------------------------------- */
 
 enum state { READY, AT_BARRIER, AT_WARP_BARRIER, DONE };
 struct thread {
-    ucontext_t context;
+    ucontext_t context; /* to begin with */
+    jmp_buf place;      /* where it stopped: unlike a context it is left and taken up without a call of the system */
+    bool begun;
     char *stack;
     enum state state;
     dim3 index;
@@ -176,7 +206,7 @@ dim3 threadIdx, blockIdx, blockDim, gridDim;
 static thread all_threads[MOST_THREADS];
 static thread *current;
 static int n_threads, voted;
-static ucontext_t scheduler;
+static jmp_buf scheduler;
 static const std::function<void()> *running;
 static char *shared_memory;
 extern char __start_cuda_shared[], __stop_cuda_shared[];
@@ -185,12 +215,18 @@ void *cuda_on_host_shared(void) {
     return shared_memory;
 }
 
+/* Back to the scheduler, and later on from here. */
+static void stop(enum state state) {
+    thread *me = current;
+    me->state = state;
+    if (_setjmp(me->place) == 0) _longjmp(scheduler, 1);
+}
+
 /* A thread lives on from block to block. */
 static void live(void) {
     for (;;) {
         (*running)();
-        current->state = DONE;
-        swapcontext(&current->context, &scheduler);
+        stop(DONE);
     }
 }
 
@@ -213,23 +249,19 @@ static bool prepare(int n) {
 static void resume(thread *t) {
     current = t;
     threadIdx = t->index;
-    swapcontext(&scheduler, &t->context);
-}
-
-/* Back to the scheduler until all have come here. */
-static void wait_at(enum state barrier) {
-    thread *me = current;
-    me->state = barrier;
-    swapcontext(&me->context, &scheduler);
+    if (_setjmp(scheduler) != 0) return;
+    if (t->begun) _longjmp(t->place, 1);
+    t->begun = true;
+    setcontext(&t->context);
 }
 
 void __syncthreads(void) {
-    wait_at(AT_BARRIER);
+    stop(AT_BARRIER);
 }
 
 int __syncthreads_or(int mine) {
     current->vote = mine != 0;
-    wait_at(AT_BARRIER);
+    stop(AT_BARRIER);
     return voted;
 }
 
@@ -326,9 +358,9 @@ static thread *warp_of_current(void) {
 uint32_t cuda_on_host_shuffle(uint32_t mine, int from_lane) {
     thread *warp = warp_of_current();
     current->posted = mine;
-    wait_at(AT_WARP_BARRIER);
+    stop(AT_WARP_BARRIER);
     uint32_t theirs = warp[from_lane].posted;
-    wait_at(AT_WARP_BARRIER); /* before anybody posts anew */
+    stop(AT_WARP_BARRIER); /* before anybody posts anew */
     return theirs;
 }
 
@@ -338,7 +370,7 @@ void cuda_on_host_mma(int c[4], const unsigned a[4], const unsigned b[2], bool i
     int lane = (int)(current - warp);
     memcpy(current->a, a, sizeof current->a);
     memcpy(current->b, b, sizeof current->b);
-    wait_at(AT_WARP_BARRIER);
+    stop(AT_WARP_BARRIER);
     for (int i = 0; i < 4; i++) {
         int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
         unsigned sum = (unsigned)c[i];
@@ -350,5 +382,5 @@ void cuda_on_host_mma(int c[4], const unsigned a[4], const unsigned b[2], bool i
         }
         c[i] = (int)sum;
     }
-    wait_at(AT_WARP_BARRIER);
+    stop(AT_WARP_BARRIER);
 }

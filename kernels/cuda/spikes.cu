@@ -1,0 +1,51 @@
+/* Rows through weights in time. */
+#include "kernels/cuda/spikes.cuh"
+
+enum { THREADS = 256 };
+
+/* A block plays the neurons of a row. */
+static __global__ void play_rows(struct stac_encoding e, struct stac_steps s, int k, const float *x, float *factor,
+                                 struct stac_event_space space, struct stac_tally *tally) {
+    __shared__ float lane[STAC_LANES];
+    __shared__ int filled[2 * STAC_KERNEL_STEPS];
+    __shared__ int active;
+    const float *row = x + (size_t)blockIdx.x * k;
+    int *begin = space.begin + (size_t)blockIdx.x * (2 * s.timesteps + 1);
+    for (int i = (int)threadIdx.x; i < 2 * s.timesteps; i += THREADS) filled[i] = 0;
+    if (threadIdx.x == 0) active = 0;
+    __syncthreads();
+    float unit = e.scaled ? stac_scaled_unit(e.unit, k, sum_row<true>(k, row, e.mean, 0, lane)) : e.unit;
+    float inverse = 1.0f / unit;
+    int values = 0;
+    for (int i = (int)threadIdx.x; i < k; i += THREADS) {
+        struct word w = word_of(&e.levels, &s, e.mean ? row[i] - e.mean[i] : row[i], inverse);
+        count_events(&s, w, filled);
+        values += (w.plus | w.minus) != 0;
+    }
+    values = warp_sum(values);
+    if (threadIdx.x % WARP == 0) atomicAdd(&active, values);
+    lay_out_events(&s, filled, begin);
+    for (int i = (int)threadIdx.x; i < k; i += THREADS)
+        place_events(&s, word_of(&e.levels, &s, e.mean ? row[i] - e.mean[i] : row[i], inverse), i, filled,
+                     space.index + (size_t)blockIdx.x * k * s.most);
+    if (threadIdx.x > 0) return;
+    factor[blockIdx.x] = unit;
+    atomicAdd((unsigned long long *)&tally->spikes, (unsigned long long)begin[2 * s.timesteps]);
+    atomicAdd((unsigned long long *)&tally->active, (unsigned long long)active);
+}
+
+/* A thread takes an output of a row. */
+static __global__ void drive_rows(struct stac_steps s, int n, int k, const int8_t *w, int ldw, struct stac_event_space space,
+                                  int32_t *acc) {
+    int j = (int)(blockIdx.x * THREADS + threadIdx.x);
+    struct events e = {space.index + (size_t)blockIdx.y * k * s.most, space.begin + (size_t)blockIdx.y * (2 * s.timesteps + 1)};
+    if (j < n) acc[(size_t)blockIdx.y * n + j] = add_all_steps(&s, &e, w + j, (size_t)ldw);
+}
+
+void stac_spike_rows_cuda(const struct stac_encoding *e, const struct stac_steps *s, int m, int n, int k, const float *x,
+                          const int8_t *w, int ldw, float *factor, struct stac_event_space space, int32_t *acc,
+                          struct stac_tally *tally) {
+    if (m <= 0) return;
+    LAUNCH(play_rows, m, THREADS, 0, *e, *s, k, x, factor, space, tally);
+    LAUNCH(drive_rows, dim3(blocks_of(n, THREADS), m), THREADS, 0, *s, n, k, w, ldw, space, acc);
+}

