@@ -123,7 +123,7 @@ struct stac_attention {
 
 /* Fast memory that attention takes on a device, which has STAC_ATTENTION_MOST for it: with more keys it cannot be computed
  * there. */
-enum { STAC_ATTENTION_MOST = 200 << 10 };
+enum { STAC_ATTENTION_MOST = 160 << 10 };
 STAC_INLINE size_t stac_attention_bytes(const struct stac_attention *a) {
     size_t q = (size_t)a->q_time.most * (size_t)a->head_dim, p = (size_t)a->p_time.most * (size_t)a->most_keys;
     return ((size_t)a->most_keys + (size_t)a->head_dim) * sizeof(float) + (q > p ? q : p) * sizeof(uint16_t);

@@ -4,7 +4,7 @@
 
 /* ---- few rows: limited by the bytes of the weights ------------------------------------------------------------------ */
 
-enum { FEW = 4, COLUMNS = 16, WARPS = 8, SPAN = WARP * COLUMNS, STEPS = 16, CHUNK = WARPS * STEPS };
+enum { FEW = 4, COLUMNS = 16, WARPS = 8, SPAN = WARP * COLUMNS, BLOCKS = 264 };
 
 /* Sixteen weights from column `at` of a row of which `left` columns are left. */
 static __device__ inline void read_weights(const int8_t *row, int left, bool aligned, int8_t out[COLUMNS]) {
@@ -14,17 +14,17 @@ static __device__ inline void read_weights(const int8_t *row, int left, bool ali
         for (int j = 0; j < COLUMNS; j++) out[j] = j < left ? row[j] : (int8_t)0;
 }
 
-/* A block adds SPAN columns of CHUNK weight rows to the outputs: each of its warps reads those rows of its share that any of
- * the m <= FEW rows of x wants, a spike's rows and no others. */
+/* A block adds SPAN columns of WARPS * steps weight rows to the outputs: each of its warps reads those rows of its share that
+ * any of the m <= FEW rows of x wants, a spike's rows and no others. */
 static __global__ void add_products_of_few(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw,
-                                           bool aligned, int32_t *y, int ldy) {
+                                           bool aligned, int steps, int32_t *y, int ldy) {
     __shared__ int32_t total[FEW][SPAN];
     int lane = (int)threadIdx.x % WARP, warp = (int)threadIdx.x / WARP;
-    int column = (int)blockIdx.x * SPAN + lane * COLUMNS, first = (int)blockIdx.y * CHUNK + warp * STEPS;
+    int column = (int)blockIdx.x * SPAN + lane * COLUMNS, first = ((int)blockIdx.y * WARPS + warp) * steps;
     int32_t sum[FEW][COLUMNS] = {{0}};
     for (int i = (int)threadIdx.x; i < FEW * SPAN; i += (int)blockDim.x) total[i / SPAN][i % SPAN] = 0;
 #pragma unroll 4
-    for (int l = first; l < first + STEPS; l++) {
+    for (int l = first; l < first + steps; l++) {
         int code[FEW], any = 0;
         for (int i = 0; i < FEW; i++) {
             code[i] = l < k && i < m ? x[(size_t)i * ldx + l] : 0;
@@ -50,8 +50,10 @@ static __global__ void add_products_of_few(int m, int n, int k, const int16_t *x
 static void product_of_few(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
     bool aligned = ldw % COLUMNS == 0 && (uintptr_t)w % COLUMNS == 0;
     cudaMemset2DAsync(y, (size_t)ldy * sizeof *y, 0, (size_t)n * sizeof *y, (size_t)m, stac_cuda_stream);
-    LAUNCH(add_products_of_few, dim3(blocks_of(n, SPAN), blocks_of(k, CHUNK)), WARP * WARPS, 0, m, n, k, x, ldx, w, ldw,
-           aligned, y, ldy);
+    int steps = 32; /* fewer where the blocks would be too few for a device */
+    while (steps > 4 && blocks_of(n, SPAN) * blocks_of(k, WARPS * steps) < BLOCKS) steps /= 2;
+    LAUNCH(add_products_of_few, dim3(blocks_of(n, SPAN), blocks_of(k, WARPS * steps)), WARP * WARPS, 0, m, n, k, x, ldx, w, ldw,
+           aligned, steps, y, ldy);
 }
 
 /* ---- many rows: tensor cores ---------------------------------------------------------------------------------------- */

@@ -8,6 +8,9 @@
 #define STAC_KERNELS_CUDA_LAUNCH_CUH
 
 #include <cuda_runtime.h>
+#ifndef STAC_CUDA_ON_HOST
+#include <cuda_pipeline_primitives.h>
+#endif
 
 #include "kernels/kernels.h"
 
@@ -30,6 +33,31 @@ extern cudaStream_t stac_cuda_stream;
 #endif
 
 enum { WARP = 32 };
+
+/* Sixteen bytes from global into shared memory, beside what the thread does: begun by copy_16, gathered into a group by
+ * close_copies, there for this thread when wait_for_copies_but<n> has waited for all but the last n groups, and for others
+ * behind the next barrier. */
+#ifdef STAC_CUDA_ON_HOST
+static inline void copy_16(void *shared, const void *global) {
+    cuda_on_host_copy_later(shared, global);
+}
+static inline void close_copies(void) {
+    cuda_on_host_close_copies();
+}
+template <int n> static inline void wait_for_copies_but(void) {
+    cuda_on_host_wait_copies(n);
+}
+#else
+static __device__ inline void copy_16(void *shared, const void *global) {
+    __pipeline_memcpy_async(shared, global, 16);
+}
+static __device__ inline void close_copies(void) {
+    __pipeline_commit();
+}
+template <int n> static __device__ inline void wait_for_copies_but(void) {
+    __pipeline_wait_prior(n);
+}
+#endif
 
 static inline int blocks_of(long long n, int each) {
     return (int)((n + each - 1) / each);

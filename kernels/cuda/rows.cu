@@ -11,7 +11,8 @@ enum { THREADS = 256 };
 static __global__ void norm_rows(int n, const float *x, const float *gain, const float *bias, float eps, int centred,
                                  float *y) {
     __shared__ float lane[STAC_LANES];
-    const float *row = x + (size_t)blockIdx.x * n;
+    SHARED(float, held);
+    const float *none = nullptr, *row = hold_row(n, x + (size_t)blockIdx.x * n, &none, held);
     float *out = y + (size_t)blockIdx.x * n;
     float centre = centred ? sum_row<false>(n, row, nullptr, 0, lane) / (float)n : 0.0f;
     float factor = 1.0f / sqrtf(sum_row<true>(n, row, nullptr, centre, lane) / (float)n + eps);
@@ -24,7 +25,7 @@ static __global__ void norm_rows(int n, const float *x, const float *gain, const
 }
 
 void stac_norm_cuda(int m, int n, const float *x, const float *gain, const float *bias, float eps, int centred, float *y) {
-    if (m > 0) LAUNCH(norm_rows, m, THREADS, 0, n, x, gain, bias, eps, centred, y);
+    if (m > 0) LAUNCH(norm_rows, m, THREADS, held_bytes(n), n, x, gain, bias, eps, centred, y);
 }
 
 /* ---- codes -------------------------------------------------------------------------------------------------------- */
@@ -33,7 +34,8 @@ static __global__ void encode_each_row(struct stac_encoding e, int n, const floa
                                        struct stac_tally *tally) {
     __shared__ float lane[STAC_LANES];
     __shared__ int spikes, active;
-    const float *row = x + (size_t)blockIdx.x * n;
+    SHARED(float, held);
+    const float *row = hold_row(n, x + (size_t)blockIdx.x * n, &e.mean, held);
     int16_t *out = code + (size_t)blockIdx.x * n;
     if (threadIdx.x == 0) spikes = active = 0;
     __syncthreads();
@@ -61,7 +63,7 @@ static __global__ void encode_each_row(struct stac_encoding e, int n, const floa
 
 void stac_encode_rows_cuda(const struct stac_encoding *e, int m, int n, const float *x, float *factor, int16_t *code,
                            struct stac_tally *tally) {
-    if (m > 0) LAUNCH(encode_each_row, m, THREADS, 0, *e, n, x, factor, code, tally);
+    if (m > 0) LAUNCH(encode_each_row, m, THREADS, held_bytes(n), *e, n, x, factor, code, tally);
 }
 
 static __global__ void decode_each(int n, const int32_t *acc, const float *factor, const float *scale, const float *bias,

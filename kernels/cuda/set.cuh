@@ -40,6 +40,22 @@ static __device__ inline struct code code_of(const struct stac_levels *t, float 
     return c;
 }
 
+/* Shared memory for a row, which is read from far away once; 0: it is too long and stays where it is. */
+enum { MOST_HELD = 96 << 10 };
+static __host__ __device__ inline size_t held_bytes(int n) {
+    return (size_t)n * sizeof(float) <= MOST_HELD ? (size_t)n * sizeof(float) : 0;
+}
+
+/* The row, less *mean where there is one, which then is taken off: in `held`, if it has room. All threads of the block call it.
+ */
+static __device__ inline const float *hold_row(int n, const float *row, const float **mean, float *held) {
+    if (held_bytes(n) == 0) return row;
+    for (int i = (int)threadIdx.x; i < n; i += (int)blockDim.x) held[i] = *mean ? row[i] - (*mean)[i] : row[i];
+    *mean = nullptr;
+    __syncthreads();
+    return held;
+}
+
 /* Sum over x[i], or over the squares of x[i] less `mean` or else `centre`, in the order of kernels/ref, for every thread of the
  * block, all of which call it. lane[STAC_LANES] is shared. */
 template <bool squares> static __device__ float sum_row(int n, const float *x, const float *mean, float centre, float *lane) {

@@ -9,7 +9,8 @@ static __global__ void play_rows(struct stac_encoding e, struct stac_steps s, in
     __shared__ float lane[STAC_LANES];
     __shared__ int filled[2 * STAC_KERNEL_STEPS];
     __shared__ int active;
-    const float *row = x + (size_t)blockIdx.x * k;
+    SHARED(float, held);
+    const float *row = hold_row(k, x + (size_t)blockIdx.x * k, &e.mean, held);
     int *begin = space.begin + (size_t)blockIdx.x * (2 * s.timesteps + 1);
     for (int i = (int)threadIdx.x; i < 2 * s.timesteps; i += THREADS) filled[i] = 0;
     if (threadIdx.x == 0) active = 0;
@@ -46,6 +47,6 @@ void stac_spike_rows_cuda(const struct stac_encoding *e, const struct stac_steps
                           const int8_t *w, int ldw, float *factor, struct stac_event_space space, int32_t *acc,
                           struct stac_tally *tally) {
     if (m <= 0) return;
-    LAUNCH(play_rows, m, THREADS, 0, *e, *s, k, x, factor, space, tally);
+    LAUNCH(play_rows, m, THREADS, held_bytes(k), *e, *s, k, x, factor, space, tally);
     LAUNCH(drive_rows, dim3(blocks_of(n, THREADS), m), THREADS, 0, *s, n, k, w, ldw, space, acc);
 }

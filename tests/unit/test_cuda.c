@@ -47,29 +47,35 @@ static void compare(void *far, void *here, size_t n, size_t size, const char *wh
 
 /* ---- products ----------------------------------------------------------------------------------------------------- */
 
-static const int shapes[][3] = {{1, 1, 1},   {1, 64, 7},   {2, 200, 300}, {4, 513, 129}, {5, 17, 3},
-                                {7, 70, 65}, {64, 64, 64}, {65, 129, 70}, {3, 16, 257},  {130, 40, 128}};
+static const int shapes[][3] = {{1, 1, 1},    {1, 64, 7},    {2, 200, 300}, {4, 513, 129},  {5, 17, 3},   {7, 70, 65},
+                                {64, 64, 64}, {65, 129, 70}, {3, 16, 257},  {130, 40, 128}, {2, 96, 1100}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
+
+static void float_products_agree(int m, int n, int k, int ldw) {
+    int ldx = k + 3, ldy = n + 2;
+    size_t nx = (size_t)m * ldx, nw = (size_t)k * ldw, ny = (size_t)m * ldy;
+    float *x = floats(nx, 1), *w = floats(nw, 1), *y = floats(ny, 1), *z = floats(ny, 1);
+    uint16_t *half = calloc(nw, sizeof *half);
+    for (size_t i = 0; i < nw; i++) half[i] = (uint16_t)(0x3f00 + uniform(0, 0xff) + (uniform(0, 1) << 15));
+    float *far_x = put(x, nx * 4), *far_w = put(w, nw * 4), *far_y = put(y, ny * 4), *far_z = put(z, ny * 4);
+    uint16_t *far_half = put(half, nw * 2);
+    ref->gemm_f32(m, n, k, x, ldx, w, ldw, y, ldy);
+    there->gemm_f32(m, n, k, far_x, ldx, far_w, ldw, far_y, ldy);
+    ref->gemm_bf16(m, n, k, x, ldx, half, ldw, z, ldy);
+    there->gemm_bf16(m, n, k, far_x, ldx, far_half, ldw, far_z, ldy);
+    compare(far_y, y, ny, 4, "gemm_f32");
+    compare(far_z, z, ny, 4, "gemm_bf16");
+    compare(far_x, x, nx, 4, "x");
+    compare(far_w, w, nw, 4, "w");
+    compare(far_half, half, nw, 2, "half");
+}
 
 static void float_products_have_the_bits_of_the_definition(void **state) {
     (void)state;
     for (int s = 0; s < SHAPES; s++) {
-        int m = shapes[s][0], n = shapes[s][1], k = shapes[s][2], ldx = k + 3, ldw = n + 5, ldy = n + 2;
-        size_t nx = (size_t)m * ldx, nw = (size_t)k * ldw, ny = (size_t)m * ldy;
-        float *x = floats(nx, 1), *w = floats(nw, 1), *y = floats(ny, 1), *z = floats(ny, 1);
-        uint16_t *half = calloc(nw, sizeof *half);
-        for (size_t i = 0; i < nw; i++) half[i] = (uint16_t)(0x3f00 + uniform(0, 0xff) + (uniform(0, 1) << 15));
-        float *far_x = put(x, nx * 4), *far_w = put(w, nw * 4), *far_y = put(y, ny * 4), *far_z = put(z, ny * 4);
-        uint16_t *far_half = put(half, nw * 2);
-        ref->gemm_f32(m, n, k, x, ldx, w, ldw, y, ldy);
-        there->gemm_f32(m, n, k, far_x, ldx, far_w, ldw, far_y, ldy);
-        ref->gemm_bf16(m, n, k, x, ldx, half, ldw, z, ldy);
-        there->gemm_bf16(m, n, k, far_x, ldx, far_half, ldw, far_z, ldy);
-        compare(far_y, y, ny, 4, "gemm_f32");
-        compare(far_z, z, ny, 4, "gemm_bf16");
-        compare(far_x, x, nx, 4, "x");
-        compare(far_w, w, nw, 4, "w");
-        compare(far_half, half, nw, 2, "half");
+        int m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
+        float_products_agree(m, n, k, n + 5);
+        float_products_agree(m, n, k, (n + 15) / 16 * 16);
     }
 }
 
@@ -103,7 +109,7 @@ static void integer_products_are_exact(void **state) {
 
 /* ---- rows --------------------------------------------------------------------------------------------------------- */
 
-static const int widths[] = {1, 2, 15, 16, 17, 64, 100, 576, 1000};
+static const int widths[] = {1, 2, 15, 16, 17, 64, 100, 576, 1000, 25000}; /* the last one is too long to be held */
 enum { WIDTHS = sizeof widths / sizeof *widths, ROWS = 3 };
 
 static void norms_and_sums_agree(void **state) {
@@ -189,7 +195,7 @@ static void free_levels(struct stac_levels *far) {
 static void code_rows(const struct stac_code *code, int n, int variant) {
     struct stac_error err = {0};
     size_t all = (size_t)ROWS * n;
-    float *x = floats(all, variant & 2 ? 1 : 400), *mean = floats((size_t)n, 0.5f), factor[ROWS], scale[1000];
+    float *x = floats(all, variant & 2 ? 1 : 400), *mean = floats((size_t)n, 0.5f), factor[ROWS], *scale = floats((size_t)n, 1);
     int16_t *codes = calloc(all, sizeof *codes), *far_codes = put(codes, all * 2);
     int32_t *acc = calloc(all, sizeof *acc);
     if (n > 2) x[0] = NAN, x[1] = INFINITY, x[2] = -INFINITY;
@@ -199,7 +205,7 @@ static void code_rows(const struct stac_code *code, int n, int variant) {
     struct stac_tally tally = {5, 7}, *far_tally = put(&tally, sizeof tally), got;
     struct stac_encoding e = {code->levels, variant & 1 ? mean : NULL, variant & 2 ? 0.01f : 1.5f, variant / 2}, far = e;
     float *far_x = put(x, all * 4), *far_factor = put(factor, sizeof factor), *far_mean = put(mean, (size_t)n * 4);
-    float *far_scale = put(scale, sizeof scale), *y = floats(all, 1), *far_y = put(y, all * 4);
+    float *far_scale = put(scale, (size_t)n * 4), *y = floats(all, 1), *far_y = put(y, all * 4);
     int32_t *far_acc = put(acc, all * 4);
     far.levels = put_levels(&code->levels);
     far.mean = e.mean ? far_mean : NULL;
@@ -215,7 +221,7 @@ static void code_rows(const struct stac_code *code, int n, int variant) {
     free_levels(&far.levels);
     FREE_THERE(far_x), FREE_THERE(far_factor), FREE_THERE(far_mean), FREE_THERE(far_scale), FREE_THERE(far_acc);
     FREE_THERE(far_tally);
-    free(x), free(mean), free(acc);
+    free(x), free(mean), free(acc), free(scale);
 }
 
 static void codes_agree(void **state) {

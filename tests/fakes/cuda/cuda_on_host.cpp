@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <map>
+#include <vector>
 
 #include "cuda_runtime.h"
 
@@ -200,6 +201,13 @@ struct thread {
     int vote;
     uint32_t posted;
     unsigned a[4], b[2];
+    std::vector<struct copy> *copies; /* that were not waited for, in groups */
+    int groups;                       /* closed so far */
+};
+struct copy {
+    void *to;
+    const void *from;
+    int group;
 };
 
 dim3 threadIdx, blockIdx, blockDim, gridDim;
@@ -307,7 +315,8 @@ static void begin_block(size_t shared) {
     for (int i = 0; i < n_threads; i++) {
         thread *t = &all_threads[i];
         t->state = READY;
-        t->vote = 0;
+        t->vote = t->groups = 0;
+        if (t->copies) t->copies->clear();
         t->index = dim3((unsigned)i % blockDim.x, (unsigned)i / blockDim.x % blockDim.y, (unsigned)i / blockDim.x / blockDim.y);
     }
 }
@@ -347,6 +356,32 @@ void cuda_on_host_run(const char *kernel, dim3 grid, dim3 block, size_t shared, 
             if (wrong) breach(cudaErrorLaunchFailure, kernel, wrong);
         }
     open_memory(false);
+}
+
+/* ---- copies beside computation ---------------------------------------------------------------------------------------- */
+
+void cuda_on_host_copy_later(void *to, const void *from) {
+    if ((uintptr_t)to % 16 || (uintptr_t)from % 16)
+        breach(cudaErrorIllegalAddress, NULL, "16 bytes are copied from or to odd places");
+    if (!current->copies) current->copies = new std::vector<struct copy>();
+    current->copies->push_back({to, from, current->groups});
+}
+
+void cuda_on_host_close_copies(void) {
+    current->groups++;
+}
+
+void cuda_on_host_wait_copies(int but) {
+    size_t left = 0;
+    if (!current->copies) return;
+    std::vector<struct copy> &all = *current->copies;
+    for (struct copy &c : all) {
+        if (c.group < current->groups - but)
+            memcpy(c.to, c.from, 16);
+        else
+            all[left++] = c;
+    }
+    all.resize(left);
 }
 
 /* ---- warps ---------------------------------------------------------------------------------------------------------- */

@@ -108,6 +108,11 @@ int __syncthreads_or(int mine);
 uint32_t cuda_on_host_shuffle(uint32_t mine, int from_lane); /* met by all threads of the warp */
 void cuda_on_host_mma(int c[4], const unsigned a[4], const unsigned b[2], bool is_signed);
 
+/* Copies of 16 bytes that happen no sooner than they are waited for. */
+void cuda_on_host_copy_later(void *to, const void *from);
+void cuda_on_host_close_copies(void);
+void cuda_on_host_wait_copies(int but);
+
 static inline int cuda_on_host_lane(void) {
     return (int)(threadIdx.x % 32);
 }
