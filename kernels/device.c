@@ -45,7 +45,11 @@ int stac_device_open(const char *kind, int index, const struct stac_device **out
                          "build where nvcc is installed, or use device: cpu",
                          kind, kind);
     void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL); /* stays until the process ends */
-    if (!module) return stac_fail(err, STAC_ERR_USAGE, "device: %s: %s; use device: cpu", kind, dlerror());
+    if (!module) {
+        stac_fail(err, STAC_ERR_USAGE, "device: %s: %s; use device: cpu", kind, dlerror());
+        dlerror(); /* lets go of its text */
+        return err->status;
+    }
     stac_device_open_function *open;
     void *symbol = dlsym(module, STAC_DEVICE_MODULE_OPEN);
     if (!symbol) return stac_fail(err, STAC_ERR_USAGE, "device: %s: %s is no module of STAC", kind, path);

@@ -18,7 +18,7 @@ export STAC_CUDA_MODULE="$STAC_CUDA_ON_HOST"
 figures() {
     name=$1
     shift
-    expect "$name" 0 "$@" --text "$text" --limit_tokens 120 --json "$work/x.json"
+    expect "$name" 0 "$@" --text "$text" --limit_tokens 60 --json "$work/x.json"
     cat "$work/out" "$work/err" > "$work/$name.log"
     grep -v -E '"(seconds|peak_memory_bytes|ranks|device)"' "$work/x.json" > "$work/$name"
 }
@@ -38,7 +38,7 @@ equal 'two stages over NCCL' "$work/cpu" "$work/nccl"
 looked=$((looked + 1))
 grep -q 'through the host' "$work/nccl.log" && fail 'NCCL was not used'
 expect 'a peer that is lost' 4 env CUDA_ON_HOST_DEVICES=2 TMPDIR="$work" NCCL_ON_HOST_LOSE=3 timeout 20 mpirun -q -n 2 stac-eval \
-    "$work/snn" --device cuda --stages 2 --text "$text" --limit_tokens 120 --quiet
+    "$work/snn" --device cuda --stages 2 --text "$text" --limit_tokens 60 --quiet
 says 'a peer that is lost' '^error: rank [01] on .*NCCL: a peer was lost$' "$work/err"
 figures groups ranks 2 stac-eval "$work/snn" --device cuda --stages 1
 equal 'two groups, a device each' "$work/cpu" "$work/groups"
@@ -59,23 +59,23 @@ equal 'time steps on the device' "$work/cpu" "$work/temporal"
 
 # What runs on processors only.
 expect 'conversion to another neuron' 0 stac-convert --from "$work/snn" --output_dir "$work/causal" --neuron causal --quiet
-expect 'causal neurons in time' 2 stac-eval "$work/causal" --device cuda --execution temporal --text "$text" --limit_tokens 120 --quiet
+expect 'causal neurons in time' 2 stac-eval "$work/causal" --device cuda --execution temporal --text "$text" --limit_tokens 60 --quiet
 says 'causal neurons in time' '^error: .*only those that play words from a table run there' "$work/err"
-expect 'sparse' 2 stac-eval "$work/snn" --device cuda --use_sparse --text "$text" --limit_tokens 120 --quiet
+expect 'sparse' 2 stac-eval "$work/snn" --device cuda --use_sparse --text "$text" --limit_tokens 60 --quiet
 says 'sparse' '^error: .*on device: cpu only$' "$work/err"
 
 # Failures: no room, a kernel, no device, a module that is none.
-expect 'no room for the weights' 4 env CUDA_ON_HOST_MEMORY=1000000 stac-eval "$work/snn" --device cuda --text "$text" --limit_tokens 120 --quiet
+expect 'no room for the weights' 4 env CUDA_ON_HOST_MEMORY=1000000 stac-eval "$work/snn" --device cuda --text "$text" --limit_tokens 60 --quiet
 says 'no room for the weights' '^error: CUDA on the host.*: no [0-9]+ bytes for the network \(out of memory\): ' "$work/err"
-expect 'no room for conversations' 4 env CUDA_ON_HOST_MEMORY=40000000 stac-eval "$work/snn" --device cuda --text "$text" --limit_tokens 120 --quiet
+expect 'no room for conversations' 4 env CUDA_ON_HOST_MEMORY=40000000 stac-eval "$work/snn" --device cuda --text "$text" --limit_tokens 60 --quiet
 says 'no room for conversations' 'conversations of [0-9]+ tokens take .* fewer conversations, a shorter max_context_length' "$work/err"
-expect 'a kernel that fails' 4 env CUDA_ON_HOST_FAIL_LAUNCH=30 stac-eval "$work/snn" --device cuda --text "$text" --limit_tokens 120 --quiet
+expect 'a kernel that fails' 4 env CUDA_ON_HOST_FAIL_LAUNCH=30 stac-eval "$work/snn" --device cuda --text "$text" --limit_tokens 60 --quiet
 says 'a kernel that fails' '^error: CUDA on the host.*: this launch was to fail$' "$work/err"
 expect 'a kernel that fails on one of two' 4 ranks 2 sh -c 'exec env CUDA_ON_HOST_FAIL_LAUNCH=$((30 * OMPI_COMM_WORLD_RANK)) \
-    stac-eval "$@"' sh "$work/snn" --device cuda --stages 2 --text "$text" --limit_tokens 120 --quiet
+    stac-eval "$@"' sh "$work/snn" --device cuda --stages 2 --text "$text" --limit_tokens 60 --quiet
 says 'a kernel that fails on one of two' '^error: rank 1 on .*: this launch was to fail$' "$work/err"
-expect 'no device' 2 env CUDA_ON_HOST_DEVICES=0 stac-eval "$work/snn" --device cuda --text "$text" --limit_tokens 120 --quiet
+expect 'no device' 2 env CUDA_ON_HOST_DEVICES=0 stac-eval "$work/snn" --device cuda --text "$text" --limit_tokens 60 --quiet
 says 'no device' 'this machine has no GPU; use device: cpu, or auto$' "$work/err"
-expect 'no module' 2 env STAC_CUDA_MODULE=/bin/sh stac-eval "$work/snn" --device cuda --text "$text" --limit_tokens 120 --quiet
+expect 'no module' 2 env STAC_CUDA_MODULE=/bin/sh stac-eval "$work/snn" --device cuda --text "$text" --limit_tokens 60 --quiet
 says 'no module' '^error: device: cuda: /bin/sh: .*; use device: cpu$' "$work/err"
 finish
