@@ -4,6 +4,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,13 +68,16 @@ void stac_device_close(const struct stac_device *d) {
 
 /* ---- memory ------------------------------------------------------------------------------------------------------- */
 
-int stac_device_reserve(const struct stac_device *d, size_t bytes, const char *what, void **out, struct stac_error *err) {
-    if (!d) return (*out = stac_alloc(bytes, 1, what, err)) ? STAC_OK : err->status;
-    const char *why = d->reserve(bytes, out);
-    return why ? stac_fail(err, STAC_ERR_MEMORY,
-                           "%s: no %zu bytes for %s (%s): run fewer conversations or a shorter context at once, or more ranks",
-                           d->name, bytes, what, why)
-               : STAC_OK;
+void *stac_device_reserve(const struct stac_device *d, size_t n, size_t size, const char *what, struct stac_error *err) {
+    size_t bytes = SIZE_MAX;
+    void *p = NULL;
+    if (!d) return stac_alloc(n, size, what, err);
+    const char *why = __builtin_mul_overflow(n, size, &bytes) ? "more than can be addressed" : d->reserve(bytes, &p);
+    if (!why) return p;
+    stac_fail(err, STAC_ERR_MEMORY,
+              "%s: no %zu bytes for %s (%s): run fewer conversations or a shorter context at once, or more ranks", d->name,
+              bytes, what, why);
+    return NULL;
 }
 
 void stac_device_release(const struct stac_device *d, void *p) {

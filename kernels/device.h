@@ -54,15 +54,17 @@ typedef const char *stac_device_open_function(int index, const struct stac_devic
 int stac_device_open(const char *kind, int index, const struct stac_device **out, struct stac_error *err);
 void stac_device_close(const struct stac_device *d);
 
-/* Memory of a device or, d == NULL, of the host. `what` is for the error text. */
-int stac_device_reserve(const struct stac_device *d, size_t bytes, const char *what, void **out, struct stac_error *err);
+/* Memory of a device or, d == NULL, of the host: n * size bytes, as stac_alloc but not cleared on a device. NULL with
+ * STAC_ERR_MEMORY when the product overflows or the memory is not to be had. */
+void *stac_device_reserve(const struct stac_device *d, size_t n, size_t size, const char *what, struct stac_error *err);
 void stac_device_release(const struct stac_device *d, void *p);
 int stac_device_put(const struct stac_device *d, void *to, const void *from, size_t bytes, struct stac_error *err);
 int stac_device_get(const struct stac_device *d, void *to, const void *from, size_t bytes, struct stac_error *err);
 int stac_device_clear(const struct stac_device *d, void *p, size_t bytes, struct stac_error *err);
 int stac_device_settle(const struct stac_device *d, struct stac_error *err);
 
-/* p = n elements of *p, not cleared on a device */
-#define STAC_DEVICE_NEW(d, p, n, what, err) stac_device_reserve((d), (size_t)(n) * sizeof *(p), (what), (void **)&(p), (err))
+/* p = n elements of *p, as STAC_NEW. */
+#define STAC_DEVICE_NEW(d, p, n, what, err)                                                                                    \
+    (((p) = stac_device_reserve((d), (size_t)(n), sizeof *(p), (what), (err))) != NULL ? STAC_OK : STAC_ERR_MEMORY)
 
 #endif

@@ -92,6 +92,13 @@ STAC_INLINE float stac_scaled_unit(float unit, int n, float sum_squares) {
     return rms > 1e-20f ? rms * unit : 1.0f;
 }
 
+/* Codes that are not 0. */
+STAC_INLINE int stac_active_codes(int n, const int16_t *code) {
+    int active = 0;
+    for (int i = 0; i < n; i++) active += code[i] != 0;
+    return active;
+}
+
 /* What rows of codes sent: spikes, and values that are not silent. */
 struct stac_tally {
     int64_t spikes, active;

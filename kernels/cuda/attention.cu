@@ -110,40 +110,6 @@ struct played {
     int filled[2 * STAC_KERNEL_STEPS], begin[2 * STAC_KERNEL_STEPS + 1];
 };
 
-static __device__ void clear_events(struct played *s) {
-    for (int i = (int)threadIdx.x; i < 2 * STAC_KERNEL_STEPS; i += THREADS) s->filled[i] = 0;
-    __syncthreads();
-}
-
-static __device__ struct events play_query(const struct stac_attention *a, const struct place *p, float unit, struct played *s,
-                                           uint16_t *index) {
-    struct events e = {index, s->begin};
-    clear_events(s);
-    for (int pass = 0; pass < 2; pass++) {
-        for (int d = (int)threadIdx.x; d < a->head_dim; d += THREADS) {
-            struct word w = word_of(&a->q.levels, &a->q_time, a->q.mean ? p->q[d] - a->q.mean[d] : p->q[d], 1.0f / unit);
-            pass ? place_events(&a->q_time, w, d, s->filled, index) : count_events(&a->q_time, w, s->filled);
-        }
-        pass ? __syncthreads() : lay_out_events(&a->q_time, s->filled, s->begin);
-    }
-    return e;
-}
-
-static __device__ struct events play_weights(const struct stac_attention *a, const struct place *p, float largest, float scale,
-                                             const float *score, struct played *s, uint16_t *index) {
-    struct events e = {index, s->begin};
-    clear_events(s);
-    for (int pass = 0; pass < 2; pass++) {
-        for (int j = (int)threadIdx.x; j < p->seen; j += THREADS) {
-            float x = stac_expf(score[j] * scale - largest);
-            struct word w = word_of(&a->p.levels, &a->p_time, a->p.mean ? x - a->p.mean[j] : x, 1.0f / a->p.unit);
-            pass ? place_events(&a->p_time, w, j, s->filled, index) : count_events(&a->p_time, w, s->filled);
-        }
-        pass ? __syncthreads() : lay_out_events(&a->p_time, s->filled, s->begin);
-    }
-    return e;
-}
-
 /* Scores of all keys, to score[seen], by codes or, if they are played in time, by events; the largest of them times scale. */
 static __device__ float score_keys(const struct stac_attention *a, const struct place *p, const int *code,
                                    const struct events *e, float unit, float scale, float *score, float *most) {
@@ -162,13 +128,19 @@ static __device__ float score_keys(const struct stac_attention *a, const struct 
     return block_max(largest, most);
 }
 
+/* What enters the neuron of a key. */
+static __device__ inline float weight_of(const struct stac_attention *a, const float *score, int j, float scale,
+                                         float largest) {
+    float e = stac_expf(score[j] * scale - largest);
+    return a->p.mean ? e - a->p.mean[j] : e;
+}
+
 /* Scores into codes of exp(score - largest), in their place; their sum. */
 static __device__ int encode_weights(const struct stac_attention *a, const struct place *p, float largest, float scale,
                                      float *score, int *sums) {
     int spikes = 0, active = 0, sum = 0;
     for (int j = (int)threadIdx.x; j < p->seen; j += THREADS) {
-        float e = stac_expf(score[j] * scale - largest);
-        struct code c = code_of(&a->p.levels, a->p.mean ? e - a->p.mean[j] : e, 1.0f / a->p.unit);
+        struct code c = code_of(&a->p.levels, weight_of(a, score, j, scale, largest), 1.0f / a->p.unit);
         ((int *)score)[j] = c.value;
         spikes += c.spikes;
         active += c.value != 0;
@@ -206,13 +178,18 @@ static __global__ void attend_spiking(struct stac_attention a) {
     __shared__ struct played played;
     SHARED(float, score);
     int *code = (int *)(score + a.most_keys), dim = a.head_dim;
-    uint16_t *index = (uint16_t *)(code + dim);
     struct place p = place_of(&a);
-    struct events e = {};
+    struct events e = {(uint16_t *)(code + dim), played.begin};
     float scale = 1.0f / sqrtf((float)dim), unit = encode_query(&a, &p, code, lane, sums);
-    if (a.q_time.timesteps) e = play_query(&a, &p, unit, &played, index);
+    if (a.q_time.timesteps)
+        play(
+            &a.q.levels, &a.q_time, dim, 1.0f / unit, [&](int d) { return a.q.mean ? p.q[d] - a.q.mean[d] : p.q[d]; },
+            played.filled, e);
     float largest = score_keys(&a, &p, code, &e, unit, scale, score, most);
-    if (a.p_time.timesteps) e = play_weights(&a, &p, largest, scale, score, &played, index);
+    if (a.p_time.timesteps)
+        play(
+            &a.p.levels, &a.p_time, p.seen, 1.0f / a.p.unit, [&](int j) { return weight_of(&a, score, j, scale, largest); },
+            played.filled, e);
     int sum = encode_weights(&a, &p, largest, scale, score, sums), *acc = code;
     add_values(&a, &p, (const int *)score, &e, acc);
     const float *v_scale = a.v_scale + (size_t)(p.head / (a.n_head / a.n_head_kv)) * dim;

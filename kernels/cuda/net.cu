@@ -52,10 +52,15 @@ const char *stac_cuda_net_failure(void) {
         if (failure_) return failure_;                                                                                         \
     } while (0)
 
-static const char *draw_id(unsigned char id[STAC_DEVICE_NET_ID]) {
-    struct nccl_id drawn;
+static const char *load(void) {
     if (!net.loaded) TRY(nccl_load(&net.nccl));
     net.loaded = true;
+    return NULL;
+}
+
+static const char *draw_id(unsigned char id[STAC_DEVICE_NET_ID]) {
+    struct nccl_id drawn;
+    TRY(load());
     TRY(nccl_failure(net.nccl.get_unique_id(&drawn)));
     memcpy(id, drawn.bytes, STAC_DEVICE_NET_ID);
     return NULL;
@@ -76,8 +81,10 @@ static const char *next_buffer(struct lane *lane, size_t n, int *turn) {
     if (n <= lane->room[*turn]) return NULL;
     cudaFree(lane->buffer[*turn]); /* waits for whoever uses it */
     lane->buffer[*turn] = NULL;
+    lane->room[*turn] = 0;
+    TRY(cuda_failure(cudaMalloc((void **)&lane->buffer[*turn], n * sizeof(float))));
     lane->room[*turn] = n;
-    return cuda_failure(cudaMalloc((void **)&lane->buffer[*turn], n * sizeof(float)));
+    return NULL;
 }
 
 static void close_lane(struct lane *lane) {
@@ -118,8 +125,7 @@ static void close_net(void) {
 
 static const char *open_net(const unsigned char id[STAC_DEVICE_NET_ID], int rank, int size) {
     struct nccl_id drawn;
-    if (!net.loaded) TRY(nccl_load(&net.nccl));
-    net.loaded = true;
+    TRY(load());
     memcpy(drawn.bytes, id, sizeof drawn.bytes);
     TRY(nccl_failure(net.nccl.comm_init_rank(&net.comm, size, drawn, rank)));
     TRY(cuda_failure(cudaStreamCreateWithFlags(&net.stream, cudaStreamNonBlocking)));

@@ -3,6 +3,13 @@
 
 enum { THREADS = 256 };
 
+/* The place of a row of k inputs. */
+static __device__ inline struct events events_of(const struct stac_steps &s, int k, struct stac_event_space space,
+                                                 unsigned row) {
+    struct events e = {space.index + (size_t)row * k * s.most, space.begin + (size_t)row * (2 * s.timesteps + 1)};
+    return e;
+}
+
 /* A block plays the neurons of a row. */
 static __global__ void play_rows(struct stac_encoding e, struct stac_steps s, int k, const float *x, float *factor,
                                  struct stac_event_space space, struct stac_tally *tally) {
@@ -11,27 +18,17 @@ static __global__ void play_rows(struct stac_encoding e, struct stac_steps s, in
     __shared__ int active;
     SHARED(float, held);
     const float *row = hold_row(k, x + (size_t)blockIdx.x * k, &e.mean, held);
-    int *begin = space.begin + (size_t)blockIdx.x * (2 * s.timesteps + 1);
-    for (int i = (int)threadIdx.x; i < 2 * s.timesteps; i += THREADS) filled[i] = 0;
+    struct events events = events_of(s, k, space, blockIdx.x);
     if (threadIdx.x == 0) active = 0;
-    __syncthreads();
     float unit = e.scaled ? stac_scaled_unit(e.unit, k, sum_row<true>(k, row, e.mean, 0, lane)) : e.unit;
-    float inverse = 1.0f / unit;
-    int values = 0;
-    for (int i = (int)threadIdx.x; i < k; i += THREADS) {
-        struct word w = word_of(&e.levels, &s, e.mean ? row[i] - e.mean[i] : row[i], inverse);
-        count_events(&s, w, filled);
-        values += (w.plus | w.minus) != 0;
-    }
+    int values = play(
+        &e.levels, &s, k, 1.0f / unit, [&](int i) { return e.mean ? row[i] - e.mean[i] : row[i]; }, filled, events);
     values = warp_sum(values);
     if (threadIdx.x % WARP == 0) atomicAdd(&active, values);
-    lay_out_events(&s, filled, begin);
-    for (int i = (int)threadIdx.x; i < k; i += THREADS)
-        place_events(&s, word_of(&e.levels, &s, e.mean ? row[i] - e.mean[i] : row[i], inverse), i, filled,
-                     space.index + (size_t)blockIdx.x * k * s.most);
+    __syncthreads();
     if (threadIdx.x > 0) return;
     factor[blockIdx.x] = unit;
-    atomicAdd((unsigned long long *)&tally->spikes, (unsigned long long)begin[2 * s.timesteps]);
+    atomicAdd((unsigned long long *)&tally->spikes, (unsigned long long)events.begin[2 * s.timesteps]);
     atomicAdd((unsigned long long *)&tally->active, (unsigned long long)active);
 }
 
@@ -39,7 +36,7 @@ static __global__ void play_rows(struct stac_encoding e, struct stac_steps s, in
 static __global__ void drive_rows(struct stac_steps s, int n, int k, const int8_t *w, int ldw, struct stac_event_space space,
                                   int32_t *acc) {
     int j = (int)(blockIdx.x * THREADS + threadIdx.x);
-    struct events e = {space.index + (size_t)blockIdx.y * k * s.most, space.begin + (size_t)blockIdx.y * (2 * s.timesteps + 1)};
+    struct events e = events_of(s, k, space, blockIdx.y);
     if (j < n) acc[(size_t)blockIdx.y * n + j] = add_all_steps(&s, &e, w + j, (size_t)ldw);
 }
 

@@ -56,6 +56,26 @@ static __device__ inline void place_events(const struct stac_steps *s, struct wo
     }
 }
 
+/* The events of n inputs, value(i) less the mean times inverse each; filled[2 STAC_KERNEL_STEPS] is shared. All threads of the
+ * block call it; the inputs of this thread that sent a spike. */
+template <typename inputs>
+static __device__ inline int play(const struct stac_levels *t, const struct stac_steps *s, int n, float inverse, inputs value,
+                                  int *filled, struct events e) {
+    int active = 0;
+    for (int i = (int)threadIdx.x; i < 2 * s->timesteps; i += (int)blockDim.x) filled[i] = 0;
+    __syncthreads();
+    for (int i = (int)threadIdx.x; i < n; i += (int)blockDim.x) {
+        struct word w = word_of(t, s, value(i), inverse);
+        count_events(s, w, filled);
+        active += (w.plus | w.minus) != 0;
+    }
+    lay_out_events(s, filled, e.begin);
+    for (int i = (int)threadIdx.x; i < n; i += (int)blockDim.x)
+        place_events(s, word_of(t, s, value(i), inverse), i, filled, e.index);
+    __syncthreads();
+    return active;
+}
+
 /* What the spikes of step t add to an output: column of weight rows ldw apart. */
 static __device__ inline int32_t add_step(const struct events *e, int t, const int8_t *column, size_t ldw) {
     int32_t sum = 0;

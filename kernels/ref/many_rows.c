@@ -21,12 +21,6 @@ void K(add_to_rows)(int m, int n, const float *x, int ldx, float *y) {
     for (int i = 0; i < m; i++) K(add)(n, x + (size_t)i * (size_t)ldx, y + (size_t)i * (size_t)n);
 }
 
-static int active_of(int n, const int16_t *code) {
-    int active = 0;
-    for (int i = 0; i < n; i++) active += code[i] != 0;
-    return active;
-}
-
 void K(encode_rows)(const struct stac_encoding *e, int m, int n, const float *x, float *factor, int16_t *code,
                     struct stac_tally *tally) {
     int64_t spikes = 0, active = 0;
@@ -36,7 +30,7 @@ void K(encode_rows)(const struct stac_encoding *e, int m, int n, const float *x,
         int16_t *to = code + (size_t)i * (size_t)n;
         factor[i] = e->scaled ? stac_scaled_unit(e->unit, n, K(sum_squares)(n, row, e->mean)) : e->unit;
         spikes += K(encode)(&e->levels, n, row, e->mean, 1.0f / factor[i], to);
-        active += active_of(n, to);
+        active += stac_active_codes(n, to);
     }
     tally->spikes += spikes;
     tally->active += active;

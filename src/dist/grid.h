@@ -25,6 +25,12 @@ static inline int stac_grid_piece(const struct stac_grid *g) {
     return g->n_groups * (g->n_stages > 1 ? 4 * g->n_stages : 1);
 }
 
+/* The rank in group_comm of the stage `step` further on, MPI_PROC_NULL: there is none. */
+static inline int stac_grid_neighbour(const struct stac_grid *g, int step) {
+    int stage = g->stage + step;
+    return stage >= 0 && stage < g->n_stages ? stage : MPI_PROC_NULL;
+}
+
 /* Lay out the grid. Collective over all ranks. */
 int stac_grid_init(struct stac_grid *g, const struct stac_ranks *r, int n_stages, struct stac_error *err);
 void stac_grid_clean(struct stac_grid *g);

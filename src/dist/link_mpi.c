@@ -72,8 +72,8 @@ int stac_link_open_mpi(const struct stac_grid *g, const struct stac_device *devi
     STAC_TRY(STAC_NEW(l, 1, "a link", err));
     *l = (struct mpi_link){.base = {&ops}, .comm = g->group_comm, .device = device, .max_floats = max_floats};
     for (int i = 0; i < N_BUFFERS; i++) l->request[i] = MPI_REQUEST_NULL;
-    l->rank[STAC_PREVIOUS] = g->stage > 0 ? g->stage - 1 : MPI_PROC_NULL;
-    l->rank[STAC_NEXT] = g->stage + 1 < g->n_stages ? g->stage + 1 : MPI_PROC_NULL;
+    l->rank[STAC_PREVIOUS] = stac_grid_neighbour(g, -1);
+    l->rank[STAC_NEXT] = stac_grid_neighbour(g, 1);
     for (int i = 0; i < N_BUFFERS; i++) STAC_TRY_DONE(STAC_NEW(l->buffer[i], max_floats + 1, "a link", err));
     STAC_TRY_DONE(STAC_NEW(l->incoming, max_floats + 1, "a link", err));
     *out = &l->base;

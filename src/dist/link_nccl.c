@@ -77,8 +77,8 @@ int stac_link_open_nccl(const struct stac_grid *g, const struct stac_device *dev
     STAC_TRY(STAC_NEW(l, 1, "a link", err));
     *l = (struct nccl_link){.base = {&ops}, .comm = g->group_comm, .device = device};
     for (int i = 0; i < N_NOTES; i++) l->request[i] = MPI_REQUEST_NULL;
-    l->rank[STAC_PREVIOUS] = g->stage > 0 ? g->stage - 1 : MPI_PROC_NULL;
-    l->rank[STAC_NEXT] = g->stage + 1 < g->n_stages ? g->stage + 1 : MPI_PROC_NULL;
+    l->rank[STAC_PREVIOUS] = stac_grid_neighbour(g, -1);
+    l->rank[STAC_NEXT] = stac_grid_neighbour(g, 1);
     *out = &l->base;
     return STAC_OK;
 }

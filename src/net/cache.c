@@ -13,7 +13,7 @@ int stac_cache_init(struct stac_cache *c, const struct stac_network *net, int n_
                              .n_layers = layers,
                              .n_head_kv = net->hp.n_head_kv,
                              .head_dim = net->hp.head_dim,
-                             .int8 = layers > 0 && net->block[0].v_scale != NULL,
+                             .int8 = stac_network_keeps_int8(net),
                              .device = net->device};
     size_t per_token = (size_t)layers * n_slots * c->n_head_kv, n;
     if (__builtin_mul_overflow(per_token * c->head_dim, (size_t)capacity, &n))
@@ -44,8 +44,8 @@ void stac_cache_clean(struct stac_cache *c) {
 
 double stac_cache_bytes(const struct stac_network *net, int n_slots, int capacity) {
     double tokens = (double)(net->last - net->first) * n_slots * capacity * net->hp.n_head_kv;
-    bool int8 = net->last > net->first && net->block[0].v_scale;
-    return tokens * (int8 ? 2.0 * net->hp.head_dim + sizeof(float) : 2.0 * sizeof(float) * net->hp.head_dim);
+    return tokens *
+           (stac_network_keeps_int8(net) ? 2.0 * net->hp.head_dim + sizeof(float) : 2.0 * sizeof(float) * net->hp.head_dim);
 }
 
 void stac_cache_reset(struct stac_cache *c, int slot) {

@@ -9,11 +9,8 @@
 int stac_channels_begin(struct stac_run *run, struct stac_error *err) {
     STAC_TRY(STAC_NEW(run->channels, run->n_sites, "counters of inputs", err));
     for (int i = 0; i < run->n_sites; i++) {
-        bool head = i == run->n_sites - 1;
-        if (head && !run->net->has_head) continue;
-        const struct stac_site *site =
-            head ? &run->net->head_in : &run->net->block[i / STAC_SITE_HEAD_IN].site[i % STAC_SITE_HEAD_IN];
-        const struct stac_linear *l = stac_site_linear(run->net, site);
+        const struct stac_site *site = stac_run_site_at(run, i);
+        const struct stac_linear *l = site ? stac_site_linear(run->net, site) : NULL;
         if (l) STAC_TRY(STAC_NEW(run->channels[i].spikes, l->n_in, "counters of inputs", err));
     }
     return STAC_OK;

@@ -26,12 +26,6 @@ static size_t width_of(const struct stac_run *run, const struct stac_site *site)
     }
 }
 
-static const struct stac_site *site_at(const struct stac_run *run, int index) {
-    int in_blocks = (run->net->last - run->net->first) * STAC_SITE_HEAD_IN;
-    if (index == in_blocks) return run->net->has_head ? &run->net->head_in : NULL;
-    return &run->net->block[index / STAC_SITE_HEAD_IN].site[index % STAC_SITE_HEAD_IN];
-}
-
 static struct stac_gradual *state_of(struct stac_run *run, const struct stac_site *site) {
     return &run->gradual[stac_run_site_index(run, site)];
 }
@@ -41,7 +35,7 @@ int stac_gradual_init(struct stac_run *run, struct stac_error *err) {
     STAC_TRY(STAC_NEW(run->gradual, run->n_sites, "neurons", err));
     STAC_TRY(STAC_NEW(run->step_of, (size_t)run->n_lanes * (size_t)run->widest, "spikes of a step", err));
     for (int i = 0; i < run->n_sites; i++) {
-        const struct stac_site *site = site_at(run, i);
+        const struct stac_site *site = stac_run_site_at(run, i);
         if (site) STAC_TRY(STAC_NEW(run->gradual[i].sum, (size_t)run->max_rows * width_of(run, site), "neurons", err));
     }
     return STAC_OK;
@@ -59,7 +53,7 @@ void stac_gradual_clean(struct stac_run *run) {
 int stac_gradual_begin(struct stac_run *run, struct stac_error *err) {
     run->step = 0;
     for (int i = 0; i < run->n_sites && run->gradual; i++) {
-        const struct stac_site *site = site_at(run, i);
+        const struct stac_site *site = stac_run_site_at(run, i);
         if (!site) continue;
         const struct stac_linear *l = stac_site_linear(run->net, site);
         struct stac_gradual *g = &run->gradual[i];

@@ -152,6 +152,10 @@ done:
 
 /* ---- the rest ----------------------------------------------------------------------------------------------------- */
 
+bool stac_network_keeps_int8(const struct stac_network *net) {
+    return net->last > net->first && net->block[0].v_scale;
+}
+
 int stac_site_inputs(const struct stac_hparams *hp, enum stac_site_kind kind) {
     switch (kind) {
     case STAC_SITE_Q:

@@ -83,6 +83,9 @@ double stac_block_bytes(const struct stac_hparams *hp);
 double stac_embedding_bytes(const struct stac_hparams *hp);
 double stac_head_bytes(const struct stac_hparams *hp);
 
+/* Whether keys and values of its layers are kept in 8 bits. */
+bool stac_network_keeps_int8(const struct stac_network *net);
+
 /* Inputs of the linear that a kind of site feeds, 0 for q and p; and that linear itself, or NULL. */
 int stac_site_inputs(const struct stac_hparams *hp, enum stac_site_kind kind);
 const struct stac_linear *stac_site_linear(const struct stac_network *net, const struct stac_site *site);

@@ -22,8 +22,7 @@ double stac_on_device_bytes(const struct stac_network *net, int capacity, int ma
     double bytes = 4.0 * max_rows * sizeof(int32_t);
     if (net->hp.rope_theta > 0) bytes += (double)capacity * net->hp.head_dim * sizeof(float);
     if (net->has_head) bytes += (double)head_rows(net) * net->hp.n_vocab * sizeof(float);
-    bool spikes = net->last > net->first && net->block[0].v_scale;
-    return bytes + (spikes ? (double)n_sent(net, max_rows) * sizeof(struct stac_head_sent) : 0);
+    return bytes + (stac_network_keeps_int8(net) ? (double)n_sent(net, max_rows) * sizeof(struct stac_head_sent) : 0);
 }
 
 /* Counters of all sites, and of the rows and heads of attention, lie side by side: they come back together. */
@@ -39,18 +38,12 @@ static int init_counters(struct stac_run *run, struct stac_error *err) {
 
 _Static_assert(sizeof(struct stac_head_sent) == sizeof(struct stac_tally), "one counts on with the other");
 
-/* The site with that index. */
-static const struct stac_site *site_at(const struct stac_network *net, int i) {
-    return i == (net->last - net->first) * STAC_SITE_HEAD_IN ? &net->head_in
-                                                             : &net->block[i / STAC_SITE_HEAD_IN].site[i % STAC_SITE_HEAD_IN];
-}
-
 /* Time runs there for neurons that play words. */
 static int check_neurons(const struct stac_run *run, struct stac_error *err) {
     bool plays = run->steps == 1;
     for (int i = 0; i < run->n_sites && run->mode == STAC_MODE_TEMPORAL; i++) {
-        const struct stac_site *site = site_at(run->net, i);
-        if (stac_site_spikes(run, site) && stac_site_runs_in_time(run, site)) plays = plays && site->code.word != NULL;
+        const struct stac_site *site = stac_run_site_at(run, i);
+        if (site && stac_site_spikes(run, site) && stac_site_runs_in_time(run, site)) plays = plays && site->code.word != NULL;
     }
     if (plays) return STAC_OK;
     return stac_fail(
@@ -64,7 +57,8 @@ static int check_neurons(const struct stac_run *run, struct stac_error *err) {
 static int init_events(struct stac_run *run, struct stac_error *err) {
     size_t most = 0;
     for (int i = 0; i < run->n_sites; i++) {
-        const struct stac_site *site = site_at(run->net, i);
+        const struct stac_site *site = stac_run_site_at(run, i);
+        if (!site) continue;
         size_t inputs = (size_t)stac_site_inputs(&run->net->hp, site->kind) * (size_t)site->code.levels.most_spikes;
         most = inputs > most ? inputs : most;
     }

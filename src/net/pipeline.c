@@ -21,7 +21,8 @@ done:
 }
 
 void stac_pipeline_clean(struct stac_pipeline *p) {
-    for (int r = 0; r < p->n_runs && p->run[r]; r++) stac_device_release(p->run[r]->device, p->x[r]); /* none on ranks left over */
+    for (int r = 0; r < p->n_runs && p->run[r]; r++)
+        stac_device_release(p->run[r]->device, p->x[r]); /* none on ranks left over */
     if (p->link) p->link->ops->close(p->link);
     *p = (struct stac_pipeline){0};
 }

@@ -45,10 +45,8 @@ static void place_site(struct placing *to, struct stac_site *site) {
     PLACE(to, t->threshold, t->n_levels);
     PLACE(to, t->value, t->n_levels);
     PLACE(to, t->spikes, t->n_levels);
-    PLACE(to, t->emit, t->n_levels);
     PLACE(to, t->bin, t->n_bins + 1);
-    PLACE(to, t->edge, t->n_bins);
-    PLACE(to, t->sent, 2 * (size_t)t->n_bins);
+    t->emit = t->sent = NULL, t->edge = NULL; /* for processors' encoders */
 }
 
 static void place_block(struct placing *to, const struct stac_hparams *hp, struct stac_block *b) {
@@ -97,8 +95,8 @@ int stac_network_place(const struct stac_network *host, const struct stac_device
     out->stored = (struct stac_mapping){0};
     out->block = NULL;
     STAC_TRY_DONE(STAC_NEW(out->block, n, "the blocks", err));
-    STAC_TRY_DONE(stac_device_reserve(device, stac_network_placed_bytes(host), "the network", &out->placed, err));
-    to.base = out->placed;
+    STAC_TRY_DONE(STAC_DEVICE_NEW(device, to.base, stac_network_placed_bytes(host), "the network", err));
+    out->placed = to.base;
     place_ends(&to, out);
     for (int l = 0; l < n; l++) {
         out->block[l] = host->block[l];

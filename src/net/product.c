@@ -77,12 +77,6 @@ int64_t stac_bytes_fetched(const struct stac_site *site, int64_t touched, int64_
     return site->code.kind != STAC_CODE_INTEGER && touched < all ? touched : all;
 }
 
-int64_t stac_active_codes(int n, const int16_t *code) {
-    int active = 0;
-    for (int i = 0; i < n; i++) active += code[i] != 0;
-    return active;
-}
-
 /* Count mode: rows into codes and the factor that turns their integers back into values. *tally is where the run is. */
 static void encode_rows(struct stac_run *run, const struct stac_site *site, int n, int width, const float *x,
                         struct stac_tally *tally) {

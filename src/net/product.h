@@ -68,9 +68,6 @@ struct stac_counts stac_spiking_counts(const struct stac_site *site, const struc
 /* Bytes that rows which touched so many of `all` bytes of weights together read at most, each byte once. */
 int64_t stac_bytes_fetched(const struct stac_site *site, int64_t touched, int64_t all);
 
-/* Codes that are not 0. */
-int64_t stac_active_codes(int n, const int16_t *code);
-
 /* Add to a site's counts from any thread. */
 void stac_count(struct stac_run *run, const struct stac_site *site, struct stac_counts amount);
 

@@ -168,6 +168,11 @@ int stac_run_site_index(const struct stac_run *run, const struct stac_site *site
     return (site->layer - run->net->first) * STAC_SITE_HEAD_IN + (int)site->kind;
 }
 
+const struct stac_site *stac_run_site_at(const struct stac_run *run, int index) {
+    if (index == run->n_sites - 1) return run->net->has_head ? &run->net->head_in : NULL;
+    return &run->net->block[index / STAC_SITE_HEAD_IN].site[index % STAC_SITE_HEAD_IN];
+}
+
 struct stac_counts *stac_run_counts(struct stac_run *run, const struct stac_site *site) {
     return &run->counts[stac_run_site_index(run, site)];
 }

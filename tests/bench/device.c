@@ -77,8 +77,8 @@ static int reserve(struct bench *b, struct stac_error *err) {
 
 static int put_table(const struct stac_device *d, const void **array, size_t bytes, struct stac_error *err) {
     const void *here = *array;
-    void *there;
-    STAC_TRY(stac_device_reserve(d, bytes, "a code", &there, err));
+    char *there;
+    STAC_TRY(STAC_DEVICE_NEW(d, there, bytes, "a code", err));
     *array = there;
     return stac_device_put(d, there, here, bytes, err);
 }

@@ -25,8 +25,8 @@ static float *floats(size_t n, float scale) {
 /* A copy of an array on the device. */
 static void *put(const void *from, size_t bytes) {
     struct stac_error err = {0};
-    void *p;
-    OK(stac_device_reserve(device, bytes, "a test", &p, &err));
+    char *p;
+    OK(STAC_DEVICE_NEW(device, p, bytes, "a test", &err));
     OK(stac_device_put(device, p, from, bytes, &err));
     return p;
 }
@@ -217,7 +217,7 @@ static void code_rows(const struct stac_code *code, int n, int variant) {
     ref->decode_rows(ROWS, n, acc, factor, scale, variant & 1 ? mean : NULL, y);
     there->decode_rows(ROWS, n, far_acc, far_factor, far_scale, variant & 1 ? far_mean : NULL, far_y);
     compare(far_codes, codes, all, 2, "encode_rows");
-    compare(far_y, y, variant & 2 ? all : all, 4, "decode_rows");
+    compare(far_y, y, all, 4, "decode_rows");
     free_levels(&far.levels);
     FREE_THERE(far_x), FREE_THERE(far_factor), FREE_THERE(far_mean), FREE_THERE(far_scale), FREE_THERE(far_acc);
     FREE_THERE(far_tally);
@@ -239,11 +239,16 @@ static void codes_agree(void **state) {
 static void memory_that_is_not_there_is_refused(void **state) {
     struct stac_error err = {0};
     size_t left, all;
-    void *p;
+    char *p;
+    double *q;
     (void)state;
     assert_null(device->room(&left, &all));
     assert_true(left <= all && all > 0);
-    FAILS(stac_device_reserve(device, all + 1, "too much", &p, &err), STAC_ERR_MEMORY, "bytes for too much");
+    FAILS(STAC_DEVICE_NEW(device, p, all + 1, "too much", &err), STAC_ERR_MEMORY, "bytes for too much");
+    err = (struct stac_error){0};
+    FAILS(STAC_DEVICE_NEW(device, q, SIZE_MAX / 8 + 2, "a size that wraps", &err), STAC_ERR_MEMORY,
+          "more than can be addressed");
+    err = (struct stac_error){0};
     OK(stac_device_settle(device, &err)); /* and nothing is broken by it */
 }
 
