@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/revision.h"
 
 enum { METRICS = 4 };
 static const char *const metrics[METRICS] = {"word_perplexity", "byte_perplexity", "bits_per_byte", "token_perplexity"};

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/revision.h"
 #include "store/h5_writer.h"
 #include "store/snn_file.h"
 #include "store/snn_layout.h"
