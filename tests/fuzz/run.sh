@@ -7,7 +7,7 @@
 # NAME: as in fuzz_NAME.c here; SECONDS: for each (default 60). What is found goes to out/fuzz: found/NAME (inputs that reach
 # new code), crashes/NAME-* (inputs to reproduce a crash, a hang or too much memory with: build/fuzz/tests/fuzz/fuzz_NAME FILE)
 # and logs; hours.csv gets a line, with the seconds of a processor that it had. With `keep`, inputs that reach what the kept
-# ones do not are added to corpus/NAME (SECONDS 0: only that).
+# ones do not are added to corpus/NAME (SECONDS 0: only that), and the line to hours.csv here.
 #
 # The same harnesses under AFL++ (package afl++):
 #
@@ -20,14 +20,14 @@ cd "$(dirname "$0")/../.."
 name=${1:-all} seconds=${2:-60} keep=${3:-}
 # shellcheck disable=SC2086
 install_packages $packages libcmocka-dev clang-14 libclang-rt-14-dev libomp-14-dev
-mkdir -p out/fuzz/found out/fuzz/crashes out/fuzz/logs out/fuzz/tmp build
+mkdir -p out/fuzz/found out/fuzz/crashes out/fuzz/logs "out/fuzz/tmp/$$" build
 if [ -z "${STAC_FUZZ_BUILT:-}" ]; then
     say "building"
     cmake -S . -B build/fuzz -DCMAKE_C_COMPILER=clang-14 -DSTAC_FUZZ=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo > build/fuzz.log 2>&1 ||
         die "cmake failed, see build/fuzz.log"
     cmake --build build/fuzz -j "$(nproc)" --target fuzzers >> build/fuzz.log 2>&1 || die "the build failed, see build/fuzz.log"
 fi
-TMPDIR=$PWD/out/fuzz/tmp
+TMPDIR=$PWD/out/fuzz/tmp/$$
 ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=2048
 UBSAN_OPTIONS=print_stacktrace=1
 OMP_NUM_THREADS=1
@@ -65,9 +65,11 @@ fuzz() {
     executions=$(echo "$last" | sed -n 's/^#\([0-9]*\): .*/\1/p')
     coverage=$(echo "$last" | sed -n 's/.* cov: \([0-9]*\) .*/\1/p')
     crashes=$(($(find out/fuzz/crashes -name "$1-*" | wc -l) - before))
-    [ -e out/fuzz/hours.csv ] || echo date,parser,engine,seconds,processor,executions,coverage,crashes > out/fuzz/hours.csv
-    echo "$(date -u +%Y-%m-%dT%H:%M:%SZ),$1,libfuzzer,$seconds,$((spent - spent_before)),${executions:-0},${coverage:-0},$crashes" >> out/fuzz/hours.csv
-    tail -1 out/fuzz/hours.csv
+    line="$(date -u +%Y-%m-%dT%H:%M:%SZ),$1,libfuzzer,$seconds,$((spent - spent_before)),${executions:-0},${coverage:-0},$crashes"
+    [ -e out/fuzz/hours.csv ] || head -1 tests/fuzz/hours.csv > out/fuzz/hours.csv
+    echo "$line" >> out/fuzz/hours.csv
+    [ -z "$keep" ] || echo "$line" >> tests/fuzz/hours.csv
+    echo "$line"
 }
 
 # Inputs of a folder, the smallest first: bytes, name.
