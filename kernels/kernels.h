@@ -17,14 +17,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STAC_LANES 16
+#include "kernels/neurons.h"
 
-/* Functions that CUDA kernels use too. */
-#ifdef __CUDACC__
-#define STAC_INLINE static inline __host__ __device__
-#else
-#define STAC_INLINE static inline
-#endif
+#define STAC_LANES 16
 
 /* One step of spikes for one row: indices of the inputs that sent +1, then of those that sent -1. */
 struct stac_events {
@@ -66,18 +61,18 @@ struct stac_encoding {
     int scaled;
 };
 
-#define STAC_KERNEL_STEPS 64
 #define STAC_KERNEL_FACTORS 16
 
-/* How codes are played in time: the spikes of each level, and what steps weigh (spike/step_weights.h). */
+/* How codes are played in time: what neurons send, and what steps weigh (spike/step_weights.h). */
 struct stac_steps {
     int timesteps;                       /* 0: codes are multiplied, not played */
-    const uint64_t *word;                /* [n_levels][2] steps of positive and of negative spikes, as bits */
+    const struct stac_word *word;        /* [n_levels] what each level sends; NULL: the neuron decides */
+    struct stac_neuron neuron;           /* causal, if or lif */
     int most;                            /* spikes of a word */
     int n_classes, shift;                /* classes of steps; or */
     int heavy, curve;                    /* a ramp, curve > 0; else steps weigh what they weigh */
     int32_t factor[STAC_KERNEL_FACTORS]; /* mantissas */
-    int32_t weight[STAC_KERNEL_STEPS];
+    int32_t weight[STAC_MAX_TIMESTEPS];
 };
 
 /* Where the events of rows are put together: [rows][most * inputs] in all. */

@@ -5,6 +5,8 @@
 
 enum { THREADS = 128 };
 
+static_assert(sizeof(struct stac_attention) <= 4096, "arguments of a kernel");
+
 /* What a block works on. */
 struct place {
     int row, head, seen;
@@ -107,7 +109,7 @@ static __device__ float encode_query(const struct stac_attention *a, const struc
 
 /* Where a query's or the weights' spikes are put together, if they are played in time; shared. */
 struct played {
-    int filled[2 * STAC_KERNEL_STEPS], begin[2 * STAC_KERNEL_STEPS + 1];
+    int filled[2 * STAC_MAX_TIMESTEPS], begin[2 * STAC_MAX_TIMESTEPS + 1];
 };
 
 /* Scores of all keys, to score[seen], by codes or, if they are played in time, by events; the largest of them times scale. */

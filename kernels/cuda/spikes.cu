@@ -14,7 +14,7 @@ static __device__ inline struct events events_of(const struct stac_steps &s, int
 static __global__ void play_rows(struct stac_encoding e, struct stac_steps s, int k, const float *x, float *factor,
                                  struct stac_event_space space, struct stac_tally *tally) {
     __shared__ float lane[STAC_LANES];
-    __shared__ int filled[2 * STAC_KERNEL_STEPS];
+    __shared__ int filled[2 * STAC_MAX_TIMESTEPS];
     __shared__ int active;
     SHARED(float, held);
     const float *row = hold_row(k, x + (size_t)blockIdx.x * k, &e.mean, held);

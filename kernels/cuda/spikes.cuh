@@ -11,22 +11,19 @@ struct events {
     int *begin; /* [2 timesteps + 1] */
 };
 
-/* The word of a code: steps of positive and negative spikes. */
-struct word {
-    uint64_t plus, minus;
-};
-
-static __device__ inline struct word word_of(const struct stac_levels *t, const struct stac_steps *s, float centred,
-                                             float inverse) {
+/* What the neuron of a value sends. */
+static __device__ inline struct stac_word word_of(const struct stac_levels *t, const struct stac_steps *s, float centred,
+                                                  float inverse) {
     float a = fabsf(centred) * inverse;
-    int level = stac_level_of(t, a > FLT_MAX ? FLT_MAX : a);
-    uint64_t plus = s->word[2 * level], minus = s->word[2 * level + 1];
-    struct word w = {centred < 0 ? minus : plus, centred < 0 ? plus : minus};
-    return w;
+    a = a > FLT_MAX ? FLT_MAX : a;
+    struct stac_word w =
+        s->word ? s->word[stac_level_of(t, a)] : stac_decided_word(&s->neuron, s->timesteps, s->weight, a);
+    struct stac_word turned = {w.minus, w.plus};
+    return centred < 0 ? turned : w;
 }
 
 /* Counting: how many events each step has. filled[2 timesteps] is shared and was cleared. */
-static __device__ inline void count_events(const struct stac_steps *s, struct word w, int *filled) {
+static __device__ inline void count_events(const struct stac_steps *s, struct stac_word w, int *filled) {
     for (int t = 0; t < s->timesteps; t++) {
         if (w.plus >> t & 1) atomicAdd(&filled[2 * t], 1);
         if (w.minus >> t & 1) atomicAdd(&filled[2 * t + 1], 1);
@@ -49,14 +46,14 @@ static __device__ inline void lay_out_events(const struct stac_steps *s, int *fi
 }
 
 /* Placing: the events of input number i. Within a step their order is that of the threads; sums of integers do not see it. */
-static __device__ inline void place_events(const struct stac_steps *s, struct word w, int i, int *filled, uint16_t *index) {
+static __device__ inline void place_events(const struct stac_steps *s, struct stac_word w, int i, int *filled, uint16_t *index) {
     for (int t = 0; t < s->timesteps; t++) {
         if (w.plus >> t & 1) index[atomicAdd(&filled[2 * t], 1)] = (uint16_t)i;
         if (w.minus >> t & 1) index[atomicAdd(&filled[2 * t + 1], 1)] = (uint16_t)i;
     }
 }
 
-/* The events of n inputs, value(i) less the mean times inverse each; filled[2 STAC_KERNEL_STEPS] is shared. All threads of the
+/* The events of n inputs, value(i) less the mean times inverse each; filled[2 STAC_MAX_TIMESTEPS] is shared. All threads of the
  * block call it; the inputs of this thread that sent a spike. */
 template <typename inputs>
 static __device__ inline int play(const struct stac_levels *t, const struct stac_steps *s, int n, float inverse, inputs value,
@@ -65,7 +62,7 @@ static __device__ inline int play(const struct stac_levels *t, const struct stac
     for (int i = (int)threadIdx.x; i < 2 * s->timesteps; i += (int)blockDim.x) filled[i] = 0;
     __syncthreads();
     for (int i = (int)threadIdx.x; i < n; i += (int)blockDim.x) {
-        struct word w = word_of(t, s, value(i), inverse);
+        struct stac_word w = word_of(t, s, value(i), inverse);
         count_events(s, w, filled);
         active += (w.plus | w.minus) != 0;
     }

@@ -5,9 +5,28 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "dist/hardware.h"
 #include "net/logits.h"
+#include "net/placed.h"
 
 #define LABELS (UINT64_C(1) << 48) /* first stream of random numbers for labels; rotations have those below */
+
+int stac_calibration_place(struct stac_calibration *c, struct stac_error *err) {
+    if (!c->device || c->grid->stage < 0) return STAC_OK;
+    stac_network_clean(&c->placed);
+    return stac_network_place(c->net, c->device, c->streams, &c->placed, err);
+}
+
+/* Whether all of the network has room there, beside a run. */
+static int prepare_device(struct stac_calibration *c, struct stac_error *err) {
+    if (!c->device) return STAC_OK;
+    double runs = stac_run_bytes(c->net, c->length, c->length) + stac_backward_bytes(c->net, c->length);
+    double streams = 2.0 * c->length * c->hp->n_embd * sizeof(float);
+    c->streams = stac_network_must_stream(c->net, c->device, runs + streams);
+    stac_hardware_tell(c->device, c->log, (double)stac_network_placed_bytes(c->net, c->streams),
+                       c->streams ? STAC_TELLS_STREAMS : "");
+    return stac_calibration_place(c, err);
+}
 
 int stac_calibrate_begin(struct stac_calibration *c, struct stac_error *err) {
     int status = STAC_OK;
@@ -17,9 +36,10 @@ int stac_calibrate_begin(struct stac_calibration *c, struct stac_error *err) {
     STAC_TRY_DONE(STAC_NEW(c->mean, c->stats.sums_at[c->stats.n_sites], "means", err));
     for (int i = 0; i < c->length; i++) c->index[i] = i;
     if (c->grid->stage >= 0) {
-        STAC_TRY_DONE(stac_cache_init(&c->cache, c->net, 1, c->length, err));
-        STAC_TRY_DONE(stac_run_init(&c->run, c->net, &c->cache, STAC_MODE_DENSE, c->length, err));
         struct stac_run *run = &c->run;
+        STAC_TRY_DONE(stac_cache_init(&c->cache, c->net, 1, c->length, err));
+        STAC_TRY_DONE(prepare_device(c, err));
+        STAC_TRY_DONE(stac_run_init(&c->run, c->device ? &c->placed : c->net, &c->cache, STAC_MODE_DENSE, c->length, err));
         STAC_TRY_DONE(stac_pipeline_init(&c->pipeline, c->grid, 1, &run, err));
     }
 done:
@@ -30,6 +50,7 @@ void stac_calibrate_end(struct stac_calibration *c) {
     stac_pipeline_clean(&c->pipeline);
     stac_run_clean(&c->run);
     stac_cache_clean(&c->cache);
+    stac_network_clean(&c->placed);
     stac_statistics_clean(&c->stats);
     free(c->index);
     free(c->mean);
@@ -110,6 +131,7 @@ static int run_pass(struct pass *p, const char *phase, const char *record, const
     struct stac_pieces work = {c->ranks,     c->checkpoint, record, part, n_parts, c->n_windows, stac_grid_piece(c->grid),
                                pass_windows, skip_windows,  p};
     p->progress = &progress;
+    STAC_TRY(stac_agree(c->ranks, c->ranks->comm, stac_calibration_place(c, err), err));
     stac_progress_begin(&progress, c->log, phase, c->n_windows, "windows");
     STAC_TRY(stac_work_in_pieces(&work, err));
     stac_progress_end(&progress);
@@ -148,7 +170,7 @@ const float *stac_calibration_mean(const struct stac_calibration *c, int site) {
 float stac_calibration_inverse_scale(const struct stac_calibration *c, const struct stac_site *site, int n, const float *x,
                                      const float *mean) {
     if (site->scaling == STAC_SCALE_STATIC) return 1.0f;
-    float rms = sqrtf(c->run.kernels->sum_squares(n, x, mean) / (float)n);
+    float rms = sqrtf(c->run.kernels_here->sum_squares(n, x, mean) / (float)n);
     return rms > 1e-20f ? 1.0f / rms : 1.0f;
 }
 
@@ -202,7 +224,7 @@ struct gradients {
     struct stac_calibration *c;
     const struct stac_gradients *what;
     struct stac_backward b;
-    float *gradient; /* [length][n_embd] */
+    float *gradient; /* [length][n_embd], where the run is */
     struct stac_progress progress;
 };
 
@@ -239,8 +261,9 @@ int stac_calibrate_gradients(struct stac_calibration *c, const struct stac_gradi
                                gradients_of_windows,
                                skip_gradients,
                                &g};
-    int status = c->grid->stage < 0 ? STAC_OK : stac_backward_init(&g.b, &c->run, err);
-    if (status == STAC_OK) status = STAC_NEW(g.gradient, (size_t)c->length * (size_t)c->hp->n_embd, "gradients", err);
+    int status = stac_calibration_place(c, err);
+    if (status == STAC_OK && c->grid->stage >= 0) status = stac_backward_init(&g.b, &c->run, err);
+    if (status == STAC_OK && c->grid->stage >= 0) status = stac_run_activations(&c->run, &g.gradient, err);
     g.b.probe = what->probe;
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
     stac_progress_begin(&g.progress, c->log, what->phase, what->n_windows, "windows");
@@ -248,7 +271,7 @@ int stac_calibrate_gradients(struct stac_calibration *c, const struct stac_gradi
     stac_progress_end(&g.progress);
 done:
     stac_backward_clean(&g.b);
-    free(g.gradient);
+    stac_device_release(c->device, g.gradient);
     return status;
 }
 
@@ -262,6 +285,7 @@ struct coded {
     enum stac_site_kind kind; /* coded in this pass; STAC_SITE_KINDS: none, the pass keeps the reference */
     int rows;                 /* compared in each window */
     int from;                 /* first window of the piece */
+    int32_t *row;             /* [rows] which ones; this and x are where the run is */
     float *x, *logits, *scratch;
     float *reference;   /* [windows of this rank in a piece][rows][n_vocab] */
     double *divergence; /* [STAC_SITE_KINDS + 1][n_windows] mean of each window; of the reference 0 */
@@ -275,7 +299,7 @@ void stac_calibration_code_row(const struct stac_calibration *c, const struct st
     int16_t integer[64];
     for (int at = 0; at < n; at += 64) {
         int piece = n - at < 64 ? n - at : 64;
-        c->run.kernels->encode(&code->levels, piece, x + at, mean ? mean + at : NULL, inverse / code->unit, integer);
+        c->run.kernels_here->encode(&code->levels, piece, x + at, mean ? mean + at : NULL, inverse / code->unit, integer);
         for (int j = 0; j < piece; j++) out[at + j] = (float)integer[j] * unit;
     }
 }
@@ -292,7 +316,7 @@ static void code_rows(void *ctx, const struct stac_site *site, int head, int fir
     for (int i = 0; i < n_rows; i++) {
         float *row = x + (size_t)i * ld;
         stac_calibration_code_row(c, site, &p->coded->codes[index], n, row, row);
-        if (mean) c->run.kernels->add(n, mean, row);
+        if (mean) c->run.kernels_here->add(n, mean, row);
     }
 }
 
@@ -300,22 +324,31 @@ static int compare_window(void *ctx, int item, const struct stac_batch *batch, f
     struct pass *p = ctx;
     struct coded *d = p->coded;
     struct stac_calibration *c = p->c;
-    size_t width = (size_t)c->stats.hp.n_embd, vocab = (size_t)c->stats.hp.n_vocab;
+    size_t vocab = (size_t)c->stats.hp.n_vocab;
     float *reference = d->reference + (size_t)((item - d->from) / c->grid->n_groups) * d->rows * vocab;
     bool keep = d->kind == STAC_SITE_KINDS;
     double sum = 0;
     (void)batch;
-    for (int i = 0; i < d->rows; i++)
-        memcpy(d->x + i * width, x[0] + (size_t)((i + 1) * EVERY - 1) * width, width * sizeof *d->x);
+    c->run.kernels->gather(d->rows, c->stats.hp.n_embd, d->row, x[0], 0, d->x);
     STAC_TRY(stac_run_head(&c->run, 0, d->rows, d->x, keep ? reference : d->logits, err));
     for (int i = 0; i < d->rows && !keep; i++) {
         const float *a = reference + i * vocab, *b = d->logits + i * vocab;
-        double za = stac_log_partition(c->run.kernels, (int)vocab, a, d->scratch);
-        double zb = stac_log_partition(c->run.kernels, (int)vocab, b, d->scratch);
-        sum += stac_divergence(c->run.kernels, (int)vocab, a, za, b, zb, d->scratch);
+        double za = stac_log_partition(c->run.kernels_here, (int)vocab, a, d->scratch);
+        double zb = stac_log_partition(c->run.kernels_here, (int)vocab, b, d->scratch);
+        sum += stac_divergence(c->run.kernels_here, (int)vocab, a, za, b, zb, d->scratch);
     }
     d->divergence[(size_t)d->kind * d->n_windows + item] = sum / d->rows;
     return STAC_OK;
+}
+
+static int choose_rows(struct coded *d, const struct stac_run *run, struct stac_error *err) {
+    int32_t *row;
+    STAC_TRY(STAC_NEW(row, d->rows, "compared rows", err));
+    for (int i = 0; i < d->rows; i++) row[i] = (i + 1) * EVERY - 1;
+    int status = STAC_DEVICE_NEW(run->device, d->row, d->rows, "compared rows", err);
+    if (status == STAC_OK) status = stac_device_put(run->device, d->row, row, (size_t)d->rows * sizeof *row, err);
+    free(row);
+    return status;
 }
 
 static int coded_init(struct coded *d, const struct stac_calibration *c, int n_windows, struct stac_error *err) {
@@ -325,14 +358,16 @@ static int coded_init(struct coded *d, const struct stac_calibration *c, int n_w
     d->n_windows = n_windows;
     STAC_TRY(STAC_NEW(d->divergence, (STAC_SITE_KINDS + 1) * n_windows, "divergences", err));
     if (c->grid->stage < 0 || !stac_pipeline_is_last(&c->pipeline)) return STAC_OK;
-    STAC_TRY(STAC_NEW(d->x, (size_t)d->rows * width, "compared rows", err));
+    STAC_TRY(STAC_DEVICE_NEW(c->run.device, d->x, (size_t)d->rows * width, "compared rows", err));
+    STAC_TRY(choose_rows(d, &c->run, err));
     STAC_TRY(STAC_NEW(d->logits, (size_t)d->rows * vocab, "compared logits", err));
     STAC_TRY(STAC_NEW(d->scratch, vocab, "compared logits", err));
     return STAC_NEW(d->reference, mine * (size_t)d->rows * vocab, "reference logits", err);
 }
 
-static void coded_clean(struct coded *d) {
-    free(d->x);
+static void coded_clean(struct coded *d, const struct stac_device *device) {
+    stac_device_release(device, d->x);
+    stac_device_release(device, d->row);
     free(d->logits);
     free(d->scratch);
     free(d->reference);
@@ -359,7 +394,8 @@ int stac_calibrate_damage(struct stac_calibration *c, const struct stac_code *co
     struct coded d = {.codes = codes};
     struct stac_progress progress;
     struct pass p = {.c = c, .see = code_rows, .output = compare_window, .coded = &d, .progress = &progress};
-    int status = coded_init(&d, c, n_windows, err);
+    int status = stac_calibration_place(c, err);
+    if (status == STAC_OK) status = coded_init(&d, c, n_windows, err);
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
     struct stac_partial part = {STAC_ADD_F64, d.divergence, (size_t)(STAC_SITE_KINDS + 1) * (size_t)n_windows};
     struct stac_pieces work = {c->ranks,          c->checkpoint, "damage", &part, 1, n_windows, stac_grid_piece(c->grid),
@@ -373,6 +409,6 @@ int stac_calibrate_damage(struct stac_calibration *c, const struct stac_code *co
         damage[k] = sum / n_windows;
     }
 done:
-    coded_clean(&d);
+    coded_clean(&d, c->device);
     return status;
 }

@@ -12,12 +12,15 @@ struct stac_calibration {
     const struct stac_grid *grid;
     const struct stac_log *log;
     const struct stac_hparams *hp;
-    const struct stac_network *net; /* this rank's part; NULL on a rank left over */
-    const int32_t *tokens;          /* [n_windows][length], the same on every rank */
+    const struct stac_network *net;   /* this rank's part; NULL on a rank left over */
+    const struct stac_device *device; /* or NULL: the processor. Takes the products of passes */
+    const int32_t *tokens;            /* [n_windows][length], the same on every rank */
     int n_windows, length;
     struct stac_checkpoint *checkpoint; /* or NULL */
     struct stac_statistics stats;
-    struct stac_cache cache;
+    struct stac_network placed; /* net on the device, block by block where it is larger than that */
+    bool streams;
+    struct stac_cache cache; /* the host's: statistics look at keys and values, and probes at queries and weights */
     struct stac_run run;
     struct stac_pipeline pipeline;
     int32_t *index; /* positions and slots of a window */
@@ -28,6 +31,9 @@ struct stac_calibration {
  * first one. */
 int stac_calibrate_begin(struct stac_calibration *c, struct stac_error *err);
 void stac_calibrate_end(struct stac_calibration *c);
+
+/* The device gets the network as it is now; done by every pass below, left to whoever runs c->run himself. Not collective. */
+int stac_calibration_place(struct stac_calibration *c, struct stac_error *err);
 
 /* First pass: means of the channels and the range of v. */
 int stac_calibrate_means(struct stac_calibration *c, struct stac_error *err);

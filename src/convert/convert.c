@@ -80,6 +80,7 @@ static int windows_of_model(struct stac_conversion *c, struct stac_error *err) {
                                           .grid = &c->grid,
                                           .log = c->log,
                                           .net = &c->net,
+                                          .device = c->hardware.device,
                                           .checkpoint = c->checkpoint,
                                           .n_vocab = hp->n_vocab,
                                           .first = first,
@@ -287,6 +288,7 @@ static int learn(struct stac_conversion *c, struct stac_error *err) {
                                    .log = c->log,
                                    .hp = hp,
                                    .net = &c->net,
+                                   .device = c->hardware.device,
                                    .tokens = c->tokens,
                                    .n_windows = c->n_windows,
                                    .length = c->length,
@@ -331,34 +333,43 @@ static int training_check(const struct stac_job *job, const struct stac_scheme *
     return STAC_OK;
 }
 
-int stac_convert_texts(struct stac_conversion *c, struct stac_error *err) {
+/* Up to the calibration windows. */
+static int begin(struct stac_conversion *c, struct stac_error *err) {
     const struct stac_hparams *hp = stac_model_hparams(c->model);
     struct stac_scheme scheme = stac_scheme_of(c->job);
-    int status = STAC_OK;
+    int status;
     STAC_TRY(stac_scheme_check(&scheme, err));
     STAC_TRY(training_check(c->job, &scheme, err));
     stac_blas_use_one_thread();
     c->n_windows =
         c->job->mode == STAC_JOB_SIMPLIFIED ? smaller(c->job->num_samples, SIMPLIFIED_WINDOWS) : (int)c->job->num_samples;
     c->length = smaller(c->job->calibration_length, hp->n_ctx);
-    STAC_TRY_DONE(stac_spread(c->job, c->ranks, hp, &c->grid, &c->stage_begin, &c->part, err));
+    STAC_TRY(stac_spread(c->job, c->ranks, hp, &c->grid, &c->stage_begin, &c->part, err));
     stac_log_info(c->log, "%s: %d layers over %d stage%s, %d group%s of ranks", hp->arch, hp->n_layer, c->grid.n_stages,
                   c->grid.n_stages > 1 ? "s" : "", c->grid.n_groups, c->grid.n_groups > 1 ? "s" : "");
+    STAC_TRY(stac_hardware_open(&c->hardware, c->job, c->ranks, &c->grid, c->log, err));
     status = STAC_NEW(c->tokens, (size_t)c->n_windows * c->length, "calibration windows", err);
-    STAC_TRY_DONE(agree(c, status, err));
-    STAC_TRY_DONE(calibration_windows(c, err));
-done:
+    STAC_TRY(agree(c, status, err));
+    return calibration_windows(c, err);
+}
+
+/* Whatever came of it. */
+static int end(struct stac_conversion *c, int status) {
+    stac_hardware_close(&c->hardware, &c->grid);
     if (status != STAC_OK) stac_conversion_clean(c);
     return status;
 }
 
+int stac_convert_texts(struct stac_conversion *c, struct stac_error *err) {
+    return end(c, begin(c, err));
+}
+
 int stac_convert(struct stac_conversion *c, struct stac_error *err) {
-    STAC_TRY(stac_convert_texts(c, err));
-    int status = load(c, false, err);
+    int status = begin(c, err);
+    if (status == STAC_OK) status = load(c, false, err);
     if (status == STAC_OK) status = rewrite(c, err);
     if (status == STAC_OK) status = learn(c, err);
-    if (status != STAC_OK) stac_conversion_clean(c);
-    return status;
+    return end(c, status);
 }
 
 void stac_conversion_clean(struct stac_conversion *c) {

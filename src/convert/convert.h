@@ -20,6 +20,7 @@
 #include "convert/budget.h"
 #include "convert/train_codes.h"
 #include "dist/grid.h"
+#include "dist/hardware.h"
 #include "job/job.h"
 #include "text/corpus.h"
 
@@ -39,6 +40,8 @@ struct stac_conversion {
     const struct stac_tokenizer *tokenizer; /* needed on rank 0 when there is a calibration text */
     const struct stac_windows *windows;     /* to calibrate on, the same on every rank; NULL: as the job says */
     struct stac_checkpoint *checkpoint;     /* what is done so far, or NULL */
+    /* while it works: what writes texts and takes the products of passes; the fit stays on processors */
+    struct stac_hardware hardware;
     /* the result */
     struct stac_grid grid;
     int *stage_begin; /* [n_stages + 1] */

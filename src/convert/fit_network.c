@@ -101,20 +101,30 @@ static void keep_decoded(void *ctx, const struct stac_site *site, int head, int 
     }
 }
 
-/* The windows of this group through one layer, or, behind the last one, to the head. */
+/* A window through one layer, or, behind the last one, to the head. */
+static int pass_window(struct fitting *f, int layer, bool head, int window, struct stac_error *err) {
+    struct stac_calibration *c = f->c;
+    struct stac_run *run = &c->run;
+    struct stac_batch batch = stac_calibration_window(c, window);
+    float *x = c->pipeline.x[0], *stream = stream_of(f, window);
+    size_t bytes = (size_t)batch.n * (size_t)c->hp->n_embd * sizeof *x;
+    f->window = window;
+    stac_cache_reset(run->cache, -1);
+    STAC_TRY(stac_run_begin(run, &batch, err));
+    STAC_TRY(stac_device_put(run->device, x, stream, bytes, err));
+    if (head) return stac_run_head(run, 0, batch.n, x, NULL, err);
+    STAC_TRY(stac_run_block(run, layer, x, err));
+    return stac_device_get(run->device, stream, x, bytes, err);
+}
+
+/* The windows of this group. */
 static int pass_layer(struct fitting *f, int layer, bool head, struct stac_error *err) {
     struct stac_calibration *c = f->c;
     struct stac_run *run = &c->run;
     int status = STAC_OK;
     run->probe = (struct stac_probe){keep_decoded, f, false};
-    for (int w = c->grid->group; w < c->n_windows && status == STAC_OK; w += c->grid->n_groups) {
-        struct stac_batch batch = stac_calibration_window(c, w);
-        f->window = w;
-        stac_cache_reset(run->cache, -1);
-        status = stac_run_begin(run, &batch, err);
-        if (status == STAC_OK && !head) status = stac_run_block(run, layer, stream_of(f, w), err);
-        if (status == STAC_OK && head) status = stac_run_head(run, 0, batch.n, stream_of(f, w), NULL, err);
-    }
+    for (int w = c->grid->group; w < c->n_windows && status == STAC_OK; w += c->grid->n_groups)
+        status = pass_window(f, layer, head, w, err);
     run->probe = (struct stac_probe){0};
     return status;
 }
@@ -303,6 +313,7 @@ int stac_fit_network(struct stac_calibration *c, struct stac_network *net, const
     struct fitting f = {.c = c, .plan = plan, .timesteps = timesteps, .bits = bits, .training = training};
     struct stac_progress progress;
     int status = c->grid->stage < 0 ? STAC_OK : fitting_init(&f, err);
+    if (status == STAC_OK) status = stac_calibration_place(c, err);
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
     stac_progress_begin(&progress, c->log, "fit weights", c->hp->n_layer, "layers");
     if (c->grid->stage >= 0) status = enter(&f, err);

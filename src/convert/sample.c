@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "dist/hardware.h"
+#include "net/placed.h"
 #include "net/sampling.h"
 
 enum { AT_ONCE = 32, AGAIN = 16 }; /* most texts that a group writes side by side; steps between two chances to stop */
@@ -199,11 +201,24 @@ int32_t stac_sample_start(const struct stac_hparams *hp) {
     return hp->n_eos > 0 ? hp->eos[0] : hp->bos >= 0 ? hp->bos : 0;
 }
 
-static int begin(struct writing *w, const struct stac_network *net, struct stac_cache *cache, struct stac_run *run,
+/* Where the network is that writes: on the device, if there is one. */
+static int place(const struct writing *w, const struct stac_sample_request *q, struct stac_network *placed,
                  struct stac_error *err) {
+    double cache = stac_cache_bytes(q->net, w->at_once, w->texts.length);
+    double run = stac_run_bytes(q->net, w->texts.length, w->at_once);
+    bool streams = stac_network_must_stream(q->net, q->device, cache + run);
+    stac_hardware_tell(q->device, q->log, (double)stac_network_placed_bytes(q->net, streams),
+                       streams ? STAC_TELLS_STREAMS : "");
+    return stac_network_place(q->net, q->device, streams, placed, err);
+}
+
+static int begin(struct writing *w, const struct stac_sample_request *q, struct stac_network *placed, struct stac_cache *cache,
+                 struct stac_run *run, struct stac_error *err) {
     int share = (w->texts.n + w->grid->n_groups - 1) / w->grid->n_groups;
     w->at_once = share < AT_ONCE ? share : AT_ONCE;
     if (w->grid->stage < 0) return STAC_OK;
+    if (q->device) STAC_TRY(place(w, q, placed, err));
+    const struct stac_network *net = q->device ? placed : q->net;
     STAC_TRY(stac_cache_init(cache, net, w->at_once, w->texts.length, err));
     STAC_TRY(stac_run_init(run, net, cache, STAC_MODE_DENSE, w->at_once, err));
     STAC_TRY(stac_pipeline_init(&w->pipeline, w->grid, 1, &run, err));
@@ -213,6 +228,7 @@ static int begin(struct writing *w, const struct stac_network *net, struct stac_
 
 int stac_sample_windows(const struct stac_sample_request *q, int32_t *tokens, struct stac_error *err) {
     struct writing w = {.ranks = q->ranks, .grid = q->grid, .checkpoint = q->checkpoint, .n_vocab = q->n_vocab};
+    struct stac_network placed = {0};
     struct stac_cache cache = {0};
     struct stac_run run = {0};
     struct texts share = {0};
@@ -224,7 +240,7 @@ int stac_sample_windows(const struct stac_sample_request *q, int32_t *tokens, st
         w.texts.at[i] = 1;
         w.texts.random[i] = stac_random_seeded(q->seed, (uint64_t)i);
     }
-    if (status == STAC_OK) status = begin(&w, q->net, &cache, &run, err);
+    if (status == STAC_OK) status = begin(&w, q, &placed, &cache, &run, err);
     STAC_TRY_DONE(stac_agree(q->ranks, q->ranks->comm, status, err));
     STAC_TRY_DONE(resume(&w, err));
     stac_progress_begin(&w.progress, q->log, "calibrate: texts", (double)q->n * q->length, "tokens");
@@ -245,5 +261,6 @@ done:
     stac_pipeline_clean(&w.pipeline);
     stac_run_clean(&run);
     stac_cache_clean(&cache);
+    stac_network_clean(&placed);
     return status;
 }

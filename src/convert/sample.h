@@ -14,6 +14,7 @@ struct stac_sample_request {
     const struct stac_grid *grid;
     const struct stac_log *log;
     const struct stac_network *net;     /* this rank's part of the original model; not read on a rank left over */
+    const struct stac_device *device;   /* where it writes; NULL: on the processor */
     struct stac_checkpoint *checkpoint; /* or NULL */
     int n_vocab;
     int32_t first; /* token that every text begins with */

@@ -20,7 +20,7 @@ static double row_information(const struct stac_calibration *c, const struct sta
     }
     for (int j = 0; j < n; j++) sum += (double)gradient[j] * gradient[j];
     if (site->scaling == STAC_SCALE_STATIC) return sum;
-    power = (double)c->run.kernels->sum_squares(n, x, mean) / n;
+    power = (double)c->run.kernels_here->sum_squares(n, x, mean) / n;
     return sum * power;
 }
 

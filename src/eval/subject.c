@@ -102,56 +102,28 @@ static int load_parts(struct stac_subject *s, struct stac_error *err) {
 
 /* ---- a device ------------------------------------------------------------------------------------------------------ */
 
-/* The device of the job, or none. With `auto` all ranks have one, or none has. */
-static int open_device(struct stac_subject *s, struct stac_error *err) {
-    struct stac_error absent = {0};
-    int missing = 0;
-    snprintf(s->runs_on, sizeof s->runs_on, "cpu");
-    if (s->job->device == STAC_JOB_CPU) return STAC_OK;
-    if (s->job->device == STAC_JOB_CUDA) return stac_device_open("cuda", s->ranks->local_rank, &s->device, err);
-    int here = stac_device_open("cuda", s->ranks->local_rank, &s->device, &absent) != STAC_OK;
-    STAC_TRY(
-        stac_mpi_check(MPI_Allreduce(&here, &missing, 1, MPI_INT, MPI_MAX, s->ranks->comm), "cannot agree on a device", err));
-    if (!missing) return STAC_OK;
-    stac_device_close(s->device);
-    s->device = NULL;
-    snprintf(s->runs_on, sizeof s->runs_on, "cpu, in place of a GPU: %.200s", here ? absent.text : "another rank has none");
-    stac_log_warn(s->log, "%s", s->runs_on);
-    return STAC_OK;
-}
-
 static double mebibytes(double bytes) {
     return bytes / 1048576;
 }
 
 /* What the networks of this rank, and then a conversation, take of the device: told before it is reserved. */
-static void tell_plan(const struct stac_subject *s, double weights) {
-    size_t left = 0, all = 0;
-    double token = 0;
-    for (int i = 0; i < STAC_SIDES; i++)
-        if (s->side[i]) token += stac_cache_bytes(&s->net[i], 1, 1);
-    s->device->room(&left, &all);
-    stac_log_info(s->log, "device %s: %.0f of %.0f MiB free; weights take %.1f MiB, and each token of a conversation %.3f MiB",
-                  s->device->name, mebibytes((double)left), mebibytes((double)all), mebibytes(weights), mebibytes(token));
+static void tell_plan(const struct stac_subject *s) {
+    double weights = 0, token = 0;
+    char more[80];
+    for (int i = 0; i < STAC_SIDES; i++) {
+        if (!s->side[i]) continue;
+        weights += (double)stac_network_placed_bytes(&s->net[i], false);
+        token += stac_cache_bytes(&s->net[i], 1, 1);
+    }
+    snprintf(more, sizeof more, ", and each token of a conversation %.3f MiB", mebibytes(token));
+    stac_hardware_tell(s->hardware.device, s->log, weights, more);
 }
 
 static int place_parts(struct stac_subject *s, struct stac_error *err) {
-    double weights = 0;
-    if (!s->device || s->grid.stage < 0) return STAC_OK;
-    snprintf(s->runs_on, sizeof s->runs_on, "%s", s->device->name);
+    if (!s->hardware.device || s->grid.stage < 0) return STAC_OK;
+    tell_plan(s);
     for (int i = 0; i < STAC_SIDES; i++)
-        if (s->side[i]) weights += (double)stac_network_placed_bytes(&s->net[i]);
-    tell_plan(s, weights);
-    for (int i = 0; i < STAC_SIDES; i++)
-        if (s->side[i]) STAC_TRY(stac_network_place(&s->net[i], s->device, &s->placed[i], err));
-    return STAC_OK;
-}
-
-static int connect_devices(struct stac_subject *s, struct stac_error *err) {
-    char why[STAC_LINK_WHY] = "";
-    if (!s->device || s->grid.stage < 0) return STAC_OK;
-    STAC_TRY(stac_link_connect(&s->grid, s->device, why, err));
-    if (why[0]) stac_log_info(s->log, "stages send through the host: %s", why);
+        if (s->side[i]) STAC_TRY(stac_network_place(&s->net[i], s->hardware.device, false, &s->placed[i], err));
     return STAC_OK;
 }
 
@@ -162,9 +134,8 @@ int stac_subject_open(struct stac_subject *s, struct stac_error *err) {
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, open_files(s, err), err));
     STAC_TRY_DONE(stac_spread(s->job, s->ranks, &s->hp, &s->grid, &s->stage_begin, &s->part, err));
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, load_parts(s, err), err));
-    STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, open_device(s, err), err));
+    STAC_TRY_DONE(stac_hardware_open(&s->hardware, s->job, s->ranks, &s->grid, s->log, err));
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, place_parts(s, err), err));
-    STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, connect_devices(s, err), err));
     if (s->job->use_sparse && s->side[STAC_SNN]) STAC_TRY_DONE(stac_execution_measure(s, err));
 done:
     if (status != STAC_OK) stac_subject_close(s);
@@ -189,8 +160,7 @@ void stac_subject_close(struct stac_subject *s) {
         stac_network_clean(&s->placed[i]);
         stac_network_clean(&s->net[i]);
     }
-    if (s->grid.nccl) s->device->net->close();
-    stac_device_close(s->device);
+    stac_hardware_close(&s->hardware, &s->grid);
     stac_model_close(s->model);
     stac_tokenizer_close(s->tokenizer);
     if (s->folder) stac_snn_close(&s->snn);
@@ -220,13 +190,13 @@ static int check_room(const struct stac_stand *t, int n_slots, int capacity, int
         cache += stac_cache_bytes(&s->net[t->side[p]], n_slots, capacity);
         run += stac_run_bytes(&s->net[t->side[p]], capacity, max_rows);
     }
-    const char *why = s->device->room(&left, &all);
+    const char *why = s->hardware.device->room(&left, &all);
     if (why || cache + run <= (double)left) return STAC_OK; /* a failure is told by what is reserved next */
     return stac_fail(
         err, STAC_ERR_MEMORY,
         "%s: %d conversations of %d tokens take %.0f MiB, reading %d tokens at once %.0f MiB, and %.0f MiB are free: "
         "fewer conversations, a shorter max_context_length, or more ranks",
-        s->device->name, n_slots, capacity, mebibytes(cache), max_rows, mebibytes(run), mebibytes((double)left));
+        s->hardware.device->name, n_slots, capacity, mebibytes(cache), max_rows, mebibytes(run), mebibytes((double)left));
 }
 
 static int init_stand(struct stac_stand *t, struct stac_subject *s, bool on_device, enum stac_side only, int n_slots,
@@ -255,7 +225,7 @@ done:
 
 int stac_stand_init(struct stac_stand *t, struct stac_subject *s, enum stac_side only, int n_slots, int capacity, int max_rows,
                     struct stac_error *err) {
-    return init_stand(t, s, s->device != NULL, only, n_slots, capacity, max_rows, err);
+    return init_stand(t, s, s->hardware.device != NULL, only, n_slots, capacity, max_rows, err);
 }
 
 int stac_stand_init_on_processors(struct stac_stand *t, struct stac_subject *s, enum stac_side only, int n_slots, int capacity,

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "dist/checkpoint.h"
+#include "dist/hardware.h"
 #include "job/job.h"
 #include "net/sessions.h"
 #include "store/snn_file.h"
@@ -28,9 +29,8 @@ struct stac_subject {
     struct stac_part part;
     bool side[STAC_SIDES]; /* which ones run */
     struct stac_network net[STAC_SIDES];
-    const struct stac_device *device;       /* of this rank, or NULL: its processors */
-    char runs_on[256];                      /* the name of rank 0's, or "cpu", with the reason where a GPU was wished for */
-    struct stac_network placed[STAC_SIDES]; /* the same there */
+    struct stac_hardware hardware;
+    struct stac_network placed[STAC_SIDES]; /* the networks on its device, if any */
     struct stac_sparse sparse;              /* with use_sparse: what this machine needs */
 };
 

@@ -107,10 +107,10 @@ static const struct stac_key keys[] = {
     {"threads", C | E | H, STAC_KEY_INT, AT(threads), "0", 0, 1024, NULL, "threads", NULL, rank_group,
      "Threads of a rank. 0: the processors of the machine divided among its ranks."},
 
-    {"device", E | H, STAC_KEY_CHOICE, AT(device), "cpu", 0, 0, "cpu|cuda|auto", "", NULL, rank_group,
-     "What text is read on. cuda: a GPU for each rank; it is an error when there is none. auto: a GPU where "
-     "there "
-     "is one, else the processors, which is said. Conversions compute on processors."},
+    {"device", C | E | H, STAC_KEY_CHOICE, AT(device), "cpu", 0, 0, "cpu|cuda|auto", "", NULL, rank_group,
+     "What text is read and written on. cuda: a GPU for each rank; it is an error when there is none. auto: a GPU where there "
+     "is "
+     "one, else the processors, which is said. Of a conversion the fit stays on processors."},
 
     {"rank_timeout", C | E | H, STAC_KEY_REAL, AT(rank_timeout), "6", 0, 1e6, NULL, "seconds", NULL, rank_group,
      "How long a rank may give no sign of life before the others of its machine end the job. 0: as long as it likes, as under "

@@ -28,11 +28,11 @@ static void weigh_dense(struct stac_run *run, const struct piece *p, const float
                         float *sum) {
     const struct stac_cache *c = run->cache;
     float scale = 1.0f / sqrtf((float)c->head_dim);
-    run->kernels->gemm_f32(p->n, p->n_keys, c->head_dim, q, ldq, c->k + p->block, c->capacity, lane->score, c->capacity);
+    run->kernels_here->gemm_f32(p->n, p->n_keys, c->head_dim, q, ldq, c->k + p->block, c->capacity, lane->score, c->capacity);
     for (int i = 0; i < p->n; i++) {
         float *weight = lane->weight + (size_t)i * c->capacity;
         int seen = visible(p, i);
-        sum[i] = run->kernels->softmax_exp(seen, lane->score + (size_t)i * c->capacity, scale, weight);
+        sum[i] = run->kernels_here->softmax_exp(seen, lane->score + (size_t)i * c->capacity, scale, weight);
         memset(weight + seen, 0, (size_t)(p->n_keys - seen) * sizeof *weight);
     }
 }
@@ -54,8 +54,9 @@ static void attend_dense(struct stac_run *run, const struct piece *p, const floa
     float sum[STAC_ATTENTION_ROWS];
     weigh_dense(run, p, q, ldq, lane, sum);
     if (run->probe.see) probe_weights(run, p, lane, sum);
-    run->kernels->gemm_f32(p->n, c->head_dim, p->n_keys, lane->weight, c->capacity, c->v + p->block, c->head_dim, out, ldo);
-    for (int i = 0; i < p->n; i++) run->kernels->scale(c->head_dim, out + (size_t)i * ldo, 1.0f / sum[i]);
+    run->kernels_here->gemm_f32(p->n, c->head_dim, p->n_keys, lane->weight, c->capacity, c->v + p->block, c->head_dim, out,
+                                ldo);
+    for (int i = 0; i < p->n; i++) run->kernels_here->scale(c->head_dim, out + (size_t)i * ldo, 1.0f / sum[i]);
 }
 
 /* ---- spiking ------------------------------------------------------------------------------------------------------ */
@@ -89,7 +90,7 @@ static int64_t sum_of(int n, const int16_t *code, bool magnitudes) {
 
 /* Count mode: codes only, the product of all rows follows. */
 static void encode_row(struct stac_run *run, const struct entering *e, struct row *r, struct stac_spiked *s) {
-    int64_t spikes = run->kernels->encode(&e->site->code.levels, r->n_in, r->x, e->site->mean, r->inverse, r->code);
+    int64_t spikes = run->kernels_here->encode(&e->site->code.levels, r->n_in, r->x, e->site->mean, r->inverse, r->code);
     r->sum = sum_of(r->n_in, r->code, false);
     stac_spiked_add(s, r->n_in, spikes, stac_active_codes(r->n_in, r->code), r->n_out, r->n_out);
 }
@@ -101,7 +102,8 @@ static void drive_row(struct stac_run *run, const struct entering *e, struct row
     int64_t events = stac_train_play(&lane->train, code, r->n_in, r->x, e->site->mean, r->inverse);
     stac_spiked_add(s, r->n_in, events, lane->train.active, r->n_out, r->n_out);
     if (run->channels) stac_channels_words(run, e->site, r->n_in, r->x, r->inverse, lane->train.word);
-    struct stac_effort took = stac_train_drive(&lane->train, code, run->kernels, r->n_out, e->w, e->ldw, lane->scratch, r->acc);
+    struct stac_effort took =
+        stac_train_drive(&lane->train, code, run->kernels_here, r->n_out, e->w, e->ldw, lane->scratch, r->acc);
     effort->multiplies += took.multiplies, effort->sums += took.sums, effort->shifts += took.shifts;
     r->sum = stac_train_sum(&lane->train, code);
 }
@@ -162,8 +164,8 @@ static void multiply(struct stac_run *run, const struct piece *p, const struct e
         sum[i] = r.sum;
     }
     if (!in_time)
-        run->kernels->gemm_i16i8(p->n, e->keys_in ? dim : p->n_keys, e->keys_in ? p->n_keys : dim, lane->code, ldc, e->w,
-                                 e->ldw, lane->acc, ldc);
+        run->kernels_here->gemm_i16i8(p->n, e->keys_in ? dim : p->n_keys, e->keys_in ? p->n_keys : dim, lane->code, ldc, e->w,
+                                      e->ldw, lane->acc, ldc);
     stac_count_piece(run, e->site, p->n_keys, &spiked, in_time && !run->gradual ? &effort : NULL);
 }
 
@@ -181,8 +183,8 @@ static void score_spiking(struct stac_run *run, const struct piece *p, const flo
     struct entering e = {site, q, ldq, inverse, false, c->qk + p->block, c->capacity};
     multiply(run, p, &e, lane, sum);
     for (int i = 0; i < p->n; i++)
-        run->kernels->decode(visible(p, i), lane->acc + (size_t)i * run->widest, factor[i], k_scale, NULL,
-                             lane->score + (size_t)i * c->capacity);
+        run->kernels_here->decode(visible(p, i), lane->acc + (size_t)i * run->widest, factor[i], k_scale, NULL,
+                                  lane->score + (size_t)i * c->capacity);
 }
 
 /* exp(score - max) into spikes, spikes over the values; the result is divided by the decoded sum. */
@@ -195,14 +197,14 @@ static void weigh_spiking(struct stac_run *run, const struct piece *p, struct st
     int64_t sum[STAC_ATTENTION_ROWS];
     for (int i = 0; i < p->n; i++) {
         size_t at = (size_t)i * c->capacity;
-        run->kernels->softmax_exp(visible(p, i), lane->score + at, scale, lane->weight + at);
+        run->kernels_here->softmax_exp(visible(p, i), lane->score + at, scale, lane->weight + at);
         inverse[i] = 1.0f / site->code.unit;
     }
     struct entering e = {site, lane->weight, c->capacity, inverse, true, c->qv + p->block, c->head_dim};
     multiply(run, p, &e, lane, sum);
     for (int i = 0; i < p->n; i++)
-        run->kernels->decode(c->head_dim, lane->acc + (size_t)i * run->widest, sum[i] > 0 ? 1.0f / (float)sum[i] : 0.0f,
-                             v_scale, NULL, out + (size_t)i * ldo);
+        run->kernels_here->decode(c->head_dim, lane->acc + (size_t)i * run->widest, sum[i] > 0 ? 1.0f / (float)sum[i] : 0.0f,
+                                  v_scale, NULL, out + (size_t)i * ldo);
 }
 
 /* ---- all pieces --------------------------------------------------------------------------------------------------- */
@@ -240,7 +242,7 @@ static void store_keys(struct stac_run *run, int layer, const float *qkv, int ld
         const struct stac_segment *seg = &run->segment[s];
         for (int i = 0; i < seg->n; i++) {
             const float *row = qkv + (size_t)(seg->first + i) * ldq;
-            stac_cache_store(run->cache, layer, seg->slot, seg->cached + i, row + q, row + q + kv, b, run->kernels);
+            stac_cache_store(run->cache, layer, seg->slot, seg->cached + i, row + q, row + q + kv, b, run->kernels_here);
         }
     }
 }
@@ -268,16 +270,10 @@ static void count_rows(struct stac_run *run, int layer, bool spikes) {
     stac_count(run, &b->site[STAC_SITE_P], dense);
 }
 
-int stac_attention(struct stac_run *run, int layer, float *qkv, float *out, struct stac_error *err) {
+/* On the processor, whatever the run is on: all that it touches is the host's. */
+static void attend_here(struct stac_run *run, int layer, float *qkv, float *out) {
     const struct stac_network *net = run->net;
-    const struct stac_block *b = &net->block[layer];
-    int ldo = stac_q_width(&net->hp), ldq = b->qkv.n_out, per_kv = net->hp.n_head / net->hp.n_head_kv;
-    bool spikes = stac_site_spikes(run, &b->site[STAC_SITE_Q]);
-    if (spikes != stac_site_spikes(run, &b->site[STAC_SITE_P]) || spikes != run->cache->int8)
-        return stac_fail(err, STAC_ERR_INTERNAL, "layer %d: q, p and the cache must spike together", net->first + layer);
-    count_keys(run, layer);
-    count_rows(run, layer, spikes);
-    if (run->device) return stac_on_device_attend(run, layer, qkv, out, err);
+    int ldo = stac_q_width(&net->hp), ldq = net->block[layer].qkv.n_out, per_kv = net->hp.n_head / net->hp.n_head_kv;
     store_keys(run, layer, qkv, ldq);
     for (int s = 0; s < run->n_segments; s++) {
         const struct stac_segment *seg = &run->segment[s];
@@ -296,5 +292,23 @@ int stac_attention(struct stac_run *run, int layer, float *qkv, float *out, stru
             attend(run, &p, qkv, ldq, out, ldo);
         }
     }
-    return STAC_OK;
+}
+
+int stac_attention(struct stac_run *run, int layer, float *qkv, float *out, struct stac_error *err) {
+    const struct stac_block *b = &run->net->block[layer];
+    bool spikes = stac_site_spikes(run, &b->site[STAC_SITE_Q]);
+    if (spikes != stac_site_spikes(run, &b->site[STAC_SITE_P]) || spikes != run->cache->int8)
+        return stac_fail(err, STAC_ERR_INTERNAL, "layer %d: q, p and the cache must spike together", run->net->first + layer);
+    count_keys(run, layer);
+    count_rows(run, layer, spikes);
+    if (run->cache->device) return stac_on_device_attend(run, layer, qkv, out, err);
+    if (!run->device) {
+        attend_here(run, layer, qkv, out);
+        return STAC_OK;
+    }
+    size_t n = (size_t)run->batch.n, in = n * (size_t)b->qkv.n_out * sizeof(float),
+           back = n * (size_t)b->o.n_in * sizeof(float);
+    STAC_TRY(stac_device_get(run->device, run->there.rows_here, qkv, in, err));
+    attend_here(run, layer, run->there.rows_here, run->there.out_here);
+    return stac_device_put(run->device, out, run->there.out_here, back, err);
 }

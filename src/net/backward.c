@@ -14,11 +14,24 @@ enum { HEAD_ROWS = 64 }; /* rows of logits at a time */
 
 /* ---- workspace ---------------------------------------------------------------------------------------------------- */
 
+/* Numbers that a product reads or gives, at most. */
+static size_t most_of_product(const struct stac_network *net, int max_rows) {
+    const struct stac_hparams *hp = &net->hp;
+    size_t q = (size_t)stac_q_width(hp), qkv = q + 2 * (size_t)stac_kv_width(hp), up = (size_t)(hp->gated ? 2 : 1) * hp->n_ff;
+    size_t rows = (size_t)max_rows * (up > qkv ? up : qkv), head = (size_t)hp->n_vocab * HEAD_ROWS;
+    return rows > head ? rows : head;
+}
+
+double stac_backward_bytes(const struct stac_network *net, int max_rows) {
+    return (2.0 * (double)most_of_product(net, max_rows) + (double)max_rows * net->hp.n_embd) * sizeof(float);
+}
+
 int stac_backward_init(struct stac_backward *b, struct stac_run *run, struct stac_error *err) {
     const struct stac_hparams *hp = &run->net->hp;
     size_t rows = (size_t)run->max_rows, d = (size_t)hp->n_embd, q = (size_t)stac_q_width(hp), ff = (size_t)hp->n_ff;
     size_t up = hp->gated ? 2 * ff : ff, qkv = q + 2 * (size_t)stac_kv_width(hp), wide = up > qkv ? up : qkv;
-    size_t head = (size_t)hp->n_vocab * HEAD_ROWS, turned = rows * wide, out = rows * (ff > d ? ff : d);
+    size_t most = most_of_product(run->net, run->max_rows), head = (size_t)hp->n_vocab * HEAD_ROWS;
+    size_t hidden = ff > q ? ff : q, out = rows * (hidden > d ? hidden : d);
     size_t layers = (size_t)(run->net->last - run->net->first);
     const size_t width[STAC_SITE_HEAD_IN] = {d, q, 0, q, d, ff};
     int status = STAC_OK;
@@ -34,19 +47,29 @@ int stac_backward_init(struct stac_backward *b, struct stac_run *run, struct sta
     STAC_TRY_DONE(STAC_NEW(b->middle, rows * d, "gradients", err));
     STAC_TRY_DONE(STAC_NEW(b->wide, rows * wide, "gradients", err));
     STAC_TRY_DONE(STAC_NEW(b->d_wide, rows * wide, "gradients", err));
-    STAC_TRY_DONE(STAC_NEW(b->d_hidden, rows * (ff > q ? ff : q), "gradients", err));
+    STAC_TRY_DONE(STAC_NEW(b->d_hidden, rows * hidden, "gradients", err));
     STAC_TRY_DONE(STAC_NEW(b->d_x, rows * d, "gradients", err));
-    STAC_TRY_DONE(STAC_NEW(b->turned, turned > head ? turned : head, "gradients", err));
+    STAC_TRY_DONE(STAC_NEW(b->turned, most, "gradients", err));
     STAC_TRY_DONE(STAC_NEW(b->turned_out, out > head ? out : head, "gradients", err));
     STAC_TRY_DONE(STAC_NEW(b->square, (size_t)hp->n_head_kv * (4 * rows + 2 * (size_t)hp->head_dim) * rows, "gradients", err));
+    if (!run->device) return STAC_OK;
+    STAC_TRY_DONE(STAC_NEW(b->gradient_here, rows * d, "gradients", err));
+    STAC_TRY_DONE(STAC_DEVICE_NEW(run->device, b->in_there, most, "gradients", err));
+    STAC_TRY_DONE(STAC_DEVICE_NEW(run->device, b->out_there, most, "gradients", err));
+    STAC_TRY_DONE(STAC_DEVICE_NEW(run->device, b->x_there, rows * d, "gradients", err));
 done:
     if (status != STAC_OK) stac_backward_clean(b);
     return status;
 }
 
 void stac_backward_clean(struct stac_backward *b) {
-    float **all[] = {&b->kept, &b->attn_in, &b->q,        &b->o_in, &b->mlp_in, &b->down_in,    &b->middle,
-                     &b->wide, &b->d_wide,  &b->d_hidden, &b->d_x,  &b->turned, &b->turned_out, &b->square};
+    float **all[] = {&b->kept,   &b->attn_in,  &b->q,   &b->o_in,   &b->mlp_in,     &b->down_in, &b->middle,       &b->wide,
+                     &b->d_wide, &b->d_hidden, &b->d_x, &b->turned, &b->turned_out, &b->square,  &b->gradient_here};
+    float **there[] = {&b->in_there, &b->out_there, &b->x_there};
+    for (size_t i = 0; i < sizeof there / sizeof *there && b->run; i++) {
+        stac_device_release(b->run->device, *there[i]);
+        *there[i] = NULL;
+    }
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         free(*all[i]);
         *all[i] = NULL;
@@ -59,11 +82,28 @@ void stac_backward_clean(struct stac_backward *b) {
 
 /* ---- pieces ------------------------------------------------------------------------------------------------------- */
 
-/* dx[n][n_in] = dy[n][n_out] W^T */
-static void product_backward(struct stac_backward *b, const struct stac_linear *l, int n, const float *dy, float *dx) {
+/* y[n][n_out] = x[n][n_in] W + bias, wherever W is */
+static int product(struct stac_backward *b, const struct stac_linear *l, int n, const float *x, float *y,
+                   struct stac_error *err) {
+    const struct stac_device *device = b->run->device;
+    size_t in = (size_t)n * (size_t)l->n_in * sizeof *x, out = (size_t)n * (size_t)l->n_out * sizeof *y;
+    if (device) STAC_TRY(stac_device_put(device, b->in_there, x, in, err));
+    stac_dense_product(b->run, l, n, device ? b->in_there : x, device ? b->out_there : y);
+    return device ? stac_device_get(device, y, b->out_there, out, err) : STAC_OK;
+}
+
+/* dx[n][n_in] = dy[n][n_out] W^T, wherever W is */
+static int product_backward(struct stac_backward *b, const struct stac_linear *l, int n, const float *dy, float *dx,
+                            struct stac_error *err) {
+    const struct stac_device *device = b->run->device;
+    size_t in = (size_t)n * (size_t)l->n_out * sizeof *dy, out = (size_t)n * (size_t)l->n_in * sizeof *dx;
     stac_transpose(n, l->n_out, dy, l->n_out, b->turned);
-    b->run->kernels->gemm_f32(l->n_in, n, l->n_out, l->w, l->n_out, b->turned, n, b->turned_out, n);
+    if (device) STAC_TRY(stac_device_put(device, b->in_there, b->turned, in, err));
+    b->run->kernels->gemm_f32(l->n_in, n, l->n_out, l->w, l->n_out, device ? b->in_there : b->turned, n,
+                              device ? b->out_there : b->turned_out, n);
+    if (device) STAC_TRY(stac_device_get(device, b->turned_out, b->out_there, out, err));
     stac_transpose(l->n_in, n, b->turned_out, n, dx);
+    return STAC_OK;
 }
 
 /* dx += the gradient with respect to x[n][d] of y = norm(x), given dy. With r = 1 / sqrt(mean((x - center)^2) + eps) and
@@ -174,7 +214,7 @@ static void through_largest(int n, const float *entered, float *ds) {
 static void weights_backward(struct stac_backward *b, const struct stac_site *site, int head, const float *out,
                              const float *d_out, int ldq, const float *keys, const float *values, struct square *w) {
     const struct stac_run *run = b->run;
-    const struct stac_kernels *kernels = run->kernels;
+    const struct stac_kernels *kernels = run->kernels_here;
     int n = b->rows, dim = run->net->hp.head_dim;
     float scale = 1 / sqrtf((float)dim), *entered = w->turned; /* free until later */
     kernels->gemm_f32(n, n, dim, b->q + (size_t)head * dim, ldq, keys, run->cache->capacity, w->ds, n);
@@ -202,7 +242,7 @@ static void weights_backward(struct stac_backward *b, const struct stac_site *si
  * and values are those of the cache. */
 static void head_backward(struct stac_backward *b, const struct stac_block *block, int layer, int head, float *d_qkv, int ld) {
     const struct stac_hparams *hp = &b->run->net->hp;
-    const struct stac_kernels *kernels = b->run->kernels;
+    const struct stac_kernels *kernels = b->run->kernels_here;
     const struct stac_cache *c = b->run->cache;
     int n = b->rows, dim = hp->head_dim, ldq = stac_q_width(hp), kv = head / (hp->n_head / hp->n_head_kv);
     size_t at = stac_cache_offset(c, layer, 0, kv), of_head = (size_t)head * dim;
@@ -272,36 +312,45 @@ static void keep(void *ctx, const struct stac_site *site, int head, int first, i
         memcpy(to + (size_t)(first + i) * width + of_head, x + (size_t)i * ld, (size_t)n * sizeof *x);
 }
 
+/* What enters the sites of a block once more, and the stream between its halves. */
+static int recompute(struct stac_backward *b, int layer, struct stac_error *err) {
+    struct stac_run *run = b->run;
+    const struct stac_block *block = &run->net->block[layer];
+    int n = b->rows, d = run->net->hp.n_embd;
+    const float *entered = b->kept + (size_t)layer * run->max_rows * d;
+    float *x = run->device ? b->x_there : b->d_x;
+    STAC_TRY(stac_device_put(run->device, x, entered, (size_t)n * d * sizeof *x, err));
+    run->probe = (struct stac_probe){keep, b, b->change.see != NULL};
+    int status = stac_run_block(run, layer, x, err);
+    run->probe = (struct stac_probe){0};
+    STAC_TRY(status);
+    STAC_TRY(product(b, &block->o, n, b->o_in, b->middle, err));
+    for (int i = 0; i < n; i++) run->kernels_here->add(d, entered + (size_t)i * d, b->middle + (size_t)i * d);
+    return STAC_OK;
+}
+
 static int block_backward(struct stac_backward *b, int layer, float *gradient, struct stac_error *err) {
     struct stac_run *run = b->run;
     const struct stac_block *block = &run->net->block[layer];
     const struct stac_hparams *hp = &run->net->hp;
     int n = b->rows, d = hp->n_embd;
-    const float *entered = b->kept + (size_t)layer * run->max_rows * d;
-    float *scratch = b->d_x;
-    memcpy(scratch, entered, (size_t)n * d * sizeof *scratch);
-    run->probe = (struct stac_probe){keep, b, b->change.see != NULL};
-    int status = stac_run_block(run, layer, scratch, err);
-    run->probe = (struct stac_probe){0};
-    STAC_TRY(status);
-    stac_dense_product(run, &block->o, n, b->o_in, b->middle);
-    for (int i = 0; i < n; i++) run->kernels->add(d, entered + (size_t)i * d, b->middle + (size_t)i * d);
+    STAC_TRY(recompute(b, layer, err));
 
-    product_backward(b, &block->down, n, gradient, b->d_hidden);
+    STAC_TRY(product_backward(b, &block->down, n, gradient, b->d_hidden, err));
     show(b, &block->site[STAC_SITE_DOWN_IN], hp->n_ff, b->d_hidden);
-    if (run->net->hadamard) run->kernels->hadamard(n, hp->n_ff, run->net->hadamard, b->d_hidden); /* its own transpose */
-    stac_dense_product(run, &block->up, n, b->mlp_in, b->wide);
+    if (run->net->hadamard) run->kernels_here->hadamard(n, hp->n_ff, run->net->hadamard, b->d_hidden); /* its own transpose */
+    STAC_TRY(product(b, &block->up, n, b->mlp_in, b->wide, err));
     activation_backward(b, n);
-    product_backward(b, &block->up, n, b->d_wide, b->d_x);
+    STAC_TRY(product_backward(b, &block->up, n, b->d_wide, b->d_x, err));
     show(b, &block->site[STAC_SITE_MLP_IN], d, b->d_x);
     norm_backward(hp, n, b->middle, b->d_x, gradient);
 
-    product_backward(b, &block->o, n, gradient, b->d_hidden);
+    STAC_TRY(product_backward(b, &block->o, n, gradient, b->d_hidden, err));
     show(b, &block->site[STAC_SITE_O_IN], stac_q_width(hp), b->d_hidden);
     attention_backward(b, layer);
-    product_backward(b, &block->qkv, n, b->d_wide, b->d_x);
+    STAC_TRY(product_backward(b, &block->qkv, n, b->d_wide, b->d_x, err));
     show(b, &block->site[STAC_SITE_ATTN_IN], d, b->d_x);
-    norm_backward(hp, n, entered, b->d_x, gradient);
+    norm_backward(hp, n, b->kept + (size_t)layer * run->max_rows * d, b->d_x, gradient);
     return STAC_OK;
 }
 
@@ -317,7 +366,8 @@ int stac_backward_begin(struct stac_backward *b, const struct stac_batch *batch,
     for (int l = 0; l < run->net->last - run->net->first; l++) {
         const struct stac_block *block = &run->net->block[l];
         if (block->attn_norm || block->mlp_norm) return stac_fail(err, STAC_ERR_INTERNAL, "gradients need folded norms");
-        memcpy(b->kept + (size_t)l * run->max_rows * d, x, (size_t)batch->n * d * sizeof *x);
+        STAC_TRY(
+            stac_device_get(run->device, b->kept + (size_t)l * run->max_rows * d, x, (size_t)batch->n * d * sizeof *x, err));
         run->probe = b->change;
         int status = stac_run_block(run, l, x, err);
         run->probe = (struct stac_probe){0};
@@ -327,15 +377,19 @@ int stac_backward_begin(struct stac_backward *b, const struct stac_batch *batch,
 }
 
 int stac_backward_blocks(struct stac_backward *b, float *gradient, struct stac_error *err) {
-    for (int l = b->run->net->last - b->run->net->first - 1; l >= 0; l--) STAC_TRY(block_backward(b, l, gradient, err));
-    return STAC_OK;
+    const struct stac_device *device = b->run->device;
+    size_t bytes = (size_t)b->rows * (size_t)b->run->net->hp.n_embd * sizeof *gradient;
+    float *here = device ? b->gradient_here : gradient;
+    if (device) STAC_TRY(stac_device_get(device, here, gradient, bytes, err));
+    for (int l = b->run->net->last - b->run->net->first - 1; l >= 0; l--) STAC_TRY(block_backward(b, l, here, err));
+    return device ? stac_device_put(device, gradient, here, bytes, err) : STAC_OK;
 }
 
 /* ---- head --------------------------------------------------------------------------------------------------------- */
 
 /* logits[n] become softmax - 1 at the label; the label is drawn by u in [0, 1) if there is none. */
 static void loss_backward(const struct stac_run *run, int n, const int32_t *label, double u, float *logits, float *e) {
-    double sum = run->kernels->softmax_exp(n, logits, 1.0f, e), before = 0;
+    double sum = run->kernels_here->softmax_exp(n, logits, 1.0f, e), before = 0;
     int chosen = label ? *label : n - 1;
     for (int j = 0; !label && j < n; j++)
         if ((before += e[j] / sum) > u) {
@@ -346,24 +400,38 @@ static void loss_backward(const struct stac_run *run, int n, const int32_t *labe
     logits[chosen] -= 1;
 }
 
-int stac_backward_head(struct stac_backward *b, const float *x, const int32_t *label, uint64_t seed, uint64_t stream,
-                       float *gradient, struct stac_error *err) {
+/* Rows [from, from + n) of x, which are where the run is: d_x of them. */
+static int head_rows_backward(struct stac_backward *b, int from, int n, const float *x, const int32_t *label,
+                              struct stac_random *random, struct stac_error *err) {
     struct stac_run *run = b->run;
     const struct stac_network *net = run->net;
-    struct stac_random random = stac_random_seeded(seed, stream);
     int d = net->hp.n_embd, vocab = net->hp.n_vocab;
+    float *logits = b->turned_out, *dx = b->d_x + (size_t)from * d, *normed = run->device ? b->attn_in : run->normed;
+    STAC_TRY(stac_run_head(run, from, n, x + (size_t)from * d, logits, err));
+    if (run->device) STAC_TRY(stac_device_get(run->device, normed, run->normed, (size_t)n * d * sizeof *normed, err));
+    for (int i = 0; i < n; i++)
+        loss_backward(run, vocab, label ? label + from + i : NULL, stac_random_uniform(random), logits + (size_t)i * vocab,
+                      b->turned);
+    STAC_TRY(product_backward(b, &net->head, n, logits, dx, err));
+    if (b->probe.see) b->probe.see(b->probe.ctx, &net->head_in, -1, n, d, normed, d, dx, d);
+    return STAC_OK;
+}
+
+int stac_backward_head(struct stac_backward *b, const float *x, const int32_t *label, uint64_t seed, uint64_t stream,
+                       float *gradient, struct stac_error *err) {
+    const struct stac_device *device = b->run->device;
+    const struct stac_network *net = b->run->net;
+    struct stac_random random = stac_random_seeded(seed, stream);
+    size_t bytes = (size_t)b->rows * (size_t)net->hp.n_embd * sizeof *x;
+    float *here = device ? b->gradient_here : gradient;
+    const float *x_here = device ? b->middle : x;
     if (net->final_norm) return stac_fail(err, STAC_ERR_INTERNAL, "gradients need folded norms");
     for (int from = 0; from < b->rows; from += HEAD_ROWS) {
         int n = b->rows - from < HEAD_ROWS ? b->rows - from : HEAD_ROWS;
-        float *logits = b->turned_out, *dx = b->d_x + (size_t)from * d;
-        STAC_TRY(stac_run_head(run, from, n, x + (size_t)from * d, logits, err));
-        for (int i = 0; i < n; i++)
-            loss_backward(run, vocab, label ? label + from + i : NULL, stac_random_uniform(&random), logits + (size_t)i * vocab,
-                          b->turned);
-        product_backward(b, &net->head, n, logits, dx);
-        if (b->probe.see) b->probe.see(b->probe.ctx, &net->head_in, -1, n, d, run->normed, d, dx, d);
+        STAC_TRY(head_rows_backward(b, from, n, x, label, &random, err));
     }
-    memset(gradient, 0, (size_t)b->rows * d * sizeof *gradient);
-    norm_backward(&net->hp, b->rows, x, b->d_x, gradient);
-    return STAC_OK;
+    if (device) STAC_TRY(stac_device_get(device, b->middle, x, bytes, err));
+    memset(here, 0, bytes);
+    norm_backward(&net->hp, b->rows, x_here, b->d_x, here);
+    return device ? stac_device_put(device, gradient, here, bytes, err) : STAC_OK;
 }

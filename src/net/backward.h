@@ -2,8 +2,8 @@
  *
  * Blocks are recomputed from what entered them, so memory holds one residual stream per layer. The gradient of a product
  * y = x W is dx = dy W^T, computed as dx^T = W dy^T with the same kernels as the forward pass: the same bits for any number of
- * threads. Norms must have neither gain nor bias (stac_fold_norms). Formulas: softmax and normalisation by the chain rule,
- * rotary positions by turning back. */
+ * threads, and on a device, which takes the products only (its run has a cache of the host's). Norms must have neither gain nor
+ * bias (stac_fold_norms). Formulas: softmax and normalisation by the chain rule, rotary positions by turning back. */
 #ifndef STAC_NET_BACKWARD_H
 #define STAC_NET_BACKWARD_H
 
@@ -32,13 +32,19 @@ struct stac_backward {
     float *wide, *d_wide, *d_hidden, *d_x;        /* [max_rows][...] */
     float *turned, *turned_out;                   /* transposed rows */
     float *square;                                /* attention of one head, for each head of keys */
+    float *gradient_here;                         /* [max_rows][n_embd] with a device; and of that: */
+    float *in_there, *out_there, *x_there;        /* what products read and give; [max_rows][n_embd] */
 };
 
 /* Workspace for texts of run->max_rows tokens. Zero-initialise; release with stac_backward_clean. */
 int stac_backward_init(struct stac_backward *b, struct stac_run *run, struct stac_error *err);
 void stac_backward_clean(struct stac_backward *b);
 
-/* Forward, keeping what the way back needs: x[batch->n][n_embd] through the blocks of this part. */
+/* Bytes that it takes of a device beside its run. */
+double stac_backward_bytes(const struct stac_network *net, int max_rows);
+
+/* Forward, keeping what the way back needs: x[batch->n][n_embd] through the blocks of this part. x here, and gradients below,
+ * are where the run is; what probes see is the host's. */
 int stac_backward_begin(struct stac_backward *b, const struct stac_batch *batch, float *x, struct stac_error *err);
 
 /* Last stage: gradient[rows][n_embd] with respect to x, the residual stream after the last block, of the loss

@@ -54,6 +54,8 @@ struct stac_network {
      */
     const struct stac_device *device; /* borrowed */
     void *placed;
+    const struct stac_network *streamed; /* borrowed: the host's, whose blocks are brought one at a time; NULL: all are there */
+    size_t stream_at, stream_room;       /* where in `placed` that block is, and its room; bytes */
 };
 
 /* Part of a network: a stage. */

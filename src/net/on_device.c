@@ -38,21 +38,6 @@ static int init_counters(struct stac_run *run, struct stac_error *err) {
 
 _Static_assert(sizeof(struct stac_head_sent) == sizeof(struct stac_tally), "one counts on with the other");
 
-/* Time runs there for neurons that play words. */
-static int check_neurons(const struct stac_run *run, struct stac_error *err) {
-    bool plays = run->steps == 1;
-    for (int i = 0; i < run->n_sites && run->mode == STAC_MODE_TEMPORAL; i++) {
-        const struct stac_site *site = stac_run_site_at(run, i);
-        if (site && stac_site_spikes(run, site) && stac_site_runs_in_time(run, site)) plays = plays && site->code.word != NULL;
-    }
-    if (plays) return STAC_OK;
-    return stac_fail(
-        err, STAC_ERR_USAGE,
-        "device: %s: of neurons in time only those that play words from a table run there; use execution: count, or "
-        "device: cpu",
-        run->device->name);
-}
-
 /* Room for the events of all rows of any site. */
 static int init_events(struct stac_run *run, struct stac_error *err) {
     size_t most = 0;
@@ -67,10 +52,28 @@ static int init_events(struct stac_run *run, struct stac_error *err) {
     return STAC_DEVICE_NEW(run->device, run->there.events.begin, begins, "spikes", err);
 }
 
+/* Rows of the widest site or of queries, keys and values; rows of what attention gives: for a cache that is the host's. */
+static int init_rows_here(struct stac_run *run, struct stac_error *err) {
+    const struct stac_hparams *hp = &run->net->hp;
+    struct stac_on_device *t = &run->there;
+    size_t rows = (size_t)run->max_rows, q = (size_t)stac_q_width(hp), width = q + 2 * (size_t)stac_kv_width(hp);
+    if (run->cache->device) return STAC_OK;
+    if (run->mode != STAC_MODE_DENSE)
+        return stac_fail(err, STAC_ERR_INTERNAL, "a spiking run on %s with its cache elsewhere", run->device->name);
+    for (int k = 0; k <= STAC_SITE_HEAD_IN; k++) {
+        size_t inputs = (size_t)stac_site_inputs(hp, (enum stac_site_kind)k);
+        width = inputs > width ? inputs : width;
+    }
+    STAC_TRY(STAC_NEW(t->rows_here, rows * width, "activations", err));
+    return STAC_NEW(t->out_here, rows * q, "activations", err);
+}
+
 int stac_on_device_init(struct stac_run *run, struct stac_error *err) {
     const struct stac_hparams *hp = &run->net->hp;
     struct stac_on_device *t = &run->there;
-    STAC_TRY(check_neurons(run, err));
+    if (run->steps > 1)
+        return stac_fail(err, STAC_ERR_USAGE, "device: %s: ST-BIF+ neurons run on device: cpu only", run->device->name);
+    STAC_TRY(init_rows_here(run, err));
     if (run->mode == STAC_MODE_TEMPORAL) STAC_TRY(init_events(run, err));
     STAC_TRY(STAC_DEVICE_NEW(run->device, t->index, 4 * (size_t)run->max_rows, "a batch", err));
     STAC_TRY(STAC_NEW(t->index_here, 4 * (size_t)run->max_rows, "a batch", err));
@@ -92,6 +95,8 @@ void stac_on_device_clean(struct stac_run *run) {
     stac_device_release(run->device, t->events.begin);
     free(t->tally_here);
     free(t->index_here);
+    free(t->rows_here);
+    free(t->out_here);
 }
 
 int stac_on_device_angles(struct stac_run *run, struct stac_error *err) {
@@ -113,7 +118,7 @@ int stac_on_device_begin(struct stac_run *run, struct stac_error *err) {
     const struct stac_batch *batch = &run->batch;
     size_t n = (size_t)batch->n;
     int32_t *here = t->index_here;
-    if (run->probe.see || run->channels || run->sparse)
+    if ((run->probe.see && run->cache->device) || run->channels || run->sparse)
         return stac_fail(err, STAC_ERR_USAGE,
                          "device: %s: single values are seen and counted, and products chosen by density, on device: cpu only",
                          run->device->name);
@@ -217,11 +222,12 @@ int stac_on_device_head(struct stac_run *run, int n, float *logits, struct stac_
     struct stac_tally *tally = &t->tally[run->n_sites - 1], here;
     bool spikes = stac_site_spikes(run, &net->head_in);
     size_t vocab = (size_t)net->hp.n_vocab;
-    for (int from = 0; from < n; from += t->head_rows) {
+    STAC_TRY(stac_show(run, &net->head_in, n, net->hp.n_embd, run->normed, err));
+    for (int from = 0; logits && from < n; from += t->head_rows) {
         int rows = n - from < t->head_rows ? n - from : t->head_rows;
         STAC_TRY(stac_device_clear(run->device, tally, sizeof *tally, err));
-        STAC_TRY(stac_product(run, &net->head_in, &net->head, rows, run->normed + (size_t)from * (size_t)net->hp.n_embd,
-                              t->logits, err));
+        STAC_TRY(stac_multiply(run, &net->head_in, &net->head, rows, run->normed + (size_t)from * (size_t)net->hp.n_embd,
+                               t->logits, err));
         STAC_TRY(
             stac_device_get(run->device, logits + (size_t)from * vocab, t->logits, (size_t)rows * vocab * sizeof *logits, err));
         STAC_TRY(stac_device_get(run->device, &here, tally, sizeof here, err));

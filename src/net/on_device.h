@@ -20,7 +20,7 @@ int stac_on_device_end(struct stac_run *run, struct stac_error *err);
 /* Keys and values of the batch into the cache of a layer, and its attention; as stac_attention. */
 int stac_on_device_attend(struct stac_run *run, int layer, const float *qkv, float *out, struct stac_error *err);
 
-/* Logits of n normalised rows in run->normed, to the host. */
+/* Logits of n normalised rows in run->normed, to the host; NULL: the probe sees the rows. */
 int stac_on_device_head(struct stac_run *run, int n, float *logits, struct stac_error *err);
 
 #endif

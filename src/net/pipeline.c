@@ -1,7 +1,6 @@
 #include "net/pipeline.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
 
@@ -41,7 +40,8 @@ static int compute(struct stac_pipeline *p, int r, int step, const struct stac_b
     struct stac_run *run = p->run[r];
     if (step == 0) STAC_TRY(stac_run_begin(run, batch, err));
     if (stac_pipeline_is_first(p)) stac_run_embed(run, p->x[r]);
-    if (entered) memcpy(entered, p->x[r], (size_t)batch->n * (size_t)run->net->hp.n_embd * sizeof *entered);
+    size_t bytes = (size_t)batch->n * (size_t)run->net->hp.n_embd * sizeof *entered;
+    if (entered) STAC_TRY(stac_device_get(run->device, entered, p->x[r], bytes, err));
     if (!entered || !stac_pipeline_is_last(p)) STAC_TRY(stac_run_blocks(run, p->x[r], err)); /* somebody wants what comes out */
     return step == run->steps - 1 ? stac_run_end(run, err) : STAC_OK;
 }

@@ -38,8 +38,8 @@ int stac_pipeline_enter(struct stac_pipeline *p, int ahead, const struct stac_ba
                         struct stac_error *err);
 
 /* One text through the first run and back: the loss is that of labels drawn from the prediction (stac_backward_head), and
- * gradient[batch->n][n_embd] is left with respect to what entered this stage. Stages work one after the other. Every stage
- * of the group calls it with the same batch. */
+ * gradient[batch->n][n_embd], which is where the run is, is left with respect to what entered this stage. Stages work one after
+ * the other. Every stage of the group calls it with the same batch. */
 int stac_pipeline_gradient(struct stac_pipeline *p, struct stac_backward *b, int ahead, const struct stac_batch *batch,
                            uint64_t seed, uint64_t stream, float *gradient, struct stac_error *err);
 

@@ -75,19 +75,34 @@ static void place_ends(struct placing *to, struct stac_network *net) {
     place_site(to, &net->head_in);
 }
 
-size_t stac_network_placed_bytes(const struct stac_network *host) {
+static size_t block_bytes(const struct stac_network *host, int layer) {
     struct placing count = {0};
-    struct stac_network net = *host;
-    place_ends(&count, &net);
-    for (int l = 0; l < host->last - host->first; l++) {
-        struct stac_block b = host->block[l];
-        place_block(&count, &host->hp, &b);
-    }
+    struct stac_block b = host->block[layer];
+    place_block(&count, &host->hp, &b);
     return count.used;
 }
 
-int stac_network_place(const struct stac_network *host, const struct stac_device *device, struct stac_network *out,
-                       struct stac_error *err) {
+size_t stac_network_placed_bytes(const struct stac_network *host, bool streams) {
+    struct placing count = {0};
+    struct stac_network net = *host;
+    size_t most = 0, all = 0;
+    place_ends(&count, &net);
+    for (int l = 0; l < host->last - host->first; l++) {
+        size_t bytes = block_bytes(host, l);
+        all += bytes;
+        most = bytes > most ? bytes : most;
+    }
+    return count.used + (streams ? most : all);
+}
+
+bool stac_network_must_stream(const struct stac_network *host, const struct stac_device *device, double besides) {
+    size_t left = 0, all = 0;
+    if (device->room(&left, &all)) return false; /* a failure is told by what is reserved next */
+    return (double)stac_network_placed_bytes(host, false) + besides > (double)left;
+}
+
+int stac_network_place(const struct stac_network *host, const struct stac_device *device, bool streams,
+                       struct stac_network *out, struct stac_error *err) {
     int n = host->last - host->first, status = STAC_OK;
     struct placing to = {.device = device, .err = err};
     *out = *host;
@@ -95,15 +110,27 @@ int stac_network_place(const struct stac_network *host, const struct stac_device
     out->stored = (struct stac_mapping){0};
     out->block = NULL;
     STAC_TRY_DONE(STAC_NEW(out->block, n, "the blocks", err));
-    STAC_TRY_DONE(STAC_DEVICE_NEW(device, to.base, stac_network_placed_bytes(host), "the network", err));
+    STAC_TRY_DONE(STAC_DEVICE_NEW(device, to.base, stac_network_placed_bytes(host, streams), "the network", err));
     out->placed = to.base;
     place_ends(&to, out);
+    out->stream_at = to.used;
+    out->stream_room = stac_network_placed_bytes(host, true) - to.used;
+    out->streamed = streams ? host : NULL;
     for (int l = 0; l < n; l++) {
         out->block[l] = host->block[l];
-        place_block(&to, &host->hp, &out->block[l]);
+        if (!streams) place_block(&to, &host->hp, &out->block[l]);
     }
     status = err->status;
 done:
     if (status != STAC_OK) stac_network_clean(out);
     return status;
+}
+
+int stac_network_bring(const struct stac_network *net, int layer, struct stac_error *err) {
+    struct placing to = {.device = net->device, .base = net->placed, .used = net->stream_at, .err = err};
+    if (block_bytes(net->streamed, layer) > net->stream_room)
+        return stac_fail(err, STAC_ERR_INTERNAL, "layer %d has grown since its network was placed", net->first + layer);
+    net->block[layer] = net->streamed->block[layer];
+    place_block(&to, &net->hp, &net->block[layer]);
+    return err->status;
 }

@@ -5,11 +5,18 @@
 
 #include "net/network.h"
 
-/* A copy of `host` on a device. It borrows from `host`, which must outlive it; stac_network_clean releases it. */
-int stac_network_place(const struct stac_network *host, const struct stac_device *device, struct stac_network *out,
-                       struct stac_error *err);
+/* A copy of `host` on a device. It borrows from `host`, which must outlive it; stac_network_clean releases it. `streams`: there
+ * is room for one block, which stac_network_bring puts there as it then is. */
+int stac_network_place(const struct stac_network *host, const struct stac_device *device, bool streams,
+                       struct stac_network *out, struct stac_error *err);
+
+/* Block `layer` (counted from the first one here) of a network that is streamed, behind all operators so far. */
+int stac_network_bring(const struct stac_network *net, int layer, struct stac_error *err);
 
 /* Bytes that it takes there. */
-size_t stac_network_placed_bytes(const struct stac_network *host);
+size_t stac_network_placed_bytes(const struct stac_network *host, bool streams);
+
+/* Whether it has to be streamed there so that `besides` bytes are left. */
+bool stac_network_must_stream(const struct stac_network *host, const struct stac_device *device, double besides);
 
 #endif

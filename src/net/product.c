@@ -6,8 +6,7 @@
 #include "net/channels.h"
 #include "net/gradual.h"
 
-_Static_assert(STAC_KERNEL_STEPS == STAC_MAX_TIMESTEPS && STAC_KERNEL_FACTORS == STAC_MAX_CLASSES, "all steps have room");
-_Static_assert(sizeof(struct stac_word) == 2 * sizeof(uint64_t), "words are pairs of bits of steps");
+_Static_assert(STAC_KERNEL_FACTORS == STAC_MAX_CLASSES, "all factors have room");
 
 bool stac_site_spikes(const struct stac_run *run, const struct stac_site *site) {
     return run->mode != STAC_MODE_DENSE && site->spiking;
@@ -15,7 +14,7 @@ bool stac_site_spikes(const struct stac_run *run, const struct stac_site *site) 
 
 float stac_row_scale(const struct stac_run *run, const struct stac_site *site, int n, const float *x) {
     if (site->scaling == STAC_SCALE_STATIC) return site->code.unit;
-    return stac_scaled_unit(site->code.unit, n, run->kernels->sum_squares(n, x, site->mean));
+    return stac_scaled_unit(site->code.unit, n, run->kernels_here->sum_squares(n, x, site->mean));
 }
 
 struct stac_encoding stac_encoding_of(const struct stac_site *site) {
@@ -27,7 +26,8 @@ struct stac_steps stac_steps_of(const struct stac_run *run, const struct stac_si
     struct stac_steps s = {0};
     if (!stac_site_runs_in_time(run, site)) return s;
     s = (struct stac_steps){.timesteps = code->timesteps,
-                            .word = &code->word->plus,
+                            .word = code->word,
+                            .neuron = code->neuron,
                             .most = code->levels.most_spikes,
                             .n_classes = code->base.n_classes,
                             .shift = code->base.shift,
@@ -210,10 +210,17 @@ void stac_dense_product(const struct stac_run *run, const struct stac_linear *l,
     if (l->bias) run->kernels->add_to_rows(n, l->n_out, l->bias, 0, y);
 }
 
-int stac_product(struct stac_run *run, const struct stac_site *site, const struct stac_linear *linear, int n, float *x,
-                 float *y, struct stac_error *err) {
-    if (run->probe.see) run->probe.see(run->probe.ctx, site, -1, 0, n, linear->n_in, x, linear->n_in);
-    if (!y) return STAC_OK;
+int stac_show(struct stac_run *run, const struct stac_site *site, int n, int width, float *x, struct stac_error *err) {
+    size_t bytes = (size_t)n * (size_t)width * sizeof *x;
+    float *here = run->device ? run->there.rows_here : x;
+    if (!run->probe.see) return STAC_OK;
+    if (run->device) STAC_TRY(stac_device_get(run->device, here, x, bytes, err));
+    run->probe.see(run->probe.ctx, site, -1, 0, n, width, here, width);
+    return run->device && run->probe.changes ? stac_device_put(run->device, x, here, bytes, err) : STAC_OK;
+}
+
+int stac_multiply(struct stac_run *run, const struct stac_site *site, const struct stac_linear *linear, int n, float *x,
+                  float *y, struct stac_error *err) {
     if (stac_site_spikes(run, site)) {
         if (run->gradual) {
             stac_gradual_step(run, site, linear, n, x);
@@ -237,4 +244,10 @@ int stac_product(struct stac_run *run, const struct stac_site *site, const struc
                                     .streamed = bytes});
     stac_dense_product(run, linear, n, x, y);
     return STAC_OK;
+}
+
+int stac_product(struct stac_run *run, const struct stac_site *site, const struct stac_linear *linear, int n, float *x,
+                 float *y, struct stac_error *err) {
+    STAC_TRY(stac_show(run, site, n, linear->n_in, x, err));
+    return y ? stac_multiply(run, site, linear, n, x, y, err) : STAC_OK;
 }

@@ -4,8 +4,14 @@
 
 #include "net/run.h"
 
-/* y[n][n_out] = x[n][n_in] W + bias through a site: dense, or coded into spikes that drive the product. x[n][n_in] is
- * contiguous and may be changed by the probe. y == NULL: only the probe sees x. */
+/* The probe, if any, sees n rows x[n][width] that enter a site, and may change them. */
+int stac_show(struct stac_run *run, const struct stac_site *site, int n, int width, float *x, struct stac_error *err);
+
+/* y[n][n_out] = x[n][n_in] W + bias through a site: dense, or coded into spikes that drive the product. */
+int stac_multiply(struct stac_run *run, const struct stac_site *site, const struct stac_linear *linear, int n, float *x,
+                  float *y, struct stac_error *err);
+
+/* One and then the other; y == NULL: only the probe sees x. */
 int stac_product(struct stac_run *run, const struct stac_site *site, const struct stac_linear *linear, int n, float *x,
                  float *y, struct stac_error *err);
 

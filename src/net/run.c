@@ -9,6 +9,7 @@
 #include "net/channels.h"
 #include "net/gradual.h"
 #include "net/on_device.h"
+#include "net/placed.h"
 #include "net/product.h"
 
 enum { ACC_TARGET = 1 << 22 }; /* accumulators of one chunk of rows */
@@ -113,7 +114,8 @@ int stac_run_init(struct stac_run *run, const struct stac_network *net, struct s
     struct sizes n = sizes_of(net, cache->capacity, max_rows);
     int status = STAC_OK;
     *run = (struct stac_run){.net = net, .cache = cache, .device = net->device, .mode = mode, .max_rows = max_rows};
-    run->kernels = run->device ? run->device->kernels : stac_kernels_best();
+    run->kernels_here = stac_kernels_best();
+    run->kernels = run->device ? run->device->kernels : run->kernels_here;
     run->widest = (int)n.widest;
     run->acc_size = n.acc;
     run->n_sites = (net->last - net->first) * STAC_SITE_HEAD_IN + 1;
@@ -129,7 +131,7 @@ int stac_run_init(struct stac_run *run, const struct stac_network *net, struct s
     STAC_TRY_DONE(STAC_NEW(run->segment, cache->n_slots, "segments", err));
     STAC_TRY_DONE(d ? stac_on_device_init(run, err) : check_reach(run, err));
     STAC_TRY_DONE(reach_position(run, smaller(cache->capacity, net->hp.n_ctx), err));
-    if (!d) STAC_TRY_DONE(init_lanes(run, err));
+    if (!cache->device) STAC_TRY_DONE(init_lanes(run, err));
     STAC_TRY_DONE(stac_gradual_init(run, err));
 done:
     if (status != STAC_OK) stac_run_clean(run);
@@ -312,6 +314,7 @@ static int feed_forward_half(struct stac_run *run, int layer, float *x, struct s
 }
 
 int stac_run_block(struct stac_run *run, int layer, float *x, struct stac_error *err) {
+    if (run->net->streamed) STAC_TRY(stac_network_bring(run->net, layer, err));
     STAC_TRY(attention_half(run, layer, x, err));
     return feed_forward_half(run, layer, x, err);
 }

@@ -39,6 +39,7 @@ struct stac_on_device {
     float *logits;                  /* [head_rows][n_vocab], on the last stage */
     int head_rows;
     struct stac_tally *tally, *tally_here; /* [n_sites], of the last batch, and behind them `sent` */
+    float *rows_here, *out_here;           /* [max_rows][...] what attention and probes of the host work on; else NULL */
     struct stac_head_sent *sent;           /* [layers][rows][n_head], of the last batch of a spiking run, or NULL */
 };
 
@@ -75,7 +76,7 @@ struct stac_run {
     const struct stac_network *net;   /* borrowed */
     struct stac_cache *cache;         /* borrowed */
     const struct stac_device *device; /* of the network; NULL: the processor. All activations are in its memory */
-    const struct stac_kernels *kernels;
+    const struct stac_kernels *kernels, *kernels_here; /* of that device; of the processor */
     struct stac_on_device there;
     enum stac_mode mode;
     struct stac_probe probe;    /* see == NULL: none */
@@ -104,8 +105,9 @@ struct stac_run {
 };
 
 /* Workspace for batches of at most max_rows. Zero-initialise; release with stac_run_clean. STAC_ERR_USAGE for what runs on
- * processors only: time of neurons other than tables. On a device x below is its memory (stac_run_activations), logits are the
- * host's, and probes, channels and `sparse` are not to be had. */
+ * processors only: ST-BIF+ neurons. On a device x below is its memory (stac_run_activations), logits are the
+ * host's, and channels and `sparse` are not to be had. Where the cache is, attention is computed: a dense run on a device whose
+ * cache is the host's leaves it, and all that a probe sees, to the processors; probes are to be had in such a run only. */
 int stac_run_init(struct stac_run *run, const struct stac_network *net, struct stac_cache *cache, enum stac_mode mode,
                   int max_rows, struct stac_error *err);
 void stac_run_clean(struct stac_run *run);

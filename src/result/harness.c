@@ -107,7 +107,7 @@ static json_t *config(const struct stac_result *r, const char *model, enum stac_
                  s->job->execution == STAC_JOB_TEMPORAL ? "temporal" : "count");
     json_t *limit = s->job->limit_tokens > 0 ? json_real((double)s->job->limit_tokens) : json_null();
     return json_pack("{s:s, s:s, s:n, s:[], s:s, s:n, s:o, s:i, s:n, s:I, s:I, s:I, s:I}", "model", "stac", "model_args", args,
-                     "batch_size", "batch_sizes", "device", "cpu", "use_cache", "limit", limit, "bootstrap_iters", 0,
+                     "batch_size", "batch_sizes", "device", s->hardware.name, "use_cache", "limit", limit, "bootstrap_iters", 0,
                      "gen_kwargs", "random_seed", (json_int_t)s->job->seed, "numpy_seed", (json_int_t)s->job->seed,
                      "torch_seed", (json_int_t)s->job->seed, "fewshot_seed", (json_int_t)s->job->seed);
 }

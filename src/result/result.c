@@ -111,7 +111,7 @@ int stac_result_notes(const struct stac_result *r, struct stac_note *n) {
         {"text_sha256", r->text.sha256},
         {"bos", r->text.all.tokens > 0 ? bos[s->job->bos] : NULL},
         {"words", r->text.all.tokens > 0 ? words[s->job->words] : NULL},
-        {"device", s->runs_on},
+        {"device", s->hardware.name},
     };
     int count = 0;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)

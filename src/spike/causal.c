@@ -8,24 +8,6 @@
 #include "spike/step_weights.h"
 #include "spike/ternary.h"
 
-struct stac_word stac_causal_word(const struct stac_code *code, float magnitude) {
-    const struct stac_neuron *neuron = &code->neuron;
-    struct stac_word word = {0, 0};
-    float v = magnitude + neuron->offset;
-    for (int t = 0, n = 0; t < code->timesteps && n < neuron->most; t++) {
-        if (!(fabsf(v) >= neuron->threshold[t][n < STAC_MAX_SPIKES ? n : STAC_MAX_SPIKES - 1])) continue;
-        if (v > 0) {
-            word.plus |= UINT64_C(1) << t;
-            v -= (float)code->weight[t];
-        } else {
-            word.minus |= UINT64_C(1) << t;
-            v += (float)code->weight[t];
-        }
-        n++;
-    }
-    return word;
-}
-
 /* ---- thresholds by dynamic programming ---------------------------------------------------------------------------- */
 
 /* Membranes |v| fall into cells that widen with |v|: node i lies at (i / cells)^2 of the largest. */

@@ -21,8 +21,6 @@
 #include "spike/code.h"
 #include "spike/recipe.h"
 
-struct stac_word stac_causal_word(const struct stac_code *code, float magnitude);
-
 /* Thresholds, base and unit of a ternary code for a distribution at a price, as in stac_ternary_design; the search starts at
  * the base and unit that are best for a table. */
 int stac_causal_design(const struct stac_histogram *h, int timesteps, double lambda, int max_integer, bool geometric,

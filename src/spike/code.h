@@ -25,7 +25,7 @@
 /* What the words of a code look like. */
 enum stac_code_kind {
     STAC_CODE_TERNARY,   /* at most two signed spikes, more for outliers; ternary.h, causal.h */
-    STAC_CODE_RATE,      /* the number of spikes; rate.h, leaky.h, st_bif.h */
+    STAC_CODE_RATE,      /* the number of spikes; rate.h, st_bif.h */
     STAC_CODE_PHASE,     /* digits of the magnitude; phase.h */
     STAC_CODE_ONE_SPIKE, /* one signed spike at the best step; one_spike.h */
     STAC_CODE_INTEGER,   /* no spikes: an integer of some bits, multiplied; integer.h */

@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "spike/causal.h"
-#include "spike/leaky.h"
-#include "spike/rate.h"
+#include "spike/code.h"
 
 const char *stac_neuron_name(enum stac_neuron_kind kind) {
     static const char *const names[] = {"table", "causal", "if", "lif", "st_bif"};
@@ -18,12 +16,9 @@ const char *stac_neuron_name(enum stac_neuron_kind kind) {
 /* ---- running ------------------------------------------------------------------------------------------------------ */
 
 struct stac_word stac_neuron_word(const struct stac_code *code, float magnitude) {
-    switch (code->neuron.kind) {
-    case STAC_NEURON_CAUSAL: return stac_causal_word(code, magnitude);
-    case STAC_NEURON_IF: return stac_rate_word(code, magnitude);
-    case STAC_NEURON_LIF: return stac_leaky_word(code, magnitude);
-    default: return code->word[stac_level_of(&code->levels, magnitude)];
-    }
+    const struct stac_neuron *n = &code->neuron;
+    if (n->kind == STAC_NEURON_TABLE) return code->word[stac_level_of(&code->levels, magnitude)];
+    return stac_decided_word(n, code->timesteps, code->weight, magnitude);
 }
 
 int stac_neuron_updates(const struct stac_code *code, float magnitude) {
@@ -32,7 +27,7 @@ int stac_neuron_updates(const struct stac_code *code, float magnitude) {
     struct stac_word word = stac_neuron_word(code, magnitude);
     if (n->kind == STAC_NEURON_CAUSAL) /* its own spikes change it */
         return 1 + stac_word_spikes((struct stac_word){word.plus & ~UINT64_C(1), word.minus & ~UINT64_C(1)});
-    float v = 0, input = magnitude * n->drive, leak = n->kind == STAC_NEURON_LIF ? n->leak : 1.0f;
+    float v = 0, input = magnitude * n->drive, leak = stac_membrane_leak(n);
     int updates = 1;
     for (int t = 0; t < code->timesteps; t++) {
         float before = v;

@@ -5,7 +5,7 @@
  *   table    is programmed: it knows the value before the first step, looks up its word and plays it
  *   causal   fires with the sign of v when |v| >= threshold[t][spikes sent so far]     (causal.h; phase.h and one_spike.h
  *            give other thresholds to the same neuron)
- *   if, lif  integrate the value step by step and fire when v reaches the threshold     (rate.h, leaky.h)
+ *   if, lif  integrate the value step by step and fire when v reaches the threshold     (rate.h)
  *   st_bif   sees the sum of what its inputs sent so far and corrects what it sent itself (st_bif.h)
  *
  * Values are magnitudes in integers of the code (|x - mean| / unit); a negative value sends the same word with its signs
@@ -20,34 +20,13 @@
 #include <stdint.h>
 
 #include "base/status.h"
-
-#define STAC_MAX_TIMESTEPS 64
-#define STAC_MAX_SPIKES 4
-
-/* The spikes of one value: bit t of `plus` (`minus`) is a positive (negative) spike at step t. */
-struct stac_word {
-    uint64_t plus, minus;
-};
+#include "kernels/neurons.h"
 
 static inline int stac_word_spikes(struct stac_word w) {
     return __builtin_popcountll(w.plus) + __builtin_popcountll(w.minus);
 }
 
-enum stac_neuron_kind { STAC_NEURON_TABLE, STAC_NEURON_CAUSAL, STAC_NEURON_IF, STAC_NEURON_LIF, STAC_NEURON_ST_BIF };
-enum { STAC_NEURON_KINDS = STAC_NEURON_ST_BIF + 1 };
-
 const char *stac_neuron_name(enum stac_neuron_kind kind); /* "table", "causal", ... */
-
-/* Parameters of a neuron, in integers of its code and spikes. Plain data. */
-struct stac_neuron {
-    enum stac_neuron_kind kind;
-    int most;     /* causal: spikes after which it is silent; rate and integer codes: the largest integer */
-    float leak;   /* lif: what is left of the membrane after a step; if: 1 */
-    float drive;  /* if, lif: input of a step for a value of 1 */
-    float offset; /* causal: added to the magnitude at the start */
-    float threshold[STAC_MAX_TIMESTEPS]
-                   [STAC_MAX_SPIKES]; /* causal: [t][spikes sent, the last column for all more]; infinity: never */
-};
 
 struct stac_code;
 

@@ -4,18 +4,6 @@
 
 #include "base/memory.h"
 
-struct stac_word stac_rate_word(const struct stac_code *code, float magnitude) {
-    struct stac_word word = {0, 0};
-    float v = 0, input = magnitude * code->neuron.drive;
-    for (int t = 0; t < code->timesteps; t++) {
-        v += input;
-        if (!(v >= 0.5f)) continue;
-        word.plus |= UINT64_C(1) << t;
-        v -= 1.0f;
-    }
-    return word;
-}
-
 int stac_rate_levels(struct stac_code *code, bool with_words, struct stac_error *err) {
     struct stac_level *level;
     int n = code->neuron.most + 1;

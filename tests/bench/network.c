@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "eval/subject.h"
 
-enum { PREFILL = 512, PROMPT = 128, DECODED = 64, TRIES = 3, LONGEST = 2048, MOST_CONVERSATIONS = 16, FEW = 16 };
+enum { PREFILL = 512, PROMPT = 128, DECODED = 64, TRIES = 3, LONGEST = 2048, FEW = 16 };
 
 /* What is read: so many conversations of `prompt` tokens each, then `decoded` more of each, one by one. */
 struct load {
@@ -91,7 +91,8 @@ static int grow_side(struct stac_subject *s, enum stac_side side, const char *na
         printf("%s_prefill_of_%d,%.5g,s\n%s_token_after_%d,%.5g,s\n", name, length, prefill, name, length, decode / FEW);
         printf("%s_memory_of_%d,%.4g,bytes\n", name, length, (double)stac_peak_memory());
     }
-    for (int n = 1; n <= MOST_CONVERSATIONS; n *= 2) {
+    int most = s->hardware.device ? 64 : 16; /* conversations at once */
+    for (int n = 1; n <= most; n *= 2) {
         STAC_TRY(time_load(s, side, &(struct load){n, PROMPT / 2, FEW}, &prefill, &decode, err));
         printf("%s_conversations_%d,%.5g,tokens/s\n", name, n, n * FEW / decode);
     }

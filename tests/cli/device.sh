@@ -57,14 +57,39 @@ says 'time steps on processors, their sum on the device' '^passed  temporal +0 '
 figures temporal stac-eval "$work/snn" --device cuda --execution temporal
 equal 'time steps on the device' "$work/cpu" "$work/temporal"
 
+# Conversions: texts that the model writes there, passes whose products are there, layer by layer where they have no room. The
+# network is that of processors, byte for byte (with the same job, `device: auto`).
+# converts NAME COMMAND...
+converts() {
+    name=$1
+    shift
+    expect "$name" 0 "$@" --model_name "$tiny" --output_dir "$work/by.$name" --device auto --verify --mode full --threshold_steps 1 \
+        --num_samples 2 --calibration_length 24
+    cat "$work/err" > "$work/$name.log"
+}
+converts here env STAC_CUDA_MODULE=/bin/sh stac-convert
+says 'a conversion without a device' 'cpu, in place of a GPU: device: cuda: /bin/sh: ' "$work/here.log"
+converts there stac-convert
+says 'the plan of the memory of a conversion' 'device CUDA on the host.*: [0-9]+ of 16384 MiB free; weights take [0-9.]+ MiB$' "$work/there.log"
+equal 'a conversion on the device' "$work/by.here/snn_model.h5" "$work/by.there/snn_model.h5"
+converts streamed env CUDA_ON_HOST_MEMORY=44000000 stac-convert
+says 'a conversion layer by layer' 'weights take [0-9.]+ MiB, layer by layer, for all of them have no room$' "$work/streamed.log"
+equal 'a conversion layer by layer' "$work/by.here/snn_model.h5" "$work/by.streamed/snn_model.h5"
+converts stages env CUDA_ON_HOST_DEVICES=2 TMPDIR="$work" mpirun -q -n 2 stac-convert --stages 2
+equal 'a conversion on two stages over NCCL' "$work/by.here/snn_model.h5" "$work/by.stages/snn_model.h5"
+
 # What runs on processors only.
-expect 'conversion to another neuron' 0 stac-convert --from "$work/snn" --output_dir "$work/causal" --neuron causal --quiet
-expect 'causal neurons in time' 2 stac-eval "$work/causal" --device cuda --execution temporal --text "$text" --limit_tokens 60 --quiet
-says 'causal neurons in time' '^error: .*only those that play words from a table run there' "$work/err"
+expect 'conversion to another neuron' 0 stac-convert --from "$work/snn" --output_dir "$work/gradual" --code rate --neuron st_bif --quiet
+expect 'ST-BIF+ neurons' 2 stac-eval "$work/gradual" --device cuda --text "$text" --limit_tokens 60 --quiet
+says 'ST-BIF+ neurons' '^error: .*ST-BIF\+ neurons run on device: cpu only$' "$work/err"
 expect 'sparse' 2 stac-eval "$work/snn" --device cuda --use_sparse --text "$text" --limit_tokens 60 --quiet
 says 'sparse' '^error: .*on device: cpu only$' "$work/err"
 
 # Failures: no room, a kernel, no device, a module that is none.
+expect 'a kernel that fails in a conversion' 4 env CUDA_ON_HOST_FAIL_LAUNCH=300 stac-convert --model_name "$tiny" \
+    --output_dir "$work/failed" --device cuda --simplified --calibration_length 40 --quiet
+says 'a kernel that fails in a conversion' '^error: CUDA on the host.*: this launch was to fail$' "$work/err"
+holds 'it leaves no network' "$(find "$work/failed" -name '*.h5' 2> /dev/null | wc -l) == 0"
 expect 'no room for the weights' 4 env CUDA_ON_HOST_MEMORY=1000000 stac-eval "$work/snn" --device cuda --text "$text" --limit_tokens 60 --quiet
 says 'no room for the weights' '^error: CUDA on the host.*: no [0-9]+ bytes for the network \(out of memory\): ' "$work/err"
 expect 'no room for conversations' 4 env CUDA_ON_HOST_MEMORY=40000000 stac-eval "$work/snn" --device cuda --text "$text" --limit_tokens 60 --quiet

@@ -112,7 +112,7 @@ FX_NET float *fx_logits(const struct stac_network *net, enum stac_mode mode, con
     struct fx_reader r;
     float *logits = calloc((size_t)n * (size_t)net->hp.n_vocab, sizeof *logits);
     fx_reader_init(&r, net, mode, 1, n, n);
-    if (kernels) r.run.kernels = kernels;
+    if (kernels) r.run.kernels = r.run.kernels_here = kernels;
     fx_read(&r, 0, token, 0, n, logits);
     if (counts) memcpy(counts, r.run.counts, (size_t)stac_site_count(&net->hp) * sizeof *counts);
     fx_reader_clean(&r);

@@ -73,7 +73,7 @@ static double check_model(const char *folder) {
     const char *sets[] = {"ref", "avx2", "avx512"};
     for (int s = 0; s < 3; s++) {
         if (!stac_kernels_named(sets[s])) continue;
-        run.kernels = stac_kernels_named(sets[s]);
+        run.kernels = run.kernels_here = stac_kernels_named(sets[s]);
         stac_cache_reset(&cache, -1);
         OK(stac_run_begin(&run, &batch, &err));
         stac_run_embed(&run, x);

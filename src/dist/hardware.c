@@ -1,0 +1,54 @@
+#include "dist/hardware.h"
+
+#include <stdio.h>
+
+#include "dist/link.h"
+
+/* With `auto`: one for all ranks, or none. */
+static int open_where_all_can(struct stac_hardware *h, const struct stac_ranks *ranks, const struct stac_log *log,
+                              struct stac_error *err) {
+    struct stac_error absent = {0};
+    int here = stac_device_open("cuda", ranks->local_rank, &h->device, &absent) != STAC_OK, missing = 0;
+    STAC_TRY(stac_mpi_check(MPI_Allreduce(&here, &missing, 1, MPI_INT, MPI_MAX, ranks->comm), "cannot agree on a device", err));
+    if (!missing) return STAC_OK;
+    stac_device_close(h->device);
+    h->device = NULL;
+    snprintf(h->name, sizeof h->name, "cpu, in place of a GPU: %.200s", here ? absent.text : "another rank has none");
+    stac_log_warn(log, "%s", h->name);
+    return STAC_OK;
+}
+
+/* Collective over the group. */
+static int connect_stages(struct stac_hardware *h, struct stac_grid *grid, const struct stac_log *log, struct stac_error *err) {
+    char why[STAC_LINK_WHY] = "";
+    STAC_TRY(stac_link_connect(grid, h->device, why, err));
+    if (why[0]) stac_log_info(log, "stages send through the host: %s", why);
+    return STAC_OK;
+}
+
+int stac_hardware_open(struct stac_hardware *h, const struct stac_job *job, const struct stac_ranks *ranks,
+                       struct stac_grid *grid, const struct stac_log *log, struct stac_error *err) {
+    int status = STAC_OK;
+    *h = (struct stac_hardware){.name = "cpu"};
+    if (job->device == STAC_JOB_CUDA) status = stac_device_open("cuda", ranks->local_rank, &h->device, err);
+    if (job->device == STAC_JOB_AUTO) status = open_where_all_can(h, ranks, log, err);
+    STAC_TRY(stac_agree(ranks, ranks->comm, status, err));
+    if (!h->device) return STAC_OK;
+    snprintf(h->name, sizeof h->name, "%s", h->device->name);
+    return stac_agree(ranks, ranks->comm, grid->stage < 0 ? STAC_OK : connect_stages(h, grid, log, err), err);
+}
+
+void stac_hardware_tell(const struct stac_device *device, const struct stac_log *log, double weights, const char *more) {
+    const double mebibyte = 1048576;
+    size_t left = 0, all = 0;
+    if (device->room(&left, &all)) return; /* a failure is told by what is reserved next */
+    stac_log_info(log, "device %s: %.0f of %.0f MiB free; weights take %.1f MiB%s", device->name, (double)left / mebibyte,
+                  (double)all / mebibyte, weights / mebibyte, more);
+}
+
+void stac_hardware_close(struct stac_hardware *h, struct stac_grid *grid) {
+    if (grid->nccl) h->device->net->close();
+    grid->nccl = false;
+    stac_device_close(h->device);
+    h->device = NULL;
+}
