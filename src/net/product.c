@@ -115,25 +115,43 @@ void stac_count_product(struct stac_run *run, const struct stac_site *site, cons
     stac_count(run, site, counts);
 }
 
-/* Temporal mode of rows [from, to): the neurons of a row run over time and drive the weights, event by event. Adds to spikes
- * and active values, and what the step weights took to *effort. */
-static void drive_rows(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int from, int to,
-                       const float *x, struct stac_spiked *s, struct stac_effort *effort) {
-    int64_t events = 0, active = 0, multiplies = 0, sums = 0, shifts = 0;
-#pragma omp parallel for schedule(dynamic, 1) reduction(+ : events, active, multiplies, sums, shifts)
-    for (int i = from; i < to; i++) {
-        struct stac_lane *lane = &run->lane[omp_get_thread_num()];
+/* Temporal mode: the neurons of rows x[n][l->n_in], of at most STAC_RUN_TRAINS, run over time. Adds to spikes and active
+ * values.
+ */
+static void play_rows(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n, const float *x,
+                      float *factor, struct stac_spiked *s) {
+    int64_t events = 0, active = 0;
+#pragma omp parallel for schedule(dynamic, 1) reduction(+ : events, active) if (n > 1)
+    for (int i = 0; i < n; i++) {
+        struct stac_train *train = &run->train[i];
         const float *row = x + (size_t)i * l->n_in;
-        float scale = run->factor[i] = stac_row_scale(run, site, l->n_in, row);
-        events += stac_train_play(&lane->train, &site->code, l->n_in, row, site->mean, 1.0f / scale);
-        if (run->channels) stac_channels_words(run, site, l->n_in, row, 1.0f / scale, lane->train.word);
-        active += lane->train.active;
-        struct stac_effort e = stac_train_drive(&lane->train, &site->code, run->kernels, l->n_out, l->q, l->n_out,
-                                                lane->scratch, run->acc + (size_t)(i - from) * l->n_out);
-        multiplies += e.multiplies, sums += e.sums, shifts += e.shifts;
+        float scale = factor[i] = stac_row_scale(run, site, l->n_in, row);
+        events += stac_train_play(train, &site->code, l->n_in, row, site->mean, 1.0f / scale);
+        if (run->channels) stac_channels_words(run, site, l->n_in, row, 1.0f / scale, train->word);
+        active += train->active;
     }
-    int64_t rows = to - from;
-    stac_spiked_add(s, rows * l->n_in, events, active, rows * l->n_out, l->n_out);
+    stac_spiked_add(s, (int64_t)n * l->n_in, events, active, (int64_t)n * l->n_out, l->n_out);
+}
+
+/* They drive the weights, event by event, to acc[n][l->n_out]. A thread takes a tile of outputs through several rows, whose
+ * weights then are near. Adds what the step weights took to *effort. */
+static void drive_rows(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n, int32_t *acc,
+                       struct stac_effort *effort) {
+    int64_t multiplies = 0, sums = 0, shifts = 0;
+    int tiles = (l->n_out + STAC_TRAIN_TILE - 1) / STAC_TRAIN_TILE, parts = n > 1 ? 2 : 1;
+#pragma omp parallel for collapse(2) schedule(dynamic, 1) reduction(+ : multiplies, sums, shifts)
+    for (int tile = 0; tile < tiles; tile++)
+        for (int part = 0; part < parts; part++) {
+            int j = tile * STAC_TRAIN_TILE, left = l->n_out - j, width = left < STAC_TRAIN_TILE ? left : STAC_TRAIN_TILE;
+            int32_t *scratch = run->lane[omp_get_thread_num()].scratch;
+            for (int i = n * part / parts; i < n * (part + 1) / parts; i++) {
+                struct stac_effort e = stac_train_drive(&run->train[i], &site->code, run->kernels, width, l->q + j, l->n_out,
+                                                        scratch, acc + (size_t)i * l->n_out + j);
+                multiplies += e.multiplies;
+                sums += e.sums;
+                shifts += e.shifts;
+            }
+        }
     effort->multiplies += multiplies;
     effort->sums += sums;
     effort->shifts += shifts;
@@ -161,10 +179,11 @@ static void product_in_time(struct stac_run *run, const struct stac_site *site, 
                             const float *x, float *y) {
     struct stac_spiked s = {0};
     struct stac_effort effort = {0};
-    int chunk = rows_at_once(run, l);
+    int chunk = rows_at_once(run, l) < STAC_RUN_TRAINS ? rows_at_once(run, l) : STAC_RUN_TRAINS;
     for (int from = 0; from < n; from += chunk) {
         int to = n - from < chunk ? n : from + chunk;
-        drive_rows(run, site, l, from, to, x, &s, &effort);
+        play_rows(run, site, l, to - from, x + (size_t)from * l->n_in, run->factor + from, &s);
+        drive_rows(run, site, l, to - from, run->acc, &effort);
         decode(run, l, from, to, y);
     }
     struct stac_counts counts = product_counts(site, l, &s);

@@ -69,6 +69,13 @@ static int init_lanes(struct stac_run *run, struct stac_error *err) {
     return STAC_OK;
 }
 
+static int init_trains(struct stac_run *run, struct stac_error *err) {
+    if (run->mode != STAC_MODE_TEMPORAL || run->device) return STAC_OK;
+    STAC_TRY(STAC_NEW(run->train, STAC_RUN_TRAINS, "spike trains", err));
+    for (int i = 0; i < STAC_RUN_TRAINS; i++) STAC_TRY(stac_train_init(&run->train[i], run->widest, err));
+    return STAC_OK;
+}
+
 /* Sums of the weights of all keys must stay below 32 bits. */
 static int check_reach(const struct stac_run *run, struct stac_error *err) {
     for (int l = 0; l < run->net->last - run->net->first && run->mode != STAC_MODE_DENSE; l++) {
@@ -132,6 +139,7 @@ int stac_run_init(struct stac_run *run, const struct stac_network *net, struct s
     STAC_TRY_DONE(d ? stac_on_device_init(run, err) : check_reach(run, err));
     STAC_TRY_DONE(reach_position(run, smaller(cache->capacity, net->hp.n_ctx), err));
     if (!cache->device) STAC_TRY_DONE(init_lanes(run, err));
+    STAC_TRY_DONE(init_trains(run, err));
     STAC_TRY_DONE(stac_gradual_init(run, err));
 done:
     if (status != STAC_OK) stac_run_clean(run);
@@ -148,8 +156,10 @@ void stac_run_clean(struct stac_run *run) {
         free(lane->scratch);
         stac_train_clean(&lane->train);
     }
+    for (int i = 0; i < STAC_RUN_TRAINS && run->train; i++) stac_train_clean(&run->train[i]);
     stac_gradual_clean(run);
     stac_channels_clean(run);
+    free(run->train);
     free(run->lane);
     free(run->counts);
     free(run->cosine);

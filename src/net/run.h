@@ -58,6 +58,7 @@ struct stac_lane {
 };
 
 #define STAC_ATTENTION_ROWS 32
+#define STAC_RUN_TRAINS 32
 
 /* What the ST-BIF+ neurons of a site keep between steps (net/gradual.h). */
 struct stac_gradual {
@@ -92,6 +93,7 @@ struct stac_run {
     size_t acc_size;
     struct stac_lane *lane;
     int n_lanes;
+    struct stac_train *train; /* [STAC_RUN_TRAINS] of rows at a product, in temporal mode on the processor, or NULL */
     struct stac_batch batch;
     const int32_t *token, *position, *slot, *at; /* of the batch, where the run is; `at`: index in its slot, on devices only */
     struct stac_segment *segment;                /* [n_slots] */

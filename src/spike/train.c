@@ -11,6 +11,7 @@ int stac_train_init(struct stac_train *train, int cap, struct stac_error *err) {
     int status = STAC_OK;
     STAC_TRY_DONE(STAC_NEW(train->index, (size_t)cap * STAC_MAX_TIMESTEPS, "a spike train", err));
     STAC_TRY_DONE(STAC_NEW(train->word, cap, "a spike train", err));
+    STAC_TRY_DONE(STAC_NEW(train->place, 2 * (size_t)cap, "a spike train", err));
 done:
     if (status != STAC_OK) stac_train_clean(train);
     return status;
@@ -19,37 +20,69 @@ done:
 void stac_train_clean(struct stac_train *train) {
     free(train->index);
     free(train->word);
+    free(train->place);
     *train = (struct stac_train){0};
 }
 
-/* Steps that are set in a mask, one after the other. */
-#define FOR_EACH_STEP(t, mask) for (uint64_t left_ = (mask); left_ && ((t) = __builtin_ctzll(left_), 1); left_ &= left_ - 1)
+/* Events are put where others of their step and sign are: place 2 t for plus, 2 t + 1 for minus. The last place is for spikes
+ * that there are not. */
+enum { NOWHERE = 2 * STAC_MAX_TIMESTEPS, PLACES };
+
+/* The place of the first of the spikes that are left of a word. */
+static inline int place_of(struct stac_word word, uint64_t left) {
+    return left ? 2 * __builtin_ctzll(left) + (int)(word.minus >> __builtin_ctzll(left) & 1) : NOWHERE;
+}
+
+/* How many events each place has. Most values send one or two spikes, which need no branch; the others go on. */
+static void count_places(struct stac_train *train, int n, int *filled) {
+    int active = 0;
+    memset(filled, 0, PLACES * sizeof *filled);
+    for (int i = 0; i < n; i++) {
+        struct stac_word word = train->word[i];
+        uint64_t left = word.plus | word.minus, second = left & (left - 1);
+        int p = place_of(word, left), q = place_of(word, second);
+        train->place[2 * i] = (uint8_t)p, train->place[2 * i + 1] = (uint8_t)q;
+        filled[p]++, filled[q]++;
+        active += left != 0;
+        for (left = second & (second - 1); left; left &= left - 1) filled[place_of(word, left)]++;
+    }
+    train->active = active;
+}
+
+/* From counts to where each place begins. Returns where the last one does, which is how many events there are. */
+static int lay_out_places(struct stac_train *train, int *filled) {
+    int at = 0;
+    for (int t = 0; t < train->timesteps; t++) {
+        train->begin[t] = at;
+        train->n_plus[t] = filled[2 * t];
+        train->n_minus[t] = filled[2 * t + 1];
+        filled[2 * t] = at;
+        filled[2 * t + 1] = at + train->n_plus[t];
+        at += train->n_plus[t] + train->n_minus[t];
+    }
+    return filled[NOWHERE] = at;
+}
+
+static void fill_places(struct stac_train *train, int n, int *filled) {
+    for (int i = 0; i < n; i++) {
+        struct stac_word word = train->word[i];
+        uint64_t left = word.plus | word.minus;
+        train->index[filled[train->place[2 * i]]++] = (uint16_t)i;
+        train->index[filled[train->place[2 * i + 1]]++] = (uint16_t)i;
+        left &= left - 1;
+        for (left &= left - 1; left; left &= left - 1) train->index[filled[place_of(word, left)]++] = (uint16_t)i;
+    }
+}
 
 int64_t stac_train_play(struct stac_train *train, const struct stac_code *code, int n, const float *x, const float *mean,
                         float inv_scale) {
-    int fill_plus[STAC_MAX_TIMESTEPS], fill_minus[STAC_MAX_TIMESTEPS], at = 0, t;
+    int filled[PLACES], events;
     train->timesteps = code->timesteps;
     stac_neuron_run(code, n, x, mean, inv_scale, train->word);
-    train->active = 0;
-    memset(train->n_plus, 0, sizeof train->n_plus);
-    memset(train->n_minus, 0, sizeof train->n_minus);
-    for (int i = 0; i < n; i++) { /* count the events of each step */
-        struct stac_word word = train->word[i];
-        train->active += (word.plus | word.minus) != 0;
-        FOR_EACH_STEP(t, word.plus) train->n_plus[t]++;
-        FOR_EACH_STEP(t, word.minus) train->n_minus[t]++;
-    }
-    for (t = 0; t < code->timesteps; t++) {
-        train->begin[t] = fill_plus[t] = at;
-        fill_minus[t] = at + train->n_plus[t];
-        at = fill_minus[t] + train->n_minus[t];
-    }
-    for (int i = 0; i < n; i++) { /* and place them */
-        struct stac_word word = train->word[i];
-        FOR_EACH_STEP(t, word.plus) train->index[fill_plus[t]++] = (uint16_t)i;
-        FOR_EACH_STEP(t, word.minus) train->index[fill_minus[t]++] = (uint16_t)i;
-    }
-    return at;
+    count_places(train, n, filled);
+    events = lay_out_places(train, filled);
+    fill_places(train, n, filled);
+    return events;
 }
 
 int64_t stac_train_sum(const struct stac_train *train, const struct stac_code *code) {

@@ -16,6 +16,7 @@ struct stac_train {
     int cap;
     uint16_t *index;        /* [cap * STAC_MAX_TIMESTEPS], owned */
     struct stac_word *word; /* [cap] of the row, owned */
+    uint8_t *place;         /* [cap][2] steps and signs of the first two spikes of each, owned; inside of train.c */
     int active;             /* values of the row that sent a spike */
     int begin[STAC_MAX_TIMESTEPS];
     int n_plus[STAC_MAX_TIMESTEPS], n_minus[STAC_MAX_TIMESTEPS];
@@ -32,7 +33,7 @@ int64_t stac_train_play(struct stac_train *train, const struct stac_code *code, 
 /* Sum of the integers of the row: its events, weighed by their steps. */
 int64_t stac_train_sum(const struct stac_train *train, const struct stac_code *code);
 
-#define STAC_TRAIN_TILE 512 /* outputs whose accumulators stay in the first cache while time runs */
+#define STAC_TRAIN_TILE 128 /* outputs whose accumulators stay in the first cache while time runs */
 #define STAC_TRAIN_SCRATCH (STAC_MAX_CLASSES * STAC_TRAIN_TILE)
 
 /* y[n_out] = sum over the spikes of w_t * weight row: for each step in time order every spike adds one row of w
