@@ -160,6 +160,8 @@ ratio 'SNN count mode time / dense INT8 time, prefill' '<= 1.5' 'f["135M_int8.sn
 ratio 'SNN count mode time / dense INT8 time, decode' '<= 1.3' 'f["135M_int8.snn_count_decode"] / f["135M.snn_count_decode"]'
 ratio 'SNN temporal mode time / dense float time, prefill, T = 16' '<= 3' 'f["135M.dense_prefill"] / f["135M.snn_temporal_prefill"]'
 ratio 'SNN temporal mode time / dense float time, decode, T = 16' '<= 3' 'f["135M.dense_decode"] / f["135M.snn_temporal_decode"]'
+ratio 'SNN temporal mode, a token of T = 16 / streaming the touched weight rows once' '<= 1.5' \
+    'f["limits.read_bandwidth"] / f["135M.snn_temporal_touched"] / f["135M.snn_temporal_decode"]'
 ratio 'SpikingJelly, products alone: its time / ours of the whole network, count mode' '>= 100' \
     'f["135M.snn_count_prefill"] / f["135M.spikingjelly_products"]'
 ratio 'the same, temporal mode' '>= 20' 'f["135M.snn_temporal_prefill"] / f["135M.spikingjelly_products"]'

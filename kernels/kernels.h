@@ -27,6 +27,18 @@ struct stac_events {
     int n_plus, n_minus;
 };
 
+/* Spikes of a row over time, inputs by number: those of step t with sign plus are index[begin[2 t]] up to index[begin[2 t +
+ * 1]], those with sign minus follow up to index[begin[2 t + 2]]. */
+struct stac_spikes {
+    int timesteps;
+    const uint16_t *index; /* may be read STAC_SPIKES_AHEAD beyond the last one, to look ahead */
+    const int *begin;      /* [2 timesteps + 1] */
+};
+
+/* The most spikes of both signs that a step may have where they are added up in 16 bits. */
+#define STAC_SPIKES_OF_STEP 255
+#define STAC_SPIKES_AHEAD 32
+
 /* Thresholds of a code as a table without branches; see spike/code.h for what the levels mean.
  * level(a) = number of thresholds <= a, for a >= 0. bins cover [0, n_bins / bins_per_unit). */
 struct stac_levels {
@@ -194,6 +206,12 @@ struct stac_kernels {
 
     /* acc[n] += w[i][n] for every i of the plus events, -= for the minus events */
     void (*add_rows)(int n, int32_t *acc, const int8_t *w, int ldw, struct stac_events events);
+
+    /* sum[t][j < n] = w[i][j] of all spikes of step t, at most STAC_SPIKES_OF_STEP, with their signs */
+    void (*sum_spikes)(const struct stac_spikes *s, int n, const int8_t *w, int ldw, int16_t *sum);
+
+    /* y[j < n] += what the sums of all steps, sum[timesteps][n], are worth together */
+    void (*weigh_steps)(const struct stac_steps *s, int n, const int16_t *sum, int32_t *y);
 
     /* Levels of |x[i] - mean[i]| * inv_scale as signed integers: code[i]. mean may be NULL. Returns the sum of spikes. A value
      * that is not a number is silent. */

@@ -12,6 +12,8 @@
     void stac_gemm_sparse_##set(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y,          \
                                 int ldy);                                                                                      \
     void stac_add_rows_##set(int n, int32_t *acc, const int8_t *w, int ldw, struct stac_events events);                        \
+    void stac_sum_spikes_##set(const struct stac_spikes *s, int n, const int8_t *w, int ldw, int16_t *sum);                    \
+    void stac_weigh_steps_##set(const struct stac_steps *s, int n, const int16_t *sum, int32_t *y);                            \
     int64_t stac_encode_##set(const struct stac_levels *levels, int n, const float *x, const float *mean, float inv_scale,     \
                               int16_t *code);                                                                                  \
     float stac_sum_squares_##set(int n, const float *x, const float *mean);                                                    \

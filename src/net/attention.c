@@ -95,17 +95,15 @@ static void encode_row(struct stac_run *run, const struct entering *e, struct ro
     stac_spiked_add(s, r->n_in, spikes, stac_active_codes(r->n_in, r->code), r->n_out, r->n_out);
 }
 
-/* Temporal mode: T steps, event by event. What the step weights took is added to *effort. */
+/* Temporal mode: T steps, event by event. */
 static void drive_row(struct stac_run *run, const struct entering *e, struct row *r, struct stac_lane *lane,
-                      struct stac_spiked *s, struct stac_effort *effort) {
+                      const struct stac_steps *steps, struct stac_spiked *s) {
     const struct stac_code *code = &e->site->code;
-    int64_t events = stac_train_play(&lane->train, code, r->n_in, r->x, e->site->mean, r->inverse);
+    int64_t events = stac_train_play(&lane->train, &lane->sent, code, r->n_in, r->x, e->site->mean, r->inverse);
     stac_spiked_add(s, r->n_in, events, lane->train.active, r->n_out, r->n_out);
-    if (run->channels) stac_channels_words(run, e->site, r->n_in, r->x, r->inverse, lane->train.word);
-    struct stac_effort took =
-        stac_train_drive(&lane->train, code, run->kernels_here, r->n_out, e->w, e->ldw, lane->scratch, r->acc);
-    effort->multiplies += took.multiplies, effort->sums += took.sums, effort->shifts += took.shifts;
-    r->sum = stac_train_sum(&lane->train, code);
+    if (run->channels) stac_channels_words(run, e->site, r->n_in, r->x, r->inverse, lane->sent.word);
+    stac_train_drive(&lane->train, steps, run->kernels_here, r->n_out, e->w, e->ldw, lane->scratch, r->acc);
+    r->sum = stac_train_sum(&lane->train, steps);
 }
 
 /* ST-BIF+: one step; the codes are what has been sent so far, and all of it drives the weights again. */
@@ -122,14 +120,12 @@ static void step_row(struct stac_run *run, const struct piece *p, const struct e
         stac_gradual_rebuild(run, r->n_in, sent, r->n_out, e->w, e->ldw, lane->train.index, r->acc);
 }
 
-void stac_count_piece(struct stac_run *run, const struct stac_site *site, int n_keys, const struct stac_spiked *s,
-                      const struct stac_effort *in_time) {
+void stac_count_piece(struct stac_run *run, const struct stac_site *site, int n_keys, const struct stac_spiked *s) {
     int64_t bytes = (int64_t)n_keys * run->cache->head_dim;
     int64_t scales = site->kind == STAC_SITE_Q ? n_keys * (int64_t)sizeof(float) : 0;
     struct stac_spiked spiked = *s;
     if (run->gradual && run->step > 0) spiked.values = spiked.macs = 0;
     struct stac_counts counts = stac_spiking_counts(site, &spiked);
-    if (in_time) counts.multiplies = in_time->multiplies, counts.sums = in_time->sums, counts.shifts = in_time->shifts;
     counts.streamed = bytes + scales;
     counts.fetched = stac_bytes_fetched(site, counts.touched, bytes) + scales;
     stac_count(run, site, counts);
@@ -141,8 +137,8 @@ static void multiply(struct stac_run *run, const struct piece *p, const struct e
                      int64_t *sum) {
     const int ldc = run->widest, dim = run->cache->head_dim;
     bool in_time = stac_site_runs_in_time(run, e->site);
+    struct stac_steps steps = stac_steps_of(run, e->site);
     struct stac_spiked spiked = {0};
-    struct stac_effort effort = {0};
     for (int i = 0; i < p->n; i++) {
         int seen = visible(p, i);
         size_t at = (size_t)i * ldc;
@@ -157,7 +153,7 @@ static void multiply(struct stac_run *run, const struct piece *p, const struct e
         if (run->gradual)
             step_row(run, p, e, &r, lane, &spiked);
         else if (in_time)
-            drive_row(run, e, &r, lane, &spiked, &effort);
+            drive_row(run, e, &r, lane, &steps, &spiked);
         else
             encode_row(run, e, &r, &spiked);
         if (e->keys_in) memset(r.code + seen, 0, (size_t)(p->n_keys - seen) * sizeof *r.code);
@@ -166,7 +162,7 @@ static void multiply(struct stac_run *run, const struct piece *p, const struct e
     if (!in_time)
         run->kernels_here->gemm_i16i8(p->n, e->keys_in ? dim : p->n_keys, e->keys_in ? p->n_keys : dim, lane->code, ldc, e->w,
                                       e->ldw, lane->acc, ldc);
-    stac_count_piece(run, e->site, p->n_keys, &spiked, in_time && !run->gradual ? &effort : NULL);
+    stac_count_piece(run, e->site, p->n_keys, &spiked);
 }
 
 /* Queries into spikes, spikes over the keys, scores[n][n_keys]. */

@@ -144,8 +144,8 @@ static void count_sent(struct stac_run *run, const struct stac_block *b, const s
         stac_spiked_add(&q, dim, s->q_spikes, s->q_active, seen, seen);
         stac_spiked_add(&p, seen, s->p_spikes, s->p_active, dim, dim);
     }
-    stac_count_piece(run, &b->site[STAC_SITE_Q], seg->cached + from + n, &q, NULL);
-    stac_count_piece(run, &b->site[STAC_SITE_P], seg->cached + from + n, &p, NULL);
+    stac_count_piece(run, &b->site[STAC_SITE_Q], seg->cached + from + n, &q);
+    stac_count_piece(run, &b->site[STAC_SITE_P], seg->cached + from + n, &p);
 }
 
 static void count_attention(struct stac_run *run, int layer) {

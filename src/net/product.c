@@ -6,7 +6,7 @@
 #include "net/channels.h"
 #include "net/gradual.h"
 
-_Static_assert(STAC_KERNEL_FACTORS == STAC_MAX_CLASSES, "all factors have room");
+enum { ROWS_TO_GATHER = 4 }; /* for which weights are copied */
 
 bool stac_site_spikes(const struct stac_run *run, const struct stac_site *site) {
     return run->mode != STAC_MODE_DENSE && site->spiking;
@@ -22,20 +22,7 @@ struct stac_encoding stac_encoding_of(const struct stac_site *site) {
 }
 
 struct stac_steps stac_steps_of(const struct stac_run *run, const struct stac_site *site) {
-    const struct stac_code *code = &site->code;
-    struct stac_steps s = {0};
-    if (!stac_site_runs_in_time(run, site)) return s;
-    s = (struct stac_steps){.timesteps = code->timesteps,
-                            .word = code->word,
-                            .neuron = code->neuron,
-                            .most = code->levels.most_spikes,
-                            .n_classes = code->base.n_classes,
-                            .shift = code->base.shift,
-                            .heavy = code->base.heavy,
-                            .curve = code->base.curve};
-    memcpy(s.factor, code->mantissa, sizeof s.factor);
-    memcpy(s.weight, code->weight, sizeof s.weight);
-    return s;
+    return stac_site_runs_in_time(run, site) ? stac_code_steps(&site->code) : (struct stac_steps){0};
 }
 
 void stac_count(struct stac_run *run, const struct stac_site *site, struct stac_counts amount) {
@@ -123,38 +110,48 @@ static void play_rows(struct stac_run *run, const struct stac_site *site, const 
     int64_t events = 0, active = 0;
 #pragma omp parallel for schedule(dynamic, 1) reduction(+ : events, active) if (n > 1)
     for (int i = 0; i < n; i++) {
-        struct stac_train *train = &run->train[i];
+        struct stac_sent *sent = &run->lane[omp_get_thread_num()].sent;
         const float *row = x + (size_t)i * l->n_in;
         float scale = factor[i] = stac_row_scale(run, site, l->n_in, row);
-        events += stac_train_play(train, &site->code, l->n_in, row, site->mean, 1.0f / scale);
-        if (run->channels) stac_channels_words(run, site, l->n_in, row, 1.0f / scale, train->word);
-        active += train->active;
+        events += stac_train_play(&run->train[i], sent, &site->code, l->n_in, row, site->mean, 1.0f / scale);
+        if (run->channels) stac_channels_words(run, site, l->n_in, row, 1.0f / scale, sent->word);
+        active += run->train[i].active;
     }
     stac_spiked_add(s, (int64_t)n * l->n_in, events, active, (int64_t)n * l->n_out, l->n_out);
 }
 
-/* They drive the weights, event by event, to acc[n][l->n_out]. A thread takes a tile of outputs through several rows, whose
- * weights then are near. Adds what the step weights took to *effort. */
-static void drive_rows(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n, int32_t *acc,
-                       struct stac_effort *effort) {
-    int64_t multiplies = 0, sums = 0, shifts = 0;
-    int tiles = (l->n_out + STAC_TRAIN_TILE - 1) / STAC_TRAIN_TILE, parts = n > 1 ? 2 : 1;
-#pragma omp parallel for collapse(2) schedule(dynamic, 1) reduction(+ : multiplies, sums, shifts)
-    for (int tile = 0; tile < tiles; tile++)
-        for (int part = 0; part < parts; part++) {
-            int j = tile * STAC_TRAIN_TILE, left = l->n_out - j, width = left < STAC_TRAIN_TILE ? left : STAC_TRAIN_TILE;
-            int32_t *scratch = run->lane[omp_get_thread_num()].scratch;
-            for (int i = n * part / parts; i < n * (part + 1) / parts; i++) {
-                struct stac_effort e = stac_train_drive(&run->train[i], &site->code, run->kernels, width, l->q + j, l->n_out,
-                                                        scratch, acc + (size_t)i * l->n_out + j);
-                multiplies += e.multiplies;
-                sums += e.sums;
-                shifts += e.shifts;
-            }
-        }
-    effort->multiplies += multiplies;
-    effort->sums += sums;
-    effort->shifts += shifts;
+/* Outputs [j, j + width) of many rows: the weights of a block of inputs are brought together, so that they stay in the first
+ * cache and on few pages while all rows send what they have for them. */
+static void drive_tile(struct stac_run *run, const struct stac_steps *steps, const struct stac_linear *l, int j, int width,
+                       int n, int32_t *acc) {
+    struct stac_lane *lane = &run->lane[omp_get_thread_num()];
+    int next[STAC_RUN_TRAINS] = {0};
+    for (int i = 0; i < n; i++) memset(acc + (size_t)i * l->n_out + j, 0, (size_t)width * sizeof *acc);
+    for (int block = 0; block < l->n_in; block += STAC_TRAIN_INPUTS) {
+        int end = l->n_in - block < STAC_TRAIN_INPUTS ? l->n_in : block + STAC_TRAIN_INPUTS;
+        for (int k = block; k < end; k++)
+            memcpy(lane->tile + (size_t)(k - block) * (size_t)width, l->q + (size_t)k * l->n_out + j, (size_t)width);
+        for (int i = 0; i < n; i++)
+            for (struct stac_train *t = &run->train[i]; next[i] < t->n_bursts && t->burst[next[i]].from < end; next[i]++)
+                stac_train_drive_burst(t, next[i], steps, run->kernels, width,
+                                       lane->tile + (size_t)(t->burst[next[i]].from - block) * (size_t)width, width,
+                                       lane->scratch, acc + (size_t)i * l->n_out + j);
+    }
+}
+
+/* Their spikes drive the weights, to acc[n][l->n_out]. A thread takes a tile of outputs through all rows. */
+static void drive_rows(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n, int32_t *acc) {
+    struct stac_steps steps = stac_steps_of(run, site);
+    bool many = n >= ROWS_TO_GATHER;
+    int width = many ? STAC_RUN_TILE : STAC_TRAIN_TILE, tiles = (l->n_out + width - 1) / width;
+#pragma omp parallel for schedule(dynamic, 1)
+    for (int tile = 0; tile < tiles; tile++) {
+        int j = tile * width, outputs = l->n_out - j < width ? l->n_out - j : width;
+        if (many) drive_tile(run, &steps, l, j, outputs, n, acc);
+        for (int i = 0; i < n && !many; i++)
+            stac_train_drive(&run->train[i], &steps, run->kernels, outputs, l->q + j, l->n_out,
+                             run->lane[omp_get_thread_num()].scratch, acc + (size_t)i * l->n_out + j);
+    }
 }
 
 /* Count mode: rows [from, to) of codes through the weights, of all n rows the chosen way. */
@@ -178,17 +175,14 @@ static void decode(const struct stac_run *run, const struct stac_linear *l, int 
 static void product_in_time(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n,
                             const float *x, float *y) {
     struct stac_spiked s = {0};
-    struct stac_effort effort = {0};
     int chunk = rows_at_once(run, l) < STAC_RUN_TRAINS ? rows_at_once(run, l) : STAC_RUN_TRAINS;
     for (int from = 0; from < n; from += chunk) {
         int to = n - from < chunk ? n : from + chunk;
         play_rows(run, site, l, to - from, x + (size_t)from * l->n_in, run->factor + from, &s);
-        drive_rows(run, site, l, to - from, run->acc, &effort);
+        drive_rows(run, site, l, to - from, run->acc);
         decode(run, l, from, to, y);
     }
-    struct stac_counts counts = product_counts(site, l, &s);
-    counts.multiplies = effort.multiplies, counts.sums = effort.sums, counts.shifts = effort.shifts;
-    stac_count(run, site, counts);
+    stac_count(run, site, product_counts(site, l, &s));
 }
 
 /* Time on a device; its sites are counted when the batch has been read. */

@@ -63,10 +63,8 @@ static inline void stac_spiked_add(struct stac_spiked *s, int64_t neurons, int64
     s->outputs += outputs;
 }
 
-/* Add to a site's counts what the rows of a piece of attention did, which sees n_keys keys in all; `in_time`: what their step
- * weights took, where time ran, or NULL. */
-void stac_count_piece(struct stac_run *run, const struct stac_site *site, int n_keys, const struct stac_spiked *s,
-                      const struct stac_effort *in_time);
+/* Add to a site's counts what the rows of a piece of attention did, which sees n_keys keys in all. */
+void stac_count_piece(struct stac_run *run, const struct stac_site *site, int n_keys, const struct stac_spiked *s);
 
 /* Their counts, but for what a batch reads. */
 struct stac_counts stac_spiking_counts(const struct stac_site *site, const struct stac_spiked *s);

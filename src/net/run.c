@@ -52,6 +52,16 @@ static int reach_position(struct stac_run *run, int n, struct stac_error *err) {
     return run->device ? stac_on_device_angles(run, err) : STAC_OK;
 }
 
+/* Spikes that a value sends at most, in time. */
+static int most_spikes(const struct stac_run *run) {
+    int most = 0;
+    for (int i = 0; i < run->n_sites && run->mode == STAC_MODE_TEMPORAL; i++) {
+        const struct stac_site *site = stac_run_site_at(run, i);
+        if (site && site->code.levels.most_spikes > most) most = site->code.levels.most_spikes;
+    }
+    return most;
+}
+
 static int init_lanes(struct stac_run *run, struct stac_error *err) {
     int cap = run->cache->capacity;
     run->n_lanes = omp_get_max_threads();
@@ -64,7 +74,9 @@ static int init_lanes(struct stac_run *run, struct stac_error *err) {
         STAC_TRY(STAC_NEW(lane->code, rows * run->widest, "attention codes", err));
         STAC_TRY(STAC_NEW(lane->acc, rows * run->widest, "attention accumulators", err));
         STAC_TRY(STAC_NEW(lane->scratch, STAC_TRAIN_SCRATCH, "accumulators", err));
-        STAC_TRY(stac_train_init(&lane->train, run->widest, err));
+        STAC_TRY(STAC_NEW(lane->tile, STAC_TRAIN_INPUTS * STAC_RUN_TILE, "weights", err));
+        STAC_TRY(stac_sent_init(&lane->sent, run->widest, err));
+        STAC_TRY(stac_train_init(&lane->train, run->widest, most_spikes(run), err));
     }
     return STAC_OK;
 }
@@ -72,7 +84,7 @@ static int init_lanes(struct stac_run *run, struct stac_error *err) {
 static int init_trains(struct stac_run *run, struct stac_error *err) {
     if (run->mode != STAC_MODE_TEMPORAL || run->device) return STAC_OK;
     STAC_TRY(STAC_NEW(run->train, STAC_RUN_TRAINS, "spike trains", err));
-    for (int i = 0; i < STAC_RUN_TRAINS; i++) STAC_TRY(stac_train_init(&run->train[i], run->widest, err));
+    for (int i = 0; i < STAC_RUN_TRAINS; i++) STAC_TRY(stac_train_init(&run->train[i], run->widest, most_spikes(run), err));
     return STAC_OK;
 }
 
@@ -154,6 +166,8 @@ void stac_run_clean(struct stac_run *run) {
         free(lane->code);
         free(lane->acc);
         free(lane->scratch);
+        free(lane->tile);
+        stac_sent_clean(&lane->sent);
         stac_train_clean(&lane->train);
     }
     for (int i = 0; i < STAC_RUN_TRAINS && run->train; i++) stac_train_clean(&run->train[i]);

@@ -53,12 +53,15 @@ struct stac_lane {
     float *score, *weight; /* [STAC_ATTENTION_ROWS][capacity] */
     int16_t *code;         /* [STAC_ATTENTION_ROWS][capacity or widest input] */
     int32_t *acc;          /* the same or [head_dim], whichever is more */
-    int32_t *scratch;      /* [STAC_TRAIN_SCRATCH] */
+    int16_t *scratch;      /* [STAC_TRAIN_SCRATCH] */
+    int8_t *tile;          /* [STAC_TRAIN_INPUTS][STAC_RUN_TILE] */
+    struct stac_sent sent;
     struct stac_train train;
 };
 
 #define STAC_ATTENTION_ROWS 32
-#define STAC_RUN_TRAINS 32
+#define STAC_RUN_TRAINS 64
+#define STAC_RUN_TILE 128
 
 /* What the ST-BIF+ neurons of a site keep between steps (net/gradual.h). */
 struct stac_gradual {

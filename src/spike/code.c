@@ -189,3 +189,19 @@ void stac_code_clean(struct stac_code *code) {
     free((void *)(uintptr_t)code->levels.sent);
     *code = (struct stac_code){0};
 }
+
+_Static_assert(STAC_KERNEL_FACTORS == STAC_MAX_CLASSES, "all factors have room");
+
+struct stac_steps stac_code_steps(const struct stac_code *code) {
+    struct stac_steps s = {.timesteps = code->timesteps,
+                           .word = code->word,
+                           .neuron = code->neuron,
+                           .most = code->levels.most_spikes,
+                           .n_classes = code->base.n_classes,
+                           .shift = code->base.shift,
+                           .heavy = code->base.heavy,
+                           .curve = code->base.curve};
+    memcpy(s.factor, code->mantissa, sizeof s.factor);
+    memcpy(s.weight, code->weight, sizeof s.weight);
+    return s;
+}

@@ -93,6 +93,9 @@ struct stac_level {
 int stac_code_tabulate(struct stac_code *code, int n_levels, const struct stac_level *level, bool with_words,
                        struct stac_error *err);
 
+/* How it is played in time; borrows its words. */
+struct stac_steps stac_code_steps(const struct stac_code *code);
+
 /* Expected cost on a distribution. */
 struct stac_code_cost stac_code_cost_on(const struct stac_code *code, const struct stac_histogram *h);
 

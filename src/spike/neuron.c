@@ -54,7 +54,8 @@ void stac_neuron_run(const struct stac_code *code, int n, const float *x, const 
         float centred = mean ? x[i] - mean[i] : x[i], magnitude = fabsf(centred) * inv_scale;
         magnitude = magnitude > FLT_MAX ? FLT_MAX : magnitude;
         struct stac_word w = table ? code->word[level_of(&code->levels, magnitude)] : stac_neuron_word(code, magnitude);
-        word[i] = centred < 0 ? (struct stac_word){w.minus, w.plus} : w;
+        uint64_t turned = (w.plus ^ w.minus) & -(uint64_t)(centred < 0); /* no branch: signs are as good as random */
+        word[i] = (struct stac_word){w.plus ^ turned, w.minus ^ turned};
     }
 }
 

@@ -1,5 +1,7 @@
 /* Spike trains: what the neurons of a row send over T steps, and the accumulation that the spikes drive. This is the
- * temporal mode, and the specification of the count mode. */
+ * temporal mode, and the specification of the count mode.
+ *
+ * The weights of a row's spikes are added up step by step, each step by itself; the sums then meet as the step weights say. */
 #ifndef STAC_SPIKE_TRAIN_H
 #define STAC_SPIKE_TRAIN_H
 
@@ -9,38 +11,48 @@
 #include "kernels/kernels.h"
 #include "spike/step_weights.h"
 
-/* The events of one row of at most `cap` values: at step t the inputs index[begin[t] ..) fire, first those with sign
- * plus, then those with sign minus. */
+/* The spikes of one row; arrays owned. They come in bursts of neighbouring inputs, in which no step has more than
+ * STAC_SPIKES_OF_STEP; none goes beyond a multiple of STAC_TRAIN_INPUTS. */
 struct stac_train {
-    int timesteps;
-    int cap;
-    uint16_t *index;        /* [cap * STAC_MAX_TIMESTEPS], owned */
-    struct stac_word *word; /* [cap] of the row, owned */
-    uint8_t *place;         /* [cap][2] steps and signs of the first two spikes of each, owned; inside of train.c */
-    int active;             /* values of the row that sent a spike */
-    int begin[STAC_MAX_TIMESTEPS];
-    int n_plus[STAC_MAX_TIMESTEPS], n_minus[STAC_MAX_TIMESTEPS];
+    int timesteps, n_bursts;
+    int active; /* values of the row that sent a spike */
+    struct stac_burst {
+        int from;                              /* first input; those of the spikes are counted from it */
+        int begin[2 * STAC_MAX_TIMESTEPS + 1]; /* as in struct stac_spikes */
+    } * burst;
+    uint16_t *index;
 };
+#define STAC_TRAIN_INPUTS 1024
 
-int stac_train_init(struct stac_train *train, int cap, struct stac_error *err); /* cap <= 65536 */
+/* Room for rows of at most `cap` <= 65536 values, each of at most `most` spikes. */
+int stac_train_init(struct stac_train *train, int cap, int most, struct stac_error *err);
 void stac_train_clean(struct stac_train *train);
 
+/* What the neurons of a row send, value by value: workspace of one thread, arrays owned. */
+struct stac_sent {
+    struct stac_word *word; /* [cap] of the row that was played last */
+    uint8_t *place;         /* [cap][2] inside of train.c */
+};
+int stac_sent_init(struct stac_sent *sent, int cap, struct stac_error *err);
+void stac_sent_clean(struct stac_sent *sent);
+
 /* The neurons of the code run over T steps for n <= cap values (x - mean) * inv_scale; mean may be NULL. Returns the number
- * of events. */
-int64_t stac_train_play(struct stac_train *train, const struct stac_code *code, int n, const float *x, const float *mean,
-                        float inv_scale);
+ * of spikes. */
+int64_t stac_train_play(struct stac_train *train, struct stac_sent *sent, const struct stac_code *code, int n, const float *x,
+                        const float *mean, float inv_scale);
 
-/* Sum of the integers of the row: its events, weighed by their steps. */
-int64_t stac_train_sum(const struct stac_train *train, const struct stac_code *code);
+/* Sum of the integers of the row: its spikes, weighed by their steps. */
+int64_t stac_train_sum(const struct stac_train *train, const struct stac_steps *s);
 
-#define STAC_TRAIN_TILE 128 /* outputs whose accumulators stay in the first cache while time runs */
-#define STAC_TRAIN_SCRATCH (STAC_MAX_CLASSES * STAC_TRAIN_TILE)
+/* y[n_out] += sum over the spikes of burst b of w_t * weight row: every spike adds one row of w [inputs of the burst][ldw] to
+ * the sums of its step, which then meet as the step weights say. `sum` is scratch of STAC_TRAIN_SCRATCH integers. */
+#define STAC_TRAIN_TILE 256 /* outputs that go through time together */
+#define STAC_TRAIN_SCRATCH (STAC_MAX_TIMESTEPS * STAC_TRAIN_TILE)
+void stac_train_drive_burst(const struct stac_train *train, int b, const struct stac_steps *s, const struct stac_kernels *k,
+                            int n_out, const int8_t *w, int ldw, int16_t *sum, int32_t *y);
 
-/* y[n_out] = sum over the spikes of w_t * weight row: for each step in time order every spike adds one row of w
- * [inputs][ldw] to the accumulators of its class; classes are shifted between rounds and meet at the end. Where the step
- * weights follow no law, the sum of each step is multiplied by its weight. `acc` is scratch of STAC_TRAIN_SCRATCH integers.
- * Returns what that took besides the rows: stac_step_weights_effort, for each output. */
-struct stac_effort stac_train_drive(const struct stac_train *train, const struct stac_code *code, const struct stac_kernels *k,
-                                    int n_out, const int8_t *w, int ldw, int32_t *acc, int32_t *y);
+/* y[n_out] = the same of all bursts, w [inputs][ldw]. */
+void stac_train_drive(const struct stac_train *train, const struct stac_steps *s, const struct stac_kernels *k, int n_out,
+                      const int8_t *w, int ldw, int16_t *sum, int32_t *y);
 
 #endif

@@ -54,9 +54,21 @@ static int time_once(struct stac_sessions *s, const struct load *load, const int
     return STAC_OK;
 }
 
-/* Seconds of both parts of a load; the best of some tries. */
+/* Bytes of the weight rows, keys and values that spikes touched in all that a stand has read, a row once for each token. */
+static int touched(struct stac_stand *stand, double *bytes, struct stac_error *err) {
+    int n = stac_site_count(&stand->subject->hp);
+    struct stac_counts *counts;
+    STAC_TRY(STAC_NEW(counts, n, "counts", err));
+    int status = stac_stand_counts(stand, 0, counts, err);
+    *bytes = 0;
+    for (int i = 0; i < n; i++) *bytes += (double)counts[i].touched;
+    free(counts);
+    return status;
+}
+
+/* Seconds of both parts of a load; the best of some tries. What the spikes of a token touched goes to *bytes, if not NULL. */
 static int time_load(struct stac_subject *s, enum stac_side side, const struct load *load, double *prefill, double *decode,
-                     struct stac_error *err) {
+                     double *bytes, struct stac_error *err) {
     struct stac_stand stand = {0};
     struct stac_sessions sessions = {0};
     int32_t token[LONGEST + FEW];
@@ -66,6 +78,8 @@ static int time_load(struct stac_subject *s, enum stac_side side, const struct l
     STAC_TRY(stac_stand_init(&stand, s, side, load->conversations, length, PREFILL, err));
     STAC_TRY_DONE(stac_sessions_init(&sessions, &stand.pipeline, 0, err));
     for (int t = 0; t < TRIES; t++) STAC_TRY_DONE(time_once(&sessions, load, token, prefill, decode, err));
+    if (bytes) STAC_TRY_DONE(touched(&stand, bytes, err));
+    if (bytes) *bytes /= TRIES * load->conversations * (double)length;
 done:
     stac_sessions_clean(&sessions);
     stac_stand_clean(&stand);
@@ -73,12 +87,13 @@ done:
 }
 
 static int bench_side(struct stac_subject *s, enum stac_side side, const char *name, struct stac_error *err) {
-    double prefill, decode, unused, bytes, macs;
-    STAC_TRY(time_load(s, side, &(struct load){1, PREFILL, 0}, &prefill, &unused, err));
-    STAC_TRY(time_load(s, side, &(struct load){1, PROMPT, DECODED}, &unused, &decode, err));
+    double prefill, decode, unused, bytes, macs, rows;
+    STAC_TRY(time_load(s, side, &(struct load){1, PREFILL, 0}, &prefill, &unused, NULL, err));
+    STAC_TRY(time_load(s, side, &(struct load){1, PROMPT, DECODED}, &unused, &decode, &rows, err));
     weigh(&s->net[side], &bytes, &macs);
     printf("%s_weight_bytes,%.0f,bytes\n%s_macs,%.0f,multiply-accumulates/token\n", name, bytes, name, macs);
     printf("%s_prefill,%.5g,tokens/s\n%s_decode,%.5g,tokens/s\n", name, PREFILL / prefill, name, DECODED / decode);
+    if (rows > 0) printf("%s_touched,%.5g,bytes/token\n", name, rows);
     printf("%s_memory,%.4g,bytes\n", name, (double)stac_peak_memory());
     return STAC_OK;
 }
@@ -87,13 +102,13 @@ static int bench_side(struct stac_subject *s, enum stac_side side, const char *n
 static int grow_side(struct stac_subject *s, enum stac_side side, const char *name, struct stac_error *err) {
     double prefill, decode;
     for (int length = PROMPT; length <= LONGEST && length + FEW <= s->hp.n_ctx; length *= 2) {
-        STAC_TRY(time_load(s, side, &(struct load){1, length, FEW}, &prefill, &decode, err));
+        STAC_TRY(time_load(s, side, &(struct load){1, length, FEW}, &prefill, &decode, NULL, err));
         printf("%s_prefill_of_%d,%.5g,s\n%s_token_after_%d,%.5g,s\n", name, length, prefill, name, length, decode / FEW);
         printf("%s_memory_of_%d,%.4g,bytes\n", name, length, (double)stac_peak_memory());
     }
     int most = s->hardware.device ? 64 : 16; /* conversations at once */
     for (int n = 1; n <= most; n *= 2) {
-        STAC_TRY(time_load(s, side, &(struct load){n, PROMPT / 2, FEW}, &prefill, &decode, err));
+        STAC_TRY(time_load(s, side, &(struct load){n, PROMPT / 2, FEW}, &prefill, &decode, NULL, err));
         printf("%s_conversations_%d,%.5g,tokens/s\n", name, n, n * FEW / decode);
     }
     return STAC_OK;

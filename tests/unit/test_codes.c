@@ -86,16 +86,19 @@ static void neurons_send_what_their_tables_say(void **state) {
     assert_true(compared > 5000);
 }
 
-/* Played over time into weights: the integer product of the codes, with the multiplications that are announced. */
+/* Played over time into weights: the integer product of the codes. */
 static void trains_of_every_code_equal_the_collapsed_product(void **state) {
     (void)state;
     enum { IN = 90, OUT = 530 };
     struct stac_error err = {0};
     struct stac_random r = stac_random_seeded(19, 0);
-    static int32_t scratch[STAC_TRAIN_SCRATCH], y[OUT], want[OUT];
+    static int16_t scratch[STAC_TRAIN_SCRATCH];
+    static int32_t y[OUT], want[OUT];
     static int8_t w[IN * OUT];
     struct stac_train train;
-    OK(stac_train_init(&train, IN, &err));
+    struct stac_sent sent;
+    OK(stac_train_init(&train, IN, STAC_MAX_TIMESTEPS, &err));
+    OK(stac_sent_init(&sent, IN, &err));
     for (int i = 0; i < IN * OUT; i++) w[i] = (int8_t)((int)(stac_random_u64(&r) % 255) - 127);
     for (int i = 0; i < FX_SCHEMES; i++) {
         struct stac_scheme scheme = fx_scheme(i, 16);
@@ -108,17 +111,17 @@ static void trains_of_every_code_equal_the_collapsed_product(void **state) {
         make(&scheme, 0.004, &code);
         for (int j = 0; j < IN; j++) x[j] = (float)stac_random_normal(&r), mean[j] = (float)stac_random_normal(&r) * 0.1f;
         int64_t spikes = k->encode(&code.levels, IN, x, mean, 1.0f / code.unit, integer);
-        assert_true(stac_train_play(&train, &code, IN, x, mean, 1.0f / code.unit) == spikes && spikes > 0);
-        struct stac_effort e = stac_train_drive(&train, &code, k, OUT, w, OUT, scratch, y),
-                           one = stac_step_weights_effort(&code);
-        assert_true(e.multiplies == OUT * one.multiplies && e.sums == OUT * one.sums && e.shifts == OUT * one.shifts);
+        assert_true(stac_train_play(&train, &sent, &code, IN, x, mean, 1.0f / code.unit) == spikes && spikes > 0);
+        struct stac_steps steps = stac_code_steps(&code);
+        stac_train_drive(&train, &steps, k, OUT, w, OUT, scratch, y);
         k->gemm_i16i8(1, OUT, IN, integer, IN, w, OUT, want, OUT);
         assert_memory_equal(y, want, sizeof y);
         for (int j = 0; j < IN; j++) sum += integer[j];
-        assert_true(stac_train_sum(&train, &code) == sum);
+        assert_true(stac_train_sum(&train, &steps) == sum);
         stac_code_clean(&code);
     }
     stac_train_clean(&train);
+    stac_sent_clean(&sent);
 }
 
 /* ---- decoding ----------------------------------------------------------------------------------------------------- */

@@ -123,6 +123,36 @@ static void events_add_and_subtract_rows(void **state) {
     }
 }
 
+/* Up to the most spikes that a step may have, all of them of the largest weights. */
+static void spikes_add_up_step_by_step(void **state) {
+    (void)state;
+    for (int s = 0; s < N_SETS; s++) {
+        const struct stac_kernels *k = stac_kernels_named(set_names[s]);
+        if (!k) continue;
+        for (int round = 0; round < 40; round++) {
+            int n = uniform(1, 600), rows = uniform(1, 300), ldw = n + uniform(0, 9), steps = uniform(1, STAC_MAX_TIMESTEPS);
+            int begin[2 * STAC_MAX_TIMESTEPS + 1] = {0}, events = 0;
+            int8_t *w = malloc((size_t)rows * ldw);
+            uint16_t *index = calloc((size_t)steps * STAC_SPIKES_OF_STEP + 64, sizeof *index);
+            int16_t *sum = malloc(sizeof *sum * (size_t)(steps * n)), *want = calloc((size_t)(steps * n), sizeof *want);
+            for (int j = 0; j < rows * ldw; j++) w[j] = (int8_t)(round % 3 ? uniform(-128, 127) : -128);
+            for (int t = 0; t < steps; t++) {
+                int all = uniform(0, 3) ? uniform(0, 20) : STAC_SPIKES_OF_STEP, plus = round % 3 ? uniform(0, all) : all;
+                for (int e = 0; e < all; e++) {
+                    int i = index[events + e] = (uint16_t)uniform(0, rows - 1);
+                    for (int j = 0; j < n; j++)
+                        want[t * n + j] = (int16_t)(want[t * n + j] + (e < plus ? 1 : -1) * w[i * ldw + j]);
+                }
+                begin[2 * t + 1] = events + plus;
+                begin[2 * t + 2] = events += all;
+            }
+            k->sum_spikes(&(struct stac_spikes){steps, index, begin}, n, w, ldw, sum);
+            assert_memory_equal(sum, want, sizeof *sum * (size_t)(steps * n));
+            free(w), free(index), free(sum), free(want);
+        }
+    }
+}
+
 /* Largest relative error of f against exact over [low, high], in units of 2^-24 of the value or of 1. */
 static double worst_error(float (*f)(float), double (*exact)(double), double low, double high, int absolute) {
     double worst = 0;
@@ -243,6 +273,7 @@ int main(void) {
         cmocka_unit_test(float_products_have_the_bits_of_the_definition),
         cmocka_unit_test(integer_products_are_exact),
         cmocka_unit_test(events_add_and_subtract_rows),
+        cmocka_unit_test(spikes_add_up_step_by_step),
         cmocka_unit_test(elementary_functions_stay_within_their_bounds),
         cmocka_unit_test(row_operators_agree_between_sets),
         cmocka_unit_test(row_operators_compute_what_they_say),

@@ -94,7 +94,7 @@ struct replay {
     const struct stac_network *net;
     struct stac_run *run;
     struct stac_channels *channels; /* by site, as in the run */
-    struct stac_train train;
+    struct stac_word word[4096];
 };
 
 static void play(void *ctx, const struct stac_site *site, int head, int first, int n_rows, int n, float *x, int ld) {
@@ -105,8 +105,8 @@ static void play(void *ctx, const struct stac_site *site, int head, int first, i
     if (!c->spikes) c->spikes = calloc((size_t)n, sizeof *c->spikes);
     for (int i = 0; i < n_rows; i++) {
         const float *row = x + (size_t)i * n;
-        stac_train_play(&r->train, &site->code, n, row, site->mean, 1.0f / stac_row_scale(r->run, site, n, row));
-        for (int k = 0; k < n; k++) c->spikes[k] += stac_word_spikes(r->train.word[k]);
+        stac_neuron_run(&site->code, n, row, site->mean, 1.0f / stac_row_scale(r->run, site, n, row), r->word);
+        for (int k = 0; k < n; k++) c->spikes[k] += stac_word_spikes(r->word[k]);
     }
 }
 
@@ -121,7 +121,6 @@ static float *count_in(const struct stac_network *net, enum stac_mode mode, stru
     if (replayed) {
         *replayed = (struct replay){.net = net, .run = &r->run};
         replayed->channels = calloc((size_t)r->run.n_sites, sizeof *replayed->channels);
-        OK(stac_train_init(&replayed->train, 4096, &err));
         r->run.probe = (struct stac_probe){.see = play, .ctx = replayed};
     }
     fx_read(r, 0, token, 0, LENGTH, logits);
@@ -131,7 +130,6 @@ static float *count_in(const struct stac_network *net, enum stac_mode mode, stru
 static void replay_clean(struct replay *r, int n_sites) {
     for (int i = 0; i < n_sites; i++) free(r->channels[i].spikes);
     free(r->channels);
-    stac_train_clean(&r->train);
 }
 
 static const struct stac_site *site_at(const struct stac_network *net, int i, int n_sites) {

@@ -13,7 +13,7 @@
 enum { ROWS = 24, FEW = 2, IN = 512, OUT = 384, EVENTS = 600, HEADS = 8, DIM = 64 };
 
 static float x[ROWS * IN], w[IN * OUT], y[ROWS * OUT], gain[IN], scale[OUT];
-static uint16_t half[IN * OUT], event[EVENTS];
+static uint16_t half[IN * OUT], event[EVENTS + STAC_SPIKES_AHEAD];
 static int16_t code[ROWS * IN], small[ROWS * IN];
 static int8_t q[IN * OUT];
 static int32_t acc[ROWS * OUT];
@@ -44,6 +44,10 @@ static void fill(void) {
     }
 
 static struct stac_code ternary;
+static struct stac_steps steps;
+static struct stac_spikes spikes;
+static int16_t sums[16 * OUT];
+static int begin[33];
 
 COUNTED(gemm_f32, k->gemm_f32(ROWS, OUT, IN, x, IN, w, OUT, y, OUT))
 COUNTED(gemm_f32_few, k->gemm_f32(FEW, OUT, IN, x, IN, w, OUT, y, OUT))
@@ -54,6 +58,8 @@ COUNTED(gemm_i16i8_small, k->gemm_i16i8(ROWS, OUT, IN, small, IN, q, OUT, acc, O
 COUNTED(gemm_i16i8_few, k->gemm_i16i8(FEW, OUT, IN, code, IN, q, OUT, acc, OUT))
 COUNTED(gemm_sparse, k->gemm_sparse(ROWS, OUT, IN, code, IN, q, OUT, acc, OUT))
 COUNTED(add_rows, k->add_rows(OUT, acc, q, OUT, (struct stac_events){event, EVENTS / 2, EVENTS / 2}))
+COUNTED(sum_spikes, k->sum_spikes(&spikes, OUT, q, OUT, sums))
+COUNTED(weigh_steps, k->weigh_steps(&steps, OUT, sums, acc))
 COUNTED(encode, k->encode(&ternary.levels, ROWS *IN, x, NULL, 1 / ternary.unit, code))
 COUNTED(sum_squares, gain[0] += k->sum_squares(ROWS * IN, x, NULL))
 COUNTED(norm, k->norm(ROWS, IN, x, gain, NULL, 1e-5f, 0, x))
@@ -77,13 +83,14 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
-    void (*const all[])(const struct stac_kernels *) = {count_gemm_f32,         count_gemm_f32_few, count_gemm_bf16,
-                                                        count_gemm_bf16_few,    count_gemm_i16i8,   count_gemm_i16i8_few,
-                                                        count_add_rows,         count_encode,       count_sum_squares,
-                                                        count_gemm_i16i8_small, count_norm,         count_softmax_exp,
-                                                        count_decode,           count_scale,        count_add,
-                                                        count_activate,         count_gemm_sparse,  count_gate,
-                                                        count_hadamard,         count_rope,         count_quantise};
+    steps = stac_code_steps(&ternary);
+    spikes = (struct stac_spikes){16, event, begin};
+    for (int place = 0; place <= 32; place++) begin[place] = EVENTS * place / 32;
+    void (*const all[])(const struct stac_kernels *) = {
+        count_gemm_f32, count_gemm_f32_few, count_gemm_bf16,   count_gemm_bf16_few,    count_gemm_i16i8,  count_gemm_i16i8_few,
+        count_add_rows, count_encode,       count_sum_squares, count_gemm_i16i8_small, count_norm,        count_softmax_exp,
+        count_decode,   count_scale,        count_add,         count_activate,         count_gemm_sparse, count_gate,
+        count_hadamard, count_rope,         count_quantise,    count_sum_spikes,       count_weigh_steps};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) all[i](k);
     stac_code_clean(&ternary);
     return 0;

@@ -33,19 +33,19 @@ static void see(void *ctx, const struct stac_site *site, int head, int first, in
 static int write_layer(struct stac_h5_writer *h, int index, const struct stac_run *run, const struct stac_site *site,
                        const float *x, struct stac_error *err) {
     const struct stac_linear *l = stac_site_linear(run->net, site);
-    struct stac_train train = {0};
+    struct stac_word *word = NULL;
     size_t steps = (size_t)site->code.timesteps, n = (size_t)l->n_in;
     int8_t *spikes = NULL;
     char path[32];
     int status = STAC_OK;
     STAC_TRY_DONE(STAC_NEW(spikes, TOKENS * steps * n, "spikes", err));
-    STAC_TRY_DONE(stac_train_init(&train, l->n_in, err));
+    STAC_TRY_DONE(STAC_NEW(word, n, "spikes", err));
     for (size_t row = 0; row < TOKENS; row++) {
         float inverse = 1.0f / stac_row_scale(run, site, l->n_in, x + row * n);
-        stac_train_play(&train, &site->code, l->n_in, x + row * n, site->mean, inverse);
+        stac_neuron_run(&site->code, l->n_in, x + row * n, site->mean, inverse, word);
         for (size_t i = 0; i < n; i++)
             for (size_t t = 0; t < steps; t++)
-                spikes[(row * steps + t) * n + i] = (int8_t)((train.word[i].plus >> t & 1) - (train.word[i].minus >> t & 1));
+                spikes[(row * steps + t) * n + i] = (int8_t)((word[i].plus >> t & 1) - (word[i].minus >> t & 1));
     }
     snprintf(path, sizeof path, "/%d/weight", index);
     STAC_TRY_DONE(stac_h5_write(h, path, STAC_H5_I8, n, (size_t)l->n_out, l->q, err));
@@ -57,7 +57,7 @@ static int write_layer(struct stac_h5_writer *h, int index, const struct stac_ru
     STAC_TRY_DONE(stac_h5_set_int(h, path, "has_bias", l->bias != NULL, err));
     STAC_TRY_DONE(stac_h5_set_int(h, path, "has_mean", site->mean != NULL, err));
 done:
-    stac_train_clean(&train);
+    free(word);
     free(spikes);
     return status;
 }
