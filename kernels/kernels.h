@@ -218,6 +218,10 @@ struct stac_kernels {
     int64_t (*encode)(const struct stac_levels *levels, int n, const float *x, const float *mean, float inv_scale,
                       int16_t *code);
 
+    /* out[i] = the word of that level, word[n_levels], with signs turned where x[i] is below mean[i]; not for integer codes. */
+    void (*words)(const struct stac_levels *levels, const struct stac_word *word, int n, const float *x, const float *mean,
+                  float inv_scale, struct stac_word *out);
+
     /* sum over i of (x[i] - mean[i])^2; mean may be NULL. */
     float (*sum_squares)(int n, const float *x, const float *mean);
 

@@ -16,6 +16,8 @@
     void stac_weigh_steps_##set(const struct stac_steps *s, int n, const int16_t *sum, int32_t *y);                            \
     int64_t stac_encode_##set(const struct stac_levels *levels, int n, const float *x, const float *mean, float inv_scale,     \
                               int16_t *code);                                                                                  \
+    void stac_words_##set(const struct stac_levels *levels, const struct stac_word *word, int n, const float *x,               \
+                          const float *mean, float inv_scale, struct stac_word *out);                                          \
     float stac_sum_squares_##set(int n, const float *x, const float *mean);                                                    \
     void stac_norm_##set(int m, int n, const float *x, const float *gain, const float *bias, float eps, int centred,           \
                          float *y);                                                                                            \

@@ -23,7 +23,8 @@ static void see(void *ctx, const struct stac_site *site, int head, int first, in
         for (int i = 0; i < n_rows && first + i < r->n_tokens; i++) {
             const float *row = x + (size_t)i * (size_t)ld;
             float scale = stac_row_scale(w->run, site, site->width, row);
-            stac_neuron_run(&site->code, r->n_channels[k], row, site->mean, 1.0f / scale, r->word[k][first + i]);
+            stac_neuron_run(&site->code, w->run->kernels_here, r->n_channels[k], row, site->mean, 1.0f / scale,
+                            r->word[k][first + i]);
         }
     }
 }

@@ -99,7 +99,8 @@ static void encode_row(struct stac_run *run, const struct entering *e, struct ro
 static void drive_row(struct stac_run *run, const struct entering *e, struct row *r, struct stac_lane *lane,
                       const struct stac_steps *steps, struct stac_spiked *s) {
     const struct stac_code *code = &e->site->code;
-    int64_t events = stac_train_play(&lane->train, &lane->sent, code, r->n_in, r->x, e->site->mean, r->inverse);
+    int64_t events =
+        stac_train_play(&lane->train, &lane->sent, code, run->kernels_here, r->n_in, r->x, e->site->mean, r->inverse);
     stac_spiked_add(s, r->n_in, events, lane->train.active, r->n_out, r->n_out);
     if (run->channels) stac_channels_words(run, e->site, r->n_in, r->x, r->inverse, lane->sent.word);
     stac_train_drive(&lane->train, steps, run->kernels_here, r->n_out, e->w, e->ldw, lane->scratch, r->acc);

@@ -113,7 +113,7 @@ static void play_rows(struct stac_run *run, const struct stac_site *site, const 
         struct stac_sent *sent = &run->lane[omp_get_thread_num()].sent;
         const float *row = x + (size_t)i * l->n_in;
         float scale = factor[i] = stac_row_scale(run, site, l->n_in, row);
-        events += stac_train_play(&run->train[i], sent, &site->code, l->n_in, row, site->mean, 1.0f / scale);
+        events += stac_train_play(&run->train[i], sent, &site->code, run->kernels_here, l->n_in, row, site->mean, 1.0f / scale);
         if (run->channels) stac_channels_words(run, site, l->n_in, row, 1.0f / scale, sent->word);
         active += run->train[i].active;
     }

@@ -38,24 +38,16 @@ int stac_neuron_updates(const struct stac_code *code, float magnitude) {
     return updates;
 }
 
-/* stac_level_of without a branch where a bin has at most one threshold. */
-static inline int level_of(const struct stac_levels *t, float magnitude) {
-    float at = magnitude * t->bins_per_unit, end = (float)t->n_bins - 1;
-    int bin = at < end ? (int)at : at >= end ? t->n_bins - 1 : 0;
-    int level = t->bin[bin] + (magnitude >= t->edge[bin]);
-    while (magnitude >= t->threshold[level]) level++; /* the last one is infinite */
-    return level;
-}
-
-void stac_neuron_run(const struct stac_code *code, int n, const float *x, const float *mean, float inv_scale,
-                     struct stac_word *word) {
-    bool table = code->neuron.kind == STAC_NEURON_TABLE;
+void stac_neuron_run(const struct stac_code *code, const struct stac_kernels *k, int n, const float *x, const float *mean,
+                     float inv_scale, struct stac_word *word) {
+    if (code->neuron.kind == STAC_NEURON_TABLE) {
+        k->words(&code->levels, code->word, n, x, mean, inv_scale, word);
+        return;
+    }
     for (int i = 0; i < n; i++) {
         float centred = mean ? x[i] - mean[i] : x[i], magnitude = fabsf(centred) * inv_scale;
-        magnitude = magnitude > FLT_MAX ? FLT_MAX : magnitude;
-        struct stac_word w = table ? code->word[level_of(&code->levels, magnitude)] : stac_neuron_word(code, magnitude);
-        uint64_t turned = (w.plus ^ w.minus) & -(uint64_t)(centred < 0); /* no branch: signs are as good as random */
-        word[i] = (struct stac_word){w.plus ^ turned, w.minus ^ turned};
+        struct stac_word w = stac_neuron_word(code, magnitude > FLT_MAX ? FLT_MAX : magnitude);
+        word[i] = centred < 0 ? (struct stac_word){w.minus, w.plus} : w;
     }
 }
 

@@ -35,8 +35,9 @@ struct stac_code;
 struct stac_word stac_neuron_word(const struct stac_code *code, float magnitude);
 
 /* Words of n values x - mean (mean may be NULL) times inv_scale: what the neurons of a row send over T steps. */
-void stac_neuron_run(const struct stac_code *code, int n, const float *x, const float *mean, float inv_scale,
-                     struct stac_word *word);
+struct stac_kernels;
+void stac_neuron_run(const struct stac_code *code, const struct stac_kernels *k, int n, const float *x, const float *mean,
+                     float inv_scale, struct stac_word *word);
 
 /* Membrane updates of a value as NeuroBench counts them: the first step, and every later one after which the membrane is
  * another than before. Of causal, if and lif neurons; 0 of others: a table plays a word, and the membrane of st_bif is not that

@@ -104,11 +104,11 @@ static void fill_places(const struct stac_sent *sent, int from, int to, int *fil
     }
 }
 
-int64_t stac_train_play(struct stac_train *train, struct stac_sent *sent, const struct stac_code *code, int n, const float *x,
-                        const float *mean, float inv_scale) {
+int64_t stac_train_play(struct stac_train *train, struct stac_sent *sent, const struct stac_code *code,
+                        const struct stac_kernels *k, int n, const float *x, const float *mean, float inv_scale) {
     int filled[PLACES], at = 0;
     *train = (struct stac_train){.timesteps = code->timesteps, .burst = train->burst, .index = train->index};
-    stac_neuron_run(code, n, x, mean, inv_scale, sent->word);
+    stac_neuron_run(code, k, n, x, mean, inv_scale, sent->word);
     for (int from = 0, to = 0; from < n; from = to) {
         int block = (from / STAC_TRAIN_INPUTS + 1) * STAC_TRAIN_INPUTS, end = block < n ? block : n;
         struct stac_burst *burst = &train->burst[train->n_bursts++];

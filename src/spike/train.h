@@ -38,8 +38,8 @@ void stac_sent_clean(struct stac_sent *sent);
 
 /* The neurons of the code run over T steps for n <= cap values (x - mean) * inv_scale; mean may be NULL. Returns the number
  * of spikes. */
-int64_t stac_train_play(struct stac_train *train, struct stac_sent *sent, const struct stac_code *code, int n, const float *x,
-                        const float *mean, float inv_scale);
+int64_t stac_train_play(struct stac_train *train, struct stac_sent *sent, const struct stac_code *code,
+                        const struct stac_kernels *k, int n, const float *x, const float *mean, float inv_scale);
 
 /* Sum of the integers of the row: its spikes, weighed by their steps. */
 int64_t stac_train_sum(const struct stac_train *train, const struct stac_steps *s);

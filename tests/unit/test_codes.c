@@ -52,7 +52,7 @@ static void assert_neuron_is_table(const struct stac_code *code, float x) {
     struct stac_word word;
     int16_t integer;
     int64_t spikes = looked_up(code, x, &integer);
-    stac_neuron_run(code, 1, &x, NULL, 1.0f, &word);
+    stac_neuron_run(code, stac_kernels_best(), 1, &x, NULL, 1.0f, &word);
     if (stac_code_value(code, word) != integer || stac_word_spikes(word) != spikes || (word.plus & word.minus))
         fail_msg("%s on %s, T = %d, x = %.9g: %d in %d spikes, not %d in %d", stac_code_name(code->kind),
                  stac_neuron_name(code->neuron.kind), code->timesteps, (double)x, stac_code_value(code, word),
@@ -111,7 +111,7 @@ static void trains_of_every_code_equal_the_collapsed_product(void **state) {
         make(&scheme, 0.004, &code);
         for (int j = 0; j < IN; j++) x[j] = (float)stac_random_normal(&r), mean[j] = (float)stac_random_normal(&r) * 0.1f;
         int64_t spikes = k->encode(&code.levels, IN, x, mean, 1.0f / code.unit, integer);
-        assert_true(stac_train_play(&train, &sent, &code, IN, x, mean, 1.0f / code.unit) == spikes && spikes > 0);
+        assert_true(stac_train_play(&train, &sent, &code, k, IN, x, mean, 1.0f / code.unit) == spikes && spikes > 0);
         struct stac_steps steps = stac_code_steps(&code);
         stac_train_drive(&train, &steps, k, OUT, w, OUT, scratch, y);
         k->gemm_i16i8(1, OUT, IN, integer, IN, w, OUT, want, OUT);

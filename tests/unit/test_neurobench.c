@@ -105,7 +105,8 @@ static void play(void *ctx, const struct stac_site *site, int head, int first, i
     if (!c->spikes) c->spikes = calloc((size_t)n, sizeof *c->spikes);
     for (int i = 0; i < n_rows; i++) {
         const float *row = x + (size_t)i * n;
-        stac_neuron_run(&site->code, n, row, site->mean, 1.0f / stac_row_scale(r->run, site, n, row), r->word);
+        stac_neuron_run(&site->code, r->run->kernels_here, n, row, site->mean, 1.0f / stac_row_scale(r->run, site, n, row),
+                        r->word);
         for (int k = 0; k < n; k++) c->spikes[k] += stac_word_spikes(r->word[k]);
     }
 }

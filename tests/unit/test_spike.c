@@ -76,6 +76,7 @@ static void encodes_like_a_search(const struct stac_code *code) {
     enum { N = 5000 };
     static float x[N], mean[N];
     static int16_t integer[N];
+    static struct stac_word word[N];
     struct stac_random r = stac_random_seeded(3, 0);
     float end = code->n_levels > 1 ? code->levels.threshold[code->n_levels - 2] * code->unit : 1, inverse = 1.0f / code->unit;
     for (int i = 0; i < N; i++) {
@@ -93,11 +94,14 @@ static void encodes_like_a_search(const struct stac_code *code) {
             const struct stac_kernels *k = stac_kernels_named(sets[s]);
             if (!k) continue;
             int64_t spikes = k->encode(&code->levels, N, x, with_mean ? mean : NULL, inverse, integer), want = 0;
+            if (code->word) k->words(&code->levels, code->word, N, x, with_mean ? mean : NULL, inverse, word);
             for (int i = 0; i < N; i++) {
                 float centred = with_mean ? x[i] - mean[i] : x[i], a = fabsf(centred) * inverse;
                 int level = 0;
                 while (level < code->n_levels - 1 && a >= code->levels.threshold[level]) level++;
                 want += code->levels.spikes[level];
+                if (code->word) assert_true((centred < 0 ? word[i].minus : word[i].plus) == code->word[level].plus);
+                if (code->word) assert_true((centred < 0 ? word[i].plus : word[i].minus) == code->word[level].minus);
                 assert_int_equal(integer[i], centred < 0 ? -code->levels.value[level] : code->levels.value[level]);
             }
             assert_true(spikes == want);
@@ -117,7 +121,8 @@ static void encoding_equals_a_search_through_the_thresholds(void **state) {
     struct stac_level crowd[200];
     for (int i = 0; i < 200; i++)
         crowd[i] = (struct stac_level){i < 100 ? 1 + 1e-5f * i : i, (int16_t)(3 * i), (uint8_t)(i % 4), {0}};
-    OK(stac_code_tabulate(&code, 200, crowd, false, &err)); /* many thresholds in a bin */
+    for (int i = 0; i < 200; i++) crowd[i].word = (struct stac_word){(uint64_t)i * 3, (uint64_t)i << 40};
+    OK(stac_code_tabulate(&code, 200, crowd, true, &err)); /* many thresholds in a bin */
     code.unit = 0.5f;
     encodes_like_a_search(&code);
     stac_code_clean(&code);
@@ -187,7 +192,7 @@ static void trains_equal_the_collapsed_product(void **state) {
                 const struct stac_kernels *k = stac_kernels_named(sets[s]);
                 if (!k) continue;
                 int64_t spikes = k->encode(&code.levels, n_in, x, NULL, 1.0f / code.unit, integer);
-                assert_true(stac_train_play(&train, &sent, &code, n_in, x, NULL, 1.0f / code.unit) == spikes);
+                assert_true(stac_train_play(&train, &sent, &code, k, n_in, x, NULL, 1.0f / code.unit) == spikes);
                 stac_train_drive(&train, &steps, k, n_out, w, n_out, scratch, y);
                 k->gemm_i16i8(1, n_out, n_in, integer, n_in, w, n_out, want, n_out);
                 assert_memory_equal(y, want, (size_t)n_out * sizeof *y);

@@ -42,7 +42,7 @@ static int write_layer(struct stac_h5_writer *h, int index, const struct stac_ru
     STAC_TRY_DONE(STAC_NEW(word, n, "spikes", err));
     for (size_t row = 0; row < TOKENS; row++) {
         float inverse = 1.0f / stac_row_scale(run, site, l->n_in, x + row * n);
-        stac_neuron_run(&site->code, l->n_in, x + row * n, site->mean, inverse, word);
+        stac_neuron_run(&site->code, run->kernels_here, l->n_in, x + row * n, site->mean, inverse, word);
         for (size_t i = 0; i < n; i++)
             for (size_t t = 0; t < steps; t++)
                 spikes[(row * steps + t) * n + i] = (int8_t)((word[i].plus >> t & 1) - (word[i].minus >> t & 1));
