@@ -17,8 +17,8 @@ int stac_check_temporal(struct stac_subject *s, struct stac_check *out, struct s
     struct stac_counts *counts[2] = {NULL, NULL};
     *out = (struct stac_check){.name = "temporal"};
     for (int i = 0; i < n; i++) token[i] = stac_finding_token(s, i), position[i] = i;
-    STAC_TRY_DONE(stac_stand_init(&stand[0], s, STAC_SNN, 1, n, n, err));
-    STAC_TRY_DONE(stac_stand_init_on_processors(&stand[1], s, STAC_SNN, 1, n, n, err));
+    STAC_TRY_DONE(stac_stand_init_in_mode(&stand[0], s, STAC_MODE_COUNT, n, err));
+    STAC_TRY_DONE(stac_stand_init_in_mode(&stand[1], s, STAC_MODE_TEMPORAL, n, err));
     for (int m = 0; m < 2 && status == STAC_OK; m++) {
         status = STAC_NEW(logits[m], all, "logits", err);
         if (status == STAC_OK) status = STAC_NEW(counts[m], n_sites, "counts", err);
@@ -26,7 +26,6 @@ int stac_check_temporal(struct stac_subject *s, struct stac_check *out, struct s
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, status, err));
     for (int m = 0; m < 2; m++) {
         struct stac_batch batch = {n, token, position, slot};
-        stand[m].run[0].mode = m ? STAC_MODE_TEMPORAL : STAC_MODE_COUNT;
         STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, stac_finding_read(&stand[m], &batch, true, logits[m], err), err));
         STAC_TRY_DONE(stac_stand_counts(&stand[m], 0, counts[m], err));
     }

@@ -199,9 +199,8 @@ static int check_room(const struct stac_stand *t, int n_slots, int capacity, int
         s->hardware.device->name, n_slots, capacity, mebibytes(cache), max_rows, mebibytes(run), mebibytes((double)left));
 }
 
-static int init_stand(struct stac_stand *t, struct stac_subject *s, bool on_device, enum stac_side only, int n_slots,
-                      int capacity, int max_rows, struct stac_error *err) {
-    enum stac_mode spiking = s->job->execution == STAC_JOB_TEMPORAL ? STAC_MODE_TEMPORAL : STAC_MODE_COUNT;
+static int init_stand(struct stac_stand *t, struct stac_subject *s, bool on_device, enum stac_mode spiking, enum stac_side only,
+                      int n_slots, int capacity, int max_rows, struct stac_error *err) {
     struct stac_run *runs[STAC_SIDES];
     int status = STAC_OK;
     *t = (struct stac_stand){.subject = s};
@@ -223,14 +222,25 @@ done:
     return status;
 }
 
+/* As the job says. */
+static enum stac_mode spiking_mode(const struct stac_subject *s) {
+    return s->job->execution == STAC_JOB_TEMPORAL ? STAC_MODE_TEMPORAL : STAC_MODE_COUNT;
+}
+
 int stac_stand_init(struct stac_stand *t, struct stac_subject *s, enum stac_side only, int n_slots, int capacity, int max_rows,
                     struct stac_error *err) {
-    return init_stand(t, s, s->hardware.device != NULL, only, n_slots, capacity, max_rows, err);
+    return init_stand(t, s, s->hardware.device != NULL, spiking_mode(s), only, n_slots, capacity, max_rows, err);
 }
 
 int stac_stand_init_on_processors(struct stac_stand *t, struct stac_subject *s, enum stac_side only, int n_slots, int capacity,
                                   int max_rows, struct stac_error *err) {
-    return init_stand(t, s, false, only, n_slots, capacity, max_rows, err);
+    return init_stand(t, s, false, spiking_mode(s), only, n_slots, capacity, max_rows, err);
+}
+
+int stac_stand_init_in_mode(struct stac_stand *t, struct stac_subject *s, enum stac_mode mode, int capacity,
+                            struct stac_error *err) {
+    bool on_device = s->hardware.device && mode == STAC_MODE_COUNT;
+    return init_stand(t, s, on_device, mode, STAC_SNN, 1, capacity, capacity, err);
 }
 
 void stac_stand_clean(struct stac_stand *t) {

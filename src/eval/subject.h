@@ -69,6 +69,10 @@ int stac_stand_init(struct stac_stand *t, struct stac_subject *s, enum stac_side
                     struct stac_error *err);
 int stac_stand_init_on_processors(struct stac_stand *t, struct stac_subject *s, enum stac_side only, int n_slots, int capacity,
                                   int max_rows, struct stac_error *err);
+/* The SNN in one mode, whatever the job says, for one text of `capacity` tokens: count on the subject's device, time on
+ * processors. */
+int stac_stand_init_in_mode(struct stac_stand *t, struct stac_subject *s, enum stac_mode mode, int capacity,
+                            struct stac_error *err);
 void stac_stand_clean(struct stac_stand *t);
 
 /* Move what the run at a position has counted, at the sites of this rank, to counts[stac_site_count(hp)], which it adds to. */
