@@ -1,5 +1,6 @@
 #include "convert/blas.h"
 
+#include <lapacke.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,6 +31,14 @@ void stac_blas_wake(char *const *argv) {
     execv(path, argv);
 }
 
-void stac_blas_use_one_thread(void) {
+enum { BUFFER = 129 << 20 }; /* bytes that OpenBLAS takes for a thread (0.3.21), and a little more */
+
+int stac_blas_begin(struct stac_error *err) {
+    double one = 1;
+    void *room = malloc(BUFFER);
     openblas_set_num_threads(1);
+    if (!room) return stac_fail(err, STAC_ERR_MEMORY, "no %d MiB of memory for OpenBLAS to work in", BUFFER >> 20);
+    free(room);
+    LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'L', 1, &one, 1); /* takes it, and keeps it */
+    return STAC_OK;
 }

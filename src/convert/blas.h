@@ -2,12 +2,15 @@
 #ifndef STAC_CONVERT_BLAS_H
 #define STAC_CONVERT_BLAS_H
 
+#include "base/status.h"
+
 /* OpenBLAS takes a processor that it does not know for one of 2004, at a fifth of the speed (0.3.21 does so on an Emerald
  * Rapids). It listens to OPENBLAS_CORETYPE only while it is loaded: where that is not set and the processor can
  * do more, the program is begun anew with it. Call it first of all, before MPI; on failure everything is as it was. */
 void stac_blas_wake(char *const *argv);
 
-/* One thread, so that the bits of results do not depend on the ranks of a machine. */
-void stac_blas_use_one_thread(void);
+/* Before the first factorisation: one thread, so that the bits of results do not depend on the ranks of a machine; and the
+ * memory that OpenBLAS works in, for which it would ask again and again for ever when there is none. STAC_ERR_MEMORY. */
+int stac_blas_begin(struct stac_error *err);
 
 #endif

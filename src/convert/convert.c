@@ -340,7 +340,7 @@ static int begin(struct stac_conversion *c, struct stac_error *err) {
     int status;
     STAC_TRY(stac_scheme_check(&scheme, err));
     STAC_TRY(training_check(c->job, &scheme, err));
-    stac_blas_use_one_thread();
+    STAC_TRY(agree(c, stac_blas_begin(err), err));
     c->n_windows =
         c->job->mode == STAC_JOB_SIMPLIFIED ? smaller(c->job->num_samples, SIMPLIFIED_WINDOWS) : (int)c->job->num_samples;
     c->length = smaller(c->job->calibration_length, hp->n_ctx);

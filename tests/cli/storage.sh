@@ -89,7 +89,7 @@ limited() {
     # shellcheck disable=SC2086
     sh -c "ulimit $limit; exec \"\$@\"" sh "$@"
 }
-for limit in '-v 400000' '-n 16' '-s 256' '-f 200'; do
+for limit in '-v 330000' '-v 400000' '-v 450000' '-n 16' '-s 256' '-f 200'; do
     restore
     looked=$((looked + 1))
     limited "$limit" timeout -k 5 60 $convert --output_dir "$work/disk/old" --force > "$work/out" 2> "$work/err"
