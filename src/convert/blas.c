@@ -3,6 +3,7 @@
 #include <lapacke.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* Of OpenBLAS, whose header has different places on different systems. */
@@ -35,10 +36,10 @@ enum { BUFFER = 129 << 20 }; /* bytes that OpenBLAS takes for a thread (0.3.21),
 
 int stac_blas_begin(struct stac_error *err) {
     double one = 1;
-    void *room = malloc(BUFFER);
+    void *room = mmap(NULL, BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     openblas_set_num_threads(1);
-    if (!room) return stac_fail(err, STAC_ERR_MEMORY, "no %d MiB of memory for OpenBLAS to work in", BUFFER >> 20);
-    free(room);
+    if (room == MAP_FAILED) return stac_fail(err, STAC_ERR_MEMORY, "no %d MiB of memory for OpenBLAS to work in", BUFFER >> 20);
+    munmap(room, BUFFER);
     LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'L', 1, &one, 1); /* takes it, and keeps it */
     return STAC_OK;
 }
