@@ -1,34 +1,14 @@
-/* Spikes in time for AVX-512: the sums of up to 256 columns stay in registers while the spikes of a step pass. */
+/* Spikes in time for AVX-512: up to 256 columns at a time. */
 #include <immintrin.h>
 
-#include "kernels/operators.h"
-
-enum { GROUP = 32, MOST = 8, AHEAD = 20 }; /* columns of a register, registers, spikes whose rows are on their way */
-_Static_assert((int)AHEAD <= STAC_SPIKES_AHEAD, "they may be read");
-
-/* How many groups there are is known when this is compiled. */
-static inline __attribute__((always_inline)) void add(int groups, int far, __m512i *sum, const struct stac_spikes *s, int place,
-                                                      const int8_t *w, int ldw, int minus) {
-    for (int e = s->begin[place]; e < s->begin[place + 1]; e++) {
-        const int8_t *row = w + (size_t)s->index[e] * ldw, *later = w + (size_t)s->index[e + AHEAD] * ldw;
-        for (int g = 0; g < groups && far; g += 2) _mm_prefetch(later + GROUP * g, _MM_HINT_T0);
-        for (int g = 0; g < groups; g++) {
-            __m512i r = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const void *)(row + GROUP * g)));
-            sum[g] = minus ? _mm512_sub_epi16(sum[g], r) : _mm512_add_epi16(sum[g], r);
-        }
-    }
-}
-
-static inline __attribute__((always_inline)) void sum_groups(int groups, int far, const struct stac_spikes *s, int n,
-                                                             const int8_t *w, int ldw, int16_t *to) {
-    for (int t = 0; t < s->timesteps; t++) {
-        __m512i sum[MOST];
-        for (int g = 0; g < groups; g++) sum[g] = _mm512_setzero_si512();
-        add(groups, far, sum, s, 2 * t, w, ldw, 0);
-        add(groups, far, sum, s, 2 * t + 1, w, ldw, 1);
-        for (int g = 0; g < groups; g++) _mm512_storeu_si512(to + (size_t)t * n + GROUP * g, sum[g]);
-    }
-}
+#define VECTOR __m512i
+#define GROUP 32
+#define ZERO _mm512_setzero_si512()
+#define WIDEN(p) _mm512_cvtepi8_epi16(_mm256_loadu_si256((const void *)(p)))
+#define ADD _mm512_add_epi16
+#define SUB _mm512_sub_epi16
+#define STORE _mm512_storeu_si512
+#include "kernels/cpu/sum_spikes.h"
 
 /* The last columns, fewer than a group. */
 static void sum_last(__mmask32 mask, const struct stac_spikes *s, int n, const int8_t *w, int ldw, int16_t *to) {
@@ -42,9 +22,8 @@ static void sum_last(__mmask32 mask, const struct stac_spikes *s, int n, const i
     }
 }
 
-/* `far`: rows lie apart, and are fetched ahead. */
-static inline __attribute__((always_inline)) int sum_all(int far, const struct stac_spikes *s, int n, const int8_t *w, int ldw,
-                                                         int16_t *sum) {
+/* All whole groups; how many columns they are. */
+INLINE int sum_all(int far, const struct stac_spikes *s, int n, const int8_t *w, int ldw, int16_t *sum) {
     int j = 0;
     for (int groups; (groups = (n - j) / GROUP) > 0; j += GROUP * (groups < MOST ? groups : MOST)) {
         switch (groups) {

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "dist/hardware.h"
 #include "net/logits.h"
 #include "net/placed.h"
 
@@ -22,9 +21,7 @@ static int prepare_device(struct stac_calibration *c, struct stac_error *err) {
     if (!c->device) return STAC_OK;
     double runs = stac_run_bytes(c->net, c->length, c->length) + stac_backward_bytes(c->net, c->length);
     double streams = 2.0 * c->length * c->hp->n_embd * sizeof(float);
-    c->streams = stac_network_must_stream(c->net, c->device, runs + streams);
-    stac_hardware_tell(c->device, c->log, (double)stac_network_placed_bytes(c->net, c->streams),
-                       c->streams ? STAC_TELLS_STREAMS : "");
+    c->streams = stac_network_must_stream(c->net, c->device, runs + streams, c->log);
     return stac_calibration_place(c, err);
 }
 

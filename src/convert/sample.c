@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "dist/hardware.h"
 #include "net/placed.h"
 #include "net/sampling.h"
 
@@ -206,10 +205,7 @@ static int place(const struct writing *w, const struct stac_sample_request *q, s
                  struct stac_error *err) {
     double cache = stac_cache_bytes(q->net, w->at_once, w->texts.length);
     double run = stac_run_bytes(q->net, w->texts.length, w->at_once);
-    bool streams = stac_network_must_stream(q->net, q->device, cache + run);
-    stac_hardware_tell(q->device, q->log, (double)stac_network_placed_bytes(q->net, streams),
-                       streams ? STAC_TELLS_STREAMS : "");
-    return stac_network_place(q->net, q->device, streams, placed, err);
+    return stac_network_place(q->net, q->device, stac_network_must_stream(q->net, q->device, cache + run, q->log), placed, err);
 }
 
 static int begin(struct writing *w, const struct stac_sample_request *q, struct stac_network *placed, struct stac_cache *cache,

@@ -18,7 +18,6 @@ int stac_hardware_open(struct stac_hardware *h, const struct stac_job *job, cons
                        struct stac_grid *grid, const struct stac_log *log, struct stac_error *err);
 /* The plan of a device's memory, for people, before it is reserved: what is free, and that weights take so many bytes; `more`
  * goes on behind it. */
-#define STAC_TELLS_STREAMS ", layer by layer, for all of them have no room"
 void stac_hardware_tell(const struct stac_device *device, const struct stac_log *log, double weights, const char *more);
 void stac_hardware_close(struct stac_hardware *h, struct stac_grid *grid);
 

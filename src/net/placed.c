@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "dist/hardware.h"
 
 enum { ALIGNMENT = 256 }; /* of every array */
 
@@ -95,10 +96,14 @@ size_t stac_network_placed_bytes(const struct stac_network *host, bool streams) 
     return count.used + (streams ? most : all);
 }
 
-bool stac_network_must_stream(const struct stac_network *host, const struct stac_device *device, double besides) {
+bool stac_network_must_stream(const struct stac_network *host, const struct stac_device *device, double besides,
+                              const struct stac_log *log) {
     size_t left = 0, all = 0;
     if (device->room(&left, &all)) return false; /* a failure is told by what is reserved next */
-    return (double)stac_network_placed_bytes(host, false) + besides > (double)left;
+    bool streams = (double)stac_network_placed_bytes(host, false) + besides > (double)left;
+    stac_hardware_tell(device, log, (double)stac_network_placed_bytes(host, streams),
+                       streams ? ", layer by layer, for all of them have no room" : "");
+    return streams;
 }
 
 int stac_network_place(const struct stac_network *host, const struct stac_device *device, bool streams,

@@ -3,6 +3,7 @@
 #ifndef STAC_NET_PLACED_H
 #define STAC_NET_PLACED_H
 
+#include "base/log.h"
 #include "net/network.h"
 
 /* A copy of `host` on a device. It borrows from `host`, which must outlive it; stac_network_clean releases it. `streams`: there
@@ -16,7 +17,8 @@ int stac_network_bring(const struct stac_network *net, int layer, struct stac_er
 /* Bytes that it takes there. */
 size_t stac_network_placed_bytes(const struct stac_network *host, bool streams);
 
-/* Whether it has to be streamed there so that `besides` bytes are left. */
-bool stac_network_must_stream(const struct stac_network *host, const struct stac_device *device, double besides);
+/* Whether it has to be streamed there so that `besides` bytes are left; the plan is told to people. */
+bool stac_network_must_stream(const struct stac_network *host, const struct stac_device *device, double besides,
+                              const struct stac_log *log);
 
 #endif

@@ -52,10 +52,10 @@ static int reach_position(struct stac_run *run, int n, struct stac_error *err) {
     return run->device ? stac_on_device_angles(run, err) : STAC_OK;
 }
 
-/* Spikes that a value sends at most, in time. */
+/* Spikes that a value sends at most. */
 static int most_spikes(const struct stac_run *run) {
     int most = 0;
-    for (int i = 0; i < run->n_sites && run->mode == STAC_MODE_TEMPORAL; i++) {
+    for (int i = 0; i < run->n_sites; i++) {
         const struct stac_site *site = stac_run_site_at(run, i);
         if (site && site->code.levels.most_spikes > most) most = site->code.levels.most_spikes;
     }
@@ -73,18 +73,22 @@ static int init_lanes(struct stac_run *run, struct stac_error *err) {
         STAC_TRY(STAC_NEW(lane->weight, rows * cap, "attention weights", err));
         STAC_TRY(STAC_NEW(lane->code, rows * run->widest, "attention codes", err));
         STAC_TRY(STAC_NEW(lane->acc, rows * run->widest, "attention accumulators", err));
-        STAC_TRY(STAC_NEW(lane->scratch, STAC_TRAIN_SCRATCH, "accumulators", err));
-        STAC_TRY(STAC_NEW(lane->tile, STAC_TRAIN_INPUTS * STAC_RUN_TILE, "weights", err));
-        STAC_TRY(stac_sent_init(&lane->sent, run->widest, err));
-        STAC_TRY(stac_train_init(&lane->train, run->widest, most_spikes(run), err));
     }
     return STAC_OK;
 }
 
-static int init_trains(struct stac_run *run, struct stac_error *err) {
-    if (run->mode != STAC_MODE_TEMPORAL || run->device) return STAC_OK;
+/* What temporal mode takes besides. */
+static int init_time(struct stac_run *run, struct stac_error *err) {
+    int most = most_spikes(run);
+    for (int i = 0; i < run->n_lanes; i++) {
+        struct stac_lane *lane = &run->lane[i];
+        STAC_TRY(STAC_NEW(lane->scratch, STAC_TRAIN_SCRATCH, "accumulators", err));
+        STAC_TRY(STAC_NEW(lane->tile, STAC_TRAIN_INPUTS * STAC_RUN_TILE, "weights", err));
+        STAC_TRY(stac_sent_init(&lane->sent, run->widest, err));
+        STAC_TRY(stac_train_init(&lane->train, run->widest, most, err));
+    }
     STAC_TRY(STAC_NEW(run->train, STAC_RUN_TRAINS, "spike trains", err));
-    for (int i = 0; i < STAC_RUN_TRAINS; i++) STAC_TRY(stac_train_init(&run->train[i], run->widest, most_spikes(run), err));
+    for (int i = 0; i < STAC_RUN_TRAINS; i++) STAC_TRY(stac_train_init(&run->train[i], run->widest, most, err));
     return STAC_OK;
 }
 
@@ -151,7 +155,7 @@ int stac_run_init(struct stac_run *run, const struct stac_network *net, struct s
     STAC_TRY_DONE(d ? stac_on_device_init(run, err) : check_reach(run, err));
     STAC_TRY_DONE(reach_position(run, smaller(cache->capacity, net->hp.n_ctx), err));
     if (!cache->device) STAC_TRY_DONE(init_lanes(run, err));
-    STAC_TRY_DONE(init_trains(run, err));
+    if (!d && mode == STAC_MODE_TEMPORAL) STAC_TRY_DONE(init_time(run, err));
     STAC_TRY_DONE(stac_gradual_init(run, err));
 done:
     if (status != STAC_OK) stac_run_clean(run);

@@ -53,8 +53,9 @@ struct stac_lane {
     float *score, *weight; /* [STAC_ATTENTION_ROWS][capacity] */
     int16_t *code;         /* [STAC_ATTENTION_ROWS][capacity or widest input] */
     int32_t *acc;          /* the same or [head_dim], whichever is more */
-    int16_t *scratch;      /* [STAC_TRAIN_SCRATCH] */
-    int8_t *tile;          /* [STAC_TRAIN_INPUTS][STAC_RUN_TILE] */
+    /* in temporal mode only */
+    int16_t *scratch; /* [STAC_TRAIN_SCRATCH] */
+    int8_t *tile;     /* [STAC_TRAIN_INPUTS][STAC_RUN_TILE] */
     struct stac_sent sent;
     struct stac_train train;
 };
