@@ -40,10 +40,22 @@ here() {
     child=
 }
 
-# Whether to begin again: it was checkpointed, or a signal to stop met it where it could not write a checkpoint yet.
+# Whether a machine of this job does not answer any more.
+lost_machine() {
+    [ "${SLURM_JOB_NUM_NODES:-1}" -gt 1 ] || return 1
+    ! timeout 20 srun --overlap --mpi=none -N "$SLURM_JOB_NUM_NODES" -n "$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 true > /dev/null 2>&1 < /dev/null
+}
+
+# Whether to begin again: it was checkpointed, or a signal to stop met it where it could not write a checkpoint yet, or it failed
+# (and not by a bad job or bad input) because a machine was lost.
 is_unfinished() {
     [ "$stopped" != TERM ] || return 1
-    [ "$code" = 75 ] || { [ "$stopped" = USR1 ] && [ "$code" = 138 ]; }
+    case $code in
+    75) return 0 ;;
+    138) [ "$stopped" != USR1 ] || return 0 ;;
+    0 | 2 | 3) return 1 ;;
+    esac
+    lost_machine
 }
 
 # Back into Slurm's queue; it ends this script, at the latest when the wait is over.

@@ -25,8 +25,11 @@ if [ "${1:-}" = --which ]; then
 fi
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 if [ "$launcher" = srun ]; then
-    exec srun --mpi="${STAC_MPI:-pmix}" -n "$ranks" "$@"
+    exec srun --kill-on-bad-exit=1 --mpi="${STAC_MPI:-pmix}" -n "$ranks" "$@"
 fi
 [ "$(id -u)" != 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 [ "$ranks" -le "$(nproc)" ] || export OMPI_MCA_rmaps_base_oversubscribe=1
+# A machine that is gone is noticed after 6 s; mpirun would wait for it for ever.
+export OMPI_MCA_oob_tcp_keepalive_time="${OMPI_MCA_oob_tcp_keepalive_time:-4}" OMPI_MCA_oob_tcp_keepalive_intvl="${OMPI_MCA_oob_tcp_keepalive_intvl:-1}"
+export OMPI_MCA_oob_tcp_keepalive_probes="${OMPI_MCA_oob_tcp_keepalive_probes:-2}"
 exec mpirun --bind-to none -n "$ranks" "$@"

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 . jobs/setup.sh
 
 # shellcheck disable=SC2086
-install_packages $packages g++ libcmocka-dev valgrind mandoc \
+install_packages $packages g++ libcmocka-dev valgrind mandoc iproute2 \
     slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge libpmix2
 mkdir -p out build
 if fetch_model; then

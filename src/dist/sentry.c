@@ -12,6 +12,7 @@
 #include "base/clock.h"
 
 enum { BEAT_MS = 100, PATIENCE_MS = 300, MOST_RANKS = 4096, STACK = 65536, EXIT_CODE = 4 };
+static const double grace = 0.5; /* seconds: who stops beside other ranks is noticed, and told, by them */
 
 struct stac_sentry_slot {
     atomic_int rank, pid, left, told; /* told: somebody of this machine has said what ends the job; of slot 0 */
@@ -87,26 +88,31 @@ static void pause_ms(long ms) {
     nanosleep(&t, NULL);
 }
 
-/* One line, of the first who notices; then everybody goes. */
-static void end_job(struct stac_sentry *w, int lost, const char *fate) {
-    const struct stac_sentry_slot *s = &w->slot[lost];
+/* One line, of the first on a machine who notices; then everybody goes. */
+static void end_job(struct stac_sentry *w, int rank, const char *host, const char *phase, const char *fate) {
     if (atomic_exchange(&w->slot[0].told, 1) == 0)
-        fprintf(stderr, "error: rank %d on %s%s%.63s: %s\n", atomic_load(&s->rank), self.host, s->phase[0] ? ", in " : "",
-                s->phase, fate);
+        fprintf(stderr, "error: rank %d on %s%s%.63s: %s\n", rank, host, phase[0] ? ", in " : "", phase, fate);
     pause_ms(PATIENCE_MS);
     _exit(EXIT_CODE);
+}
+
+static void end_without(struct stac_sentry *w, int i, const char *fate) {
+    end_job(w, atomic_load(&w->slot[i].rank), self.host, w->slot[i].phase, fate);
 }
 
 static void give_sign(struct stac_sentry *w) {
     struct stac_sentry_slot *s = &w->slot[w->mine];
     snprintf(s->phase, sizeof s->phase, "%s", stac_activity());
     atomic_fetch_add(&s->beats, 1);
+    stac_heartbeat_send(&w->machines, false);
 }
 
 /* What was seen of the others, and when. */
 struct seen {
     unsigned long beats[MOST_RANKS];
     double since[MOST_RANKS];
+    double machine, begun; /* when the machine before was last heard, 0: never; when to expect it */
+    bool noted;
 };
 
 static void look_at(struct stac_sentry *w, int i, struct seen *seen, double now) {
@@ -115,8 +121,25 @@ static void look_at(struct stac_sentry *w, int i, struct seen *seen, double now)
     if (beats != seen->beats[i]) seen->beats[i] = beats, seen->since[i] = now;
     if (i == w->mine || atomic_load(&s->left) || beats == 0) return;
     if (kill((pid_t)atomic_load(&s->pid), 0) != 0 && errno == ESRCH && !atomic_load(&s->left))
-        end_job(w, i, "it is gone: killed, or it left by itself");
-    if (now - seen->since[i] > w->limit) end_job(w, i, "it gives no sign of life: stopped, or its processor is taken away");
+        end_without(w, i, "it is gone: killed, or it left by itself");
+    if (now - seen->since[i] > w->limit) end_without(w, i, "it gives no sign of life: stopped, or its processor is taken away");
+}
+
+static void look_at_machine(struct stac_sentry *w, struct seen *seen, double now) {
+    const struct stac_heartbeat *m = &w->machines;
+    if (stac_heartbeat_listen(&w->machines)) seen->machine = now;
+    if (!m->open || m->left) return;
+    if (seen->machine == 0) {
+        if (seen->begun == 0) seen->begun = now;
+        if (seen->noted || now - seen->begun < w->limit) return;
+        seen->noted = true;
+        fprintf(stderr, "note: nothing is heard from %s on %s (UDP, a firewall?): that machine is not watched\n",
+                m->before.host, self.host);
+        return;
+    }
+    if (now - seen->machine > w->limit + (m->before.n_ranks > 1 ? grace : 0))
+        end_job(w, m->before.rank, m->before.host, m->phase,
+                "no sign of life from its machine: it is down or cut off, or stopped");
 }
 
 static void *watch(void *ctx) {
@@ -126,11 +149,14 @@ static void *watch(void *ctx) {
     while (!atomic_load(&w->slot[w->mine].left)) {
         double now = stac_clock_now();
         give_sign(w);
-        for (int i = 0; i < w->n && now - last > 1; i++) seen.since[i] = now; /* it is this rank that stood still */
+        bool slept = now - last > 1; /* it is this rank that stood still */
+        for (int i = 0; i < w->n && slept; i++) seen.since[i] = now;
+        if (slept && seen.machine > 0) seen.machine = now;
         for (int i = 0; i < w->n; i++) {
             if (seen.since[i] == 0) seen.since[i] = now;
             look_at(w, i, &seen, now);
         }
+        look_at_machine(w, &seen, now);
         last = now;
         pause_ms(BEAT_MS);
     }
@@ -178,7 +204,8 @@ int stac_sentry_begin(struct stac_sentry *w, const struct stac_ranks *r, double 
     if (status == STAC_OK) {
         MPI_Comm_rank(w->local, &w->mine);
         MPI_Comm_size(w->local, &w->n);
-        if (w->n > 1 && w->n <= MOST_RANKS) status = share_memory(w, r->rank, err);
+        status = stac_heartbeat_begin(&w->machines, r, err);
+        if (status == STAC_OK && (w->n > 1 || w->machines.open) && w->n <= MOST_RANKS) status = share_memory(w, r->rank, err);
     }
     if (status == STAC_OK && w->slot) {
         self.told = &w->slot[0].told;
@@ -191,6 +218,8 @@ void stac_sentry_end(struct stac_sentry *w, bool together) {
     if (w->slot) atomic_store(&w->slot[w->mine].left, 1);
     if (w->watches) pthread_join(w->thread, NULL);
     w->watches = false;
+    stac_heartbeat_send(&w->machines, true);
+    stac_heartbeat_end(&w->machines);
     self.told = NULL;
     if (together && w->window != MPI_WIN_NULL) MPI_Win_free(&w->window);
     if (together && w->local != MPI_COMM_NULL) MPI_Comm_free(&w->local);

@@ -3,7 +3,8 @@
  * (stopped), ends the job: whoever notices first says so in one line that names the rank, what it was at and what became of it,
  * and all leave, upon which the launcher ends what is left. A rank that crashes says so itself where it can.
  *
- * Ranks of other machines are watched there. What nobody can see is a whole machine that stands still; that is the launcher's.
+ * Machines are watched in a ring by the first rank of each: one whose first rank is not heard for `limit` seconds (it
+ * is down or cut off, or that rank is stopped and alone there) ends the job too, on both sides of a cut.
  */
 #ifndef STAC_DIST_SENTRY_H
 #define STAC_DIST_SENTRY_H
@@ -11,7 +12,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "dist/ranks.h"
+#include "dist/heartbeat.h"
 
 struct stac_sentry_slot;
 
@@ -20,13 +21,13 @@ struct stac_sentry {
     MPI_Win window;
     struct stac_sentry_slot *slot; /* [n] shared */
     int n, mine;
+    struct stac_heartbeat machines; /* those of the first rank here */
     double limit;
     bool watches; /* the thread runs */
     pthread_t thread;
 };
 
-/* Begin; with limit 0, or one rank on the machine, nobody is watched, and a crash is told all the same. Collective over all
- * ranks. */
+/* Begin; with limit 0, or one rank in all, nobody is watched, and a crash is told all the same. Collective over all ranks. */
 int stac_sentry_begin(struct stac_sentry *w, const struct stac_ranks *r, double limit, struct stac_error *err);
 
 /* This rank leaves, and need not be missed. With `together` all ranks do, and the memory is given back (collective). */

@@ -113,9 +113,8 @@ static const struct stac_key keys[] = {
      "one, else the processors, which is said. Of a conversion the fit stays on processors."},
 
     {"rank_timeout", C | E | H, STAC_KEY_REAL, AT(rank_timeout), "6", 0, 1e6, NULL, "seconds", NULL, rank_group,
-     "How long a rank may give no sign of life before the others of its machine end the job. 0: as long as it likes, as under "
-     "a "
-     "debugger."},
+     "How long a rank may give no sign of life before the others of its machine, or those of the next machine, end the job. "
+     "0: as long as it likes, as under a debugger."},
 
     {"test_all", E, STAC_KEY_BOOL, AT(test_all), "false", 0, 0, NULL, "", NULL, test_group, "All checks below."},
     {"test_perplexity", E, STAC_KEY_BOOL, AT(test_perplexity), "false", 0, 0, NULL, "", NULL, test_group,

@@ -1,8 +1,19 @@
-# A Slurm of one node, for the tests: munged, slurmctld and slurmd in a folder of their own, on ports of their own, ended when
-# the test ends. Sourced after shell.sh; needs root, because slurmd does.
+# A Slurm for the tests: munged, slurmctld and slurmd in a folder of their own, on ports of their own, ended when the test ends.
+# Sourced after shell.sh; needs root, because slurmd does. Its node is this machine, or $nodes: machines of ../machines.sh, which
+# is sourced before; then slurmctld is on `head`.
 repository=$(cd "$tests/.." && pwd)
 cluster=$work/cluster
 daemons=
+nodes=${nodes:-}
+controller=${nodes:+head}
+controller=${controller:-$(hostname -s)}
+at() { # MACHINE COMMAND...
+    [ -n "$nodes" ] || shift
+    ${nodes:+on} "$@"
+}
+if [ -n "$nodes" ]; then
+    for program in sbatch scontrol scancel sinfo; do eval "$program() { on head $program \"\$@\"; }"; done
+fi
 
 for program in munged slurmctld slurmd sbatch srun scontrol; do
     command -v $program > /dev/null ||
@@ -17,9 +28,10 @@ grep -q ' /sys/fs/cgroup' /proc/mounts || skip "nothing is mounted on /sys/fs/cg
 end_cluster() {
     scancel --user=root > /dev/null 2>&1
     [ -z "$daemons" ] || sleep 1
-    for name in slurmd slurmctld munged; do
-        [ ! -s "$cluster/$name.pid" ] || kill "$(cat "$cluster/$name.pid")" 2> /dev/null
+    for pid in "$cluster/slurmctld.pid" "$cluster/slurmd-$controller.pid" "$cluster/munge-$controller/pid"; do
+        [ ! -s "$pid" ] || kill "$(cat "$pid")" 2> /dev/null
     done
+    [ -z "$nodes" ] || end_machines
     # Steps that outlive them would hold files in the folder that is about to go.
     for i in 1 2 3 4 5 6 7 8 9 10; do
         steps=$(pgrep -f "slurmstepd: " | while read -r p; do grep -q -z "SLURM_CONF=$cluster/" "/proc/$p/environ" 2> /dev/null && echo "$p"; done)
@@ -39,24 +51,25 @@ free_port() { # FROM: $port is one that nobody listens to
 
 write_conf() {
     free_port $((20000 + $$ % 20000))
-    controller=$port
+    controller_port=$port
     free_port $((port + 1))
     cat > "$cluster/slurm.conf" <<END
 ClusterName=stac$$
-SlurmctldHost=$(hostname -s)(127.0.0.1)
+SlurmctldHost=$controller$([ -n "$nodes" ] || echo '(127.0.0.1)')
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 CredType=cred/munge
 AuthInfo=socket=$cluster/munge/socket,cred_expire=5
-SlurmctldPort=$controller
+SlurmctldPort=$controller_port
 SlurmdPort=$port
 StateSaveLocation=$cluster/state
-SlurmdSpoolDir=$cluster/spool
+SlurmdSpoolDir=$cluster/spool-%n
 SlurmctldPidFile=$cluster/slurmctld.pid
-SlurmdPidFile=$cluster/slurmd.pid
+SlurmdPidFile=$cluster/slurmd-%n.pid
 SlurmctldLogFile=$cluster/slurmctld.log
-SlurmdLogFile=$cluster/slurmd.log
+SlurmdLogFile=$cluster/slurmd-%n.log
+SlurmdTimeout=${slurmd_timeout:-300}
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
@@ -70,33 +83,39 @@ SlurmdParameters=config_overrides
 ReturnToService=2
 KillWait=5
 JobRequeue=1
-NodeName=$(hostname -s) NodeAddr=127.0.0.1 CPUs=8 RealMemory=1000
-PartitionName=debug Nodes=$(hostname -s) Default=YES State=UP
+NodeName=$(echo ${nodes:-$controller} | tr ' ' ,) CPUs=8 RealMemory=1000 $([ -n "$nodes" ] || echo NodeAddr=127.0.0.1)
+PartitionName=debug Nodes=ALL Default=YES State=UP
 END
 }
 
+# start_munge MACHINE: one on each, at the same place, for which each has a folder of its own
 start_munge() {
-    install -d -o munge -g munge -m 0755 "$cluster/munge"
-    dd if=/dev/urandom of="$cluster/munge/key" bs=128 count=1 2> /dev/null
-    chown munge "$cluster/munge/key"
-    chmod 400 "$cluster/munge/key"
-    runuser -u munge -- munged --socket="$cluster/munge/socket" --key-file="$cluster/munge/key" --pid-file="$cluster/munge/pid" \
-        --log-file="$cluster/munge/log" --seed-file="$cluster/munge/seed" || return 1
-    ln -s munge/pid "$cluster/munged.pid"
+    install -d -o munge -g munge -m 0755 "$cluster/munge-$1"
+    [ -z "$nodes" ] || on "$1" mount -t tmpfs none "$cluster/munge" || return 1
+    at "$1" install -o munge -g munge -m 0400 "$cluster/key" "$cluster/munge/key" && at "$1" chown munge "$cluster/munge" &&
+        at "$1" chmod 755 "$cluster/munge" && at "$1" runuser -u munge -- munged --socket="$cluster/munge/socket" \
+        --key-file="$cluster/munge/key" --pid-file="$cluster/munge-$1/pid" --log-file="$cluster/munge-$1/log" \
+        --seed-file="$cluster/munge-$1/seed"
 }
 
 start_cluster() {
     chmod 755 "$work" # munged is another user
-    mkdir "$cluster" "$cluster/state" "$cluster/spool"
+    mkdir "$cluster" "$cluster/state" "$cluster/munge"
+    (umask 077 && dd if=/dev/urandom of="$cluster/key" bs=128 count=1 2> /dev/null)
     write_conf
     export SLURM_CONF="$cluster/slurm.conf"
     daemons=started
-    start_munge && slurmctld -f "$SLURM_CONF" && slurmd -f "$SLURM_CONF" || { tail -5 "$cluster"/slurm*.log; return 1; }
-    for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
-        sinfo -h -o %t 2> /dev/null | grep -q '^idle' && return 0
+    start_munge "$controller" && at "$controller" slurmctld -f "$SLURM_CONF" || { tail -n 5 "$cluster"/slurmctld.log; return 1; }
+    for node in ${nodes:-$controller}; do
+        mkdir "$cluster/spool-$node"
+        [ -z "$nodes" ] || start_munge "$node" || return 1
+        at "$node" slurmd -f "$SLURM_CONF" || { tail -n 5 "$cluster"/slurmd*.log; return 1; }
+    done
+    for i in $(seq 30); do
+        [ "$(sinfo -h -N -o %t 2> /dev/null | grep -c '^idle')" = "$(echo ${nodes:-one} | wc -w)" ] && return 0
         sleep 0.5
     done
-    tail -5 "$cluster"/slurm*.log
+    tail -n 5 "$cluster"/slurm*.log
     return 1
 }
 

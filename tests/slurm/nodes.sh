@@ -1,0 +1,59 @@
+#!/bin/sh
+# Jobs on a real Slurm of three machines (see ../machines.sh): over all of them by both launchers; slurmd and slurmctld that begin anew
+# below a job; a machine that is lost, after which the job goes on with the others.
+. "$(dirname "$0")/../shell.sh"
+. "$(dirname "$0")/../machines.sh"
+nodes='m1 m2 m3' slurmd_timeout=20
+. "$(dirname "$0")/cluster.sh"
+began=$(date +%s)
+make_machines 3 && start_cluster || { fail "Slurm does not start"; finish; }
+export STAC_HOME="$repository" STAC_BIN STAC_MODEL="$tiny" STAC_MPI=pmix
+convert=$repository/slurm/convert_smollm2.sh
+small='--num_samples 32 --calibration_length 256 --threads 1 --checkpoint_interval 1'
+
+expect 'a conversion without Slurm' 0 ranks 2 stac-convert --model_name "$tiny" --output_dir "$work/right" $small --quiet
+
+# ---- over three machines
+for launcher in pmix none; do
+    STAC_MPI=$launcher batch -N 3 -n 3 -o "$work/over-%j.out" "$convert" --simplified --num_samples 2 --calibration_length 64 --output_dir "$work/over-$launcher"
+    ends "over three machines, $launcher" "$id" 120 COMPLETED
+    says "ranks, $launcher" 'on 3 ranks' "$work/over-$id.out"
+done
+equal 'over three machines' "$work/over-pmix/snn_model.h5" "$work/over-none/snn_model.h5"
+
+# ---- the daemons begin anew below a job
+again() { # WHAT MACHINE COMMAND...
+    machine=$1 pid_file=$2
+    shift 2
+    at "$machine" kill -9 "$(cat "$pid_file")"
+    sleep 1
+    at "$machine" "$@"
+}
+batch -N 2 -n 2 -w m1,m2 -o "$work/daemons-%j.out" "$convert" $small --output_dir "$work/daemons"
+until_line "$work/daemons-$id.out" 'texts +done' 90 || fail 'a conversion does not begin'
+again m1 "$cluster/slurmd-m1.pid" slurmd -f "$SLURM_CONF"
+again m2 "$cluster/slurmd-m2.pid" slurmd -f "$SLURM_CONF"
+again head "$cluster/slurmctld.pid" slurmctld -f "$SLURM_CONF"
+ends 'a job whose daemons began anew' "$id" 120 COMPLETED
+equal 'its result' "$work/right/snn_model.h5" "$work/daemons/snn_model.h5"
+looked=$((looked + 1))
+[ "$(field "$id" Restarts)" = 0 ] || fail 'it began again'
+
+# ---- a machine is lost: the job goes on with the two that are left
+for launcher in pmix none; do
+    STAC_MPI=$launcher batch -N 2 -n 2 -o "$work/lost-%j.out" "$convert" $small --output_dir "$work/lost-$launcher"
+    until_line "$work/lost-$id.out" 'texts +done' 90 || fail 'a conversion does not begin'
+    before=$(date +%s)
+    cut_off m2
+    until_line "$work/lost-$id.out" 'requeued' 90 || { fail "$launcher: not requeued"; tail -5 "$work/lost-$id.out"; }
+    echo "$launcher: requeued after $(($(date +%s) - before)) s"
+    ends "a job that lost a machine, $launcher" "$id" 180 COMPLETED
+    equal "its result, $launcher" "$work/right/snn_model.h5" "$work/lost-$launcher/snn_model.h5"
+    says "its first part, $launcher" 'error: rank 1 on m2.* no sign of life|on node m2' "$work/lost-$id.out"
+    says "its second part, $launcher" "going on from $work/lost-$launcher.checkpoint" "$work/lost-$id.out"
+    grep -E 'no sign of life|on node m2|requeued' "$work/lost-$id.out"
+    join_again m2
+    for i in $(seq 60); do [ "$(sinfo -h -N -o %t | grep -c '^idle$')" = 3 ] && break; sleep 1; done
+done
+echo "all of it took $(($(date +%s) - began)) s"
+finish
