@@ -116,6 +116,7 @@ say "the shape of SmolLM2-1.7B in bfloat16, random weights"
 once $out/1.7B/config.json stac-bench checkpoint 1.7B $out/1.7B
 cp $out/snn/tokenizer/* $out/1.7B/
 figures 1.7B stac-bench network $out/1.7B --mode baseline
+figures limits stac-bench limits
 if [ -n "$large" ]; then
     converted 1.7B.simplified $out/1.7B --simplified
     converted 1.7B.full $out/1.7B
