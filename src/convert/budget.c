@@ -43,6 +43,8 @@ static int plan_site(const struct stac_statistics *s, int site, const struct sta
                      struct stac_error *err) {
     enum stac_site_kind kind = stac_site_kind_at(&s->hp, site);
     plan->max_integer = stac_largest_integer(&s->hp, kind, s->longest);
+    bool narrow = scheme->code == STAC_CODE_TERNARY && scheme->code_bits > 0 && kind != STAC_SITE_Q && kind != STAC_SITE_P;
+    if (narrow && plan->max_integer >= 1 << (scheme->code_bits - 1)) plan->max_integer = (1 << (scheme->code_bits - 1)) - 1;
     return stac_recipe_design(scheme, &s->histogram[site], kind != STAC_SITE_P, plan->lambda, plan->max_integer, &plan->recipe,
                               &plan->expected, err);
 }

@@ -11,6 +11,7 @@ struct stac_scheme stac_scheme_of(const struct stac_job *job) {
                                 .timesteps = (int)job->timesteps,
                                 .levels = (int)job->levels,
                                 .activation_bits = (int)job->activation_bits,
+                                .code_bits = (int)job->code_bits,
                                 .leak = job->leak,
                                 .geometric = stac_job_without(job, STAC_STEP_RAMPS)};
 }

@@ -195,8 +195,8 @@ static bool is_one_of(const char *name, const char *const *names) {
 }
 
 int stac_job_inherit(struct stac_job *job, const char *name, const char *stored, struct stac_error *err) {
-    static const char *const open[] = {"timesteps", "spike_budget",    "code", "neuron", "levels",
-                                       "leak",      "activation_bits", NULL};
+    static const char *const open[] = {"timesteps", "spike_budget",    "code",      "neuron", "levels",
+                                       "leak",      "activation_bits", "code_bits", NULL};
     static const char *const own[] = {"from", "verify", "threshold_steps", NULL}; /* of this run */
     struct stac_job old = {0};
     size_t n;

@@ -32,7 +32,7 @@ struct stac_job {
     int64_t mode; /* enum stac_job_mode of stac-convert, enum stac_job_side of the others */
     int64_t timesteps;
     double spike_budget;
-    int64_t code, neuron, levels, activation_bits, activation, quantize_bits, seed;
+    int64_t code, neuron, levels, activation_bits, code_bits, activation, quantize_bits, seed;
     double leak;
     struct stac_job_list without; /* enum stac_job_step */
     int64_t threshold_steps, surrogate_function;

@@ -58,6 +58,9 @@ static const struct stac_key keys[] = {
      "Part of the membrane that a lif neuron keeps from one step to the next."},
     {"activation_bits", C, STAC_KEY_INT, AT(activation_bits), "8", 2, 10, NULL, "bits", NULL, convert_group,
      "Bits of the activations of the integer code."},
+    {"code_bits", C, STAC_KEY_INT, AT(code_bits), "16", 8, 16, NULL, "bits", NULL, convert_group,
+     "Bits of the integers that words of the ternary code stand for, where weights are behind a site. 8: step weights on even "
+     "ramps, so that count mode multiplies integers of 8 bits, as dense networks do; for T up to 32."},
     {"activation", C, STAC_KEY_CHOICE, AT(activation), "model", 0, 0, "model|relu", "", NULL, convert_group,
      "Activation of the converted network's hidden layers. relu: ReLU takes the place of GELU or SiLU after the calibration "
      "texts are written; a model that was not trained with it loses much."},

@@ -11,6 +11,7 @@ struct stac_scheme {
     int timesteps;
     int levels;          /* rate on table and st_bif: the largest integer; 0: T */
     int activation_bits; /* integer */
+    int code_bits;       /* ternary: of the integers of sites behind which weights stand; 0: as many as fit */
     double leak;         /* lif: what is left of a membrane after a step */
     bool geometric;      /* ternary: step weights on ramps are not tried */
 };

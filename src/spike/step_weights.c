@@ -50,10 +50,10 @@ static void spread_ramp(struct stac_code *code) {
     }
 }
 
-/* Mantissas and weights of a ramp with that bend. False: it has no slope. */
+/* Mantissas and weights of a ramp with that bend; without one the ramp is even, and its slope 1. False: it has no slope. */
 static bool set_ramp(struct stac_code *code, int bend) {
     struct stac_base base = code->base;
-    int n = code->timesteps - base.heavy, slope = (int)lrint(bend * (50.0 * n / base.curve - 0.5));
+    int n = code->timesteps - base.heavy, slope = bend == 0 ? 1 : (int)lrint(bend * (50.0 * n / base.curve - 0.5));
     double top = slope * n + bend * (n * (n + 1) / 2.0);
     if (n < 2 || slope < 1) return false;
     for (int t = base.heavy - 1; t >= 0; t--) {
@@ -68,13 +68,14 @@ static bool set_ramp(struct stac_code *code, int bend) {
 
 enum { FINEST_BEND = 8 };
 
-/* The finest ramp that keeps every word <= max_integer. */
+/* The finest ramp that keeps every word <= max_integer; even ones are for integers of 8 bits. */
 static bool fit_ramp(struct stac_code *code, int max_integer) {
-    for (int bend = FINEST_BEND; bend >= 1; bend /= 2) {
+    int coarsest = max_integer > INT8_MAX;
+    for (int bend = FINEST_BEND;; bend /= 2) {
         if (!set_ramp(code, bend)) return false;
         if (largest_sum(code) <= max_integer) return true;
+        if (bend == coarsest) return false;
     }
-    return false;
 }
 
 /* ---- any ---------------------------------------------------------------------------------------------------------- */
@@ -108,7 +109,7 @@ static int check_ramp(struct stac_code *code, struct stac_error *err) {
         return stac_fail(err, STAC_ERR_INPUT, "a ramp of %d steps below %d heavy ones of ratio %d",
                          code->timesteps - base.heavy, base.heavy, base.ratio);
     for (int i = 0; i < stac_base_factors(base); i++)
-        if (code->mantissa[i] < 1 || code->mantissa[i] > INT16_MAX)
+        if (code->mantissa[i] < (i == base.heavy + 1 ? 0 : 1) || code->mantissa[i] > INT16_MAX)
             return stac_fail(err, STAC_ERR_INPUT, "mantissa %d is %d", i, code->mantissa[i]);
     spread_ramp(code);
     for (int t = 0; t < code->timesteps; t++)
@@ -148,11 +149,13 @@ struct stac_effort stac_step_weights_effort(const struct stac_code *code) {
     int factors = stac_base_factors(code->base), n = factors ? factors : code->timesteps, steps = code->timesteps;
     const struct stac_base base = code->base;
     const int32_t *factor = factors ? code->mantissa : code->weight;
+    bool even = base.curve > 0 && code->mantissa[base.heavy + 1] == 0;
     if (base.n_classes > steps) n = steps;
+    if (even) n--;
     struct stac_effort e = {0, n - 1, 0};
     if (code->kind == STAC_CODE_INTEGER) return (struct stac_effort){0}; /* its multiplications are the product itself */
     for (int i = 0; i < n; i++) e.multiplies += (factor[i] & (factor[i] - 1)) != 0;
-    if (base.curve > 0) e.sums += 2 * (steps - base.heavy);
+    if (base.curve > 0) e.sums += (even ? 1 : 2) * (steps - base.heavy);
     if (base.shift > 0 && steps > base.n_classes) e.shifts = steps - base.n_classes;
     return e;
 }

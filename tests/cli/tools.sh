@@ -42,8 +42,9 @@ done
 
 # The table of codes.
 expect 'a table of codes' 0 sh "$tests/../jobs/codes.sh" T=4 TOKENS=300 MODE=simplified OUT="$work/codes" \
-    ROWS='ternary:causal rate:st_bif:timesteps=8:levels=4 integer:table:activation_bits=5'
+    ROWS='ternary:causal ternary:table:code_bits=8 rate:st_bif:timesteps=8:levels=4 integer:table:activation_bits=5'
 says 'a table of codes' '^\| ternary \| causal \| 4 \| [0-9.]+ \|' "$work/out"
+says 'a table of codes' '^\| ternary, code bits 8 \| table \| 4 \| [0-9.]+ \|' "$work/out"
 says 'a table of codes' '^\| rate, levels 4 \| st_bif \| 8 \| .* \| 0.0000 \| 100 % \|' "$work/out"
 says 'a table of codes' '^\| integer, activation bits 5 \| table \| 4 \| .* \| 0.000 \| 0.000 \| 0.0000 \| 0 % \|' "$work/out"
 expect 'a table of codes without a text' 2 sh "$tests/../jobs/codes.sh" "$tiny"

@@ -91,6 +91,47 @@ static void other_time_steps_are_those_of_a_conversion(void **state) {
     fx_spiking_clean(&s);
 }
 
+/* Step weights on even ramps: integers that fit, where weights are behind a site; they come back out of a file. */
+static void codes_of_8_bits_are_even_and_are_stored(void **state) {
+    const struct fx_folder *f = *state;
+    struct stac_error err = {0};
+    struct fx_spiking s;
+    struct fx_stored stored, again;
+    double expected;
+    int even = 0;
+    const char *path = fx_path(f, "snn_model.h5");
+    convert_for_budget(&s, fx_golden[1], 16, &expected);
+    OK(fx_store(&s, path, &err));
+    OK(fx_stored_open(&stored, path, &err));
+    struct stac_recoding r = recoding_of(&stored);
+    struct stac_scheme narrow = fx_scheme(0, 16);
+    narrow.code_bits = 8;
+    OK(stac_recode_plan(&r, &narrow, BUDGET, &err));
+    assert_true(r.expected_ac_per_mac > 0.99 * BUDGET && r.expected_ac_per_mac < 1.01 * BUDGET);
+    OK(stac_recode_network(&r, 16, &stored.net, &err));
+    for (int layer = 0; layer < stored.net.hp.n_layer; layer++) {
+        for (int i = 0; i < STAC_SITE_HEAD_IN; i++) {
+            const struct stac_code *code = &stored.net.block[layer].site[i].code;
+            if (i == STAC_SITE_Q || i == STAC_SITE_P) continue;
+            for (int l = 0; l < code->n_levels; l++) assert_true(code->levels.value[l] <= 127);
+            even += code->base.curve > 0 && code->mantissa[code->base.heavy + 1] == 0;
+        }
+    }
+    assert_true(even > 0);
+    s.plan = memcpy(s.plan, r.plan, (size_t)r.stats.n_sites * sizeof *r.plan);
+    OK(stac_recode_network(&r, 16, &s.net, &err));
+    OK(fx_store(&s, path, &err));
+    OK(fx_stored_open(&again, path, &err));
+    const char *what = fx_networks_differ(&again.net, &stored.net);
+    if (what) fail_msg("%s differs", what);
+    narrow.timesteps = 64;
+    FAILS(stac_recode_plan(&r, &narrow, BUDGET, &err), STAC_ERR_USAGE, "no code of 64 time steps fits integers up to 127");
+    fx_stored_close(&again);
+    stac_recoding_clean(&r);
+    fx_stored_close(&stored);
+    fx_spiking_clean(&s);
+}
+
 static void a_file_without_sensitivities_says_so(void **state) {
     const struct fx_folder *f = *state;
     struct stac_error err = {0};
@@ -163,6 +204,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_same_request_gives_the_same_codes, fx_folder_make, fx_folder_remove),
         cmocka_unit_test_setup_teardown(other_time_steps_are_those_of_a_conversion, fx_folder_make, fx_folder_remove),
+        cmocka_unit_test_setup_teardown(codes_of_8_bits_are_even_and_are_stored, fx_folder_make, fx_folder_remove),
         cmocka_unit_test_setup_teardown(a_file_without_sensitivities_says_so, fx_folder_make, fx_folder_remove),
         cmocka_unit_test_setup_teardown(tampered_designs_are_refused, fx_folder_make, fx_folder_remove),
         cmocka_unit_test_setup_teardown(calibration_windows_are_read_back, fx_folder_make, fx_folder_remove),
