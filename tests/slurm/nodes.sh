@@ -9,7 +9,7 @@ began=$(date +%s)
 make_machines 3 && start_cluster || { fail "Slurm does not start"; finish; }
 export STAC_HOME="$repository" STAC_BIN STAC_MODEL="$tiny" STAC_MPI=pmix
 convert=$repository/slurm/convert_smollm2.sh
-small='--num_samples 32 --calibration_length 256 --threads 1 --checkpoint_interval 1'
+small='--num_samples 80 --calibration_length 256 --threads 1 --checkpoint_interval 1'
 
 expect 'a conversion without Slurm' 0 ranks 2 stac-convert --model_name "$tiny" --output_dir "$work/right" $small --quiet
 
