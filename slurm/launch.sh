@@ -29,7 +29,7 @@ if [ "$launcher" = srun ]; then
 fi
 [ "$(id -u)" != 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 [ "$ranks" -le "$(nproc)" ] || export OMPI_MCA_rmaps_base_oversubscribe=1
-# A machine that is gone is noticed after 6 s; mpirun would wait for it for ever.
-export OMPI_MCA_oob_tcp_keepalive_time="${OMPI_MCA_oob_tcp_keepalive_time:-4}" OMPI_MCA_oob_tcp_keepalive_intvl="${OMPI_MCA_oob_tcp_keepalive_intvl:-1}"
-export OMPI_MCA_oob_tcp_keepalive_probes="${OMPI_MCA_oob_tcp_keepalive_probes:-2}"
+# A machine that is gone is noticed after 6 s; mpirun by itself waits for a quarter of an hour or longer.
+: "${OMPI_MCA_oob_tcp_keepalive_time:=4}" "${OMPI_MCA_oob_tcp_keepalive_intvl:=1}" "${OMPI_MCA_oob_tcp_keepalive_probes:=2}"
+export OMPI_MCA_oob_tcp_keepalive_time OMPI_MCA_oob_tcp_keepalive_intvl OMPI_MCA_oob_tcp_keepalive_probes
 exec mpirun --bind-to none -n "$ranks" "$@"

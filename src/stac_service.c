@@ -214,7 +214,8 @@ static int fill_arguments(struct service *v, const char *program, const char *jo
     return n;
 }
 
-/* mpirun waits for ever for a machine that is gone, unless its connections are looked at: after 4 silent seconds, twice. */
+/* As slurm/launch.sh does: mpirun waits long for a machine that is gone, unless it looks at its connections, here after 4
+ * silent seconds, twice. */
 static bool look_at_connections(void) {
     return setenv("OMPI_MCA_oob_tcp_keepalive_time", "4", 0) == 0 && setenv("OMPI_MCA_oob_tcp_keepalive_intvl", "1", 0) == 0 &&
            setenv("OMPI_MCA_oob_tcp_keepalive_probes", "2", 0) == 0;

@@ -40,6 +40,16 @@ expect() {
     return 1
 }
 
+# over_soon WHAT JOB BEGAN: a job that lost something at BEGAN (date +%s%N) ends by itself within 10 s, and not well; $took is in ms
+over_soon() {
+    wait "$2"
+    code=$?
+    took=$((($(date +%s%N) - $3) / 1000000))
+    looked=$((looked + 2))
+    [ "$code" != 0 ] && [ "$code" != 124 ] || fail "$1: exit code $code"
+    [ "$took" -lt 10000 ] || fail "$1: over after $took ms"
+}
+
 # says WHAT PATTERN FILE: a line of the file matches
 says() {
     looked=$((looked + 1))

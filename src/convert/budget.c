@@ -42,9 +42,10 @@ int stac_largest_integer(const struct stac_hparams *hp, enum stac_site_kind kind
 static int plan_site(const struct stac_statistics *s, int site, const struct stac_scheme *scheme, struct stac_plan *plan,
                      struct stac_error *err) {
     enum stac_site_kind kind = stac_site_kind_at(&s->hp, site);
-    plan->max_integer = stac_largest_integer(&s->hp, kind, s->longest);
     bool narrow = scheme->code == STAC_CODE_TERNARY && scheme->code_bits > 0 && kind != STAC_SITE_Q && kind != STAC_SITE_P;
-    if (narrow && plan->max_integer >= 1 << (scheme->code_bits - 1)) plan->max_integer = (1 << (scheme->code_bits - 1)) - 1;
+    int fitting = stac_largest_integer(&s->hp, kind, s->longest),
+        wanted = narrow ? (1 << (scheme->code_bits - 1)) - 1 : fitting;
+    plan->max_integer = wanted < fitting ? wanted : fitting;
     return stac_recipe_design(scheme, &s->histogram[site], kind != STAC_SITE_P, plan->lambda, plan->max_integer, &plan->recipe,
                               &plan->expected, err);
 }

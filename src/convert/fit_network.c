@@ -254,7 +254,7 @@ static int fit_layer(struct fitting *f, struct stac_network *net, int l, bool *r
     }
     STAC_TRY(fit_products(f, linear, site, 0, PRODUCTS, err));
     if (f->training->steps) {
-        STAC_TRY(stac_train_codes(f->training, f->c, &net->block[l], net->first + l, lone_rows, f, err));
+        STAC_TRY(stac_train_codes(f->training, f->c, &net->block[l], net->first + l, f->plan, lone_rows, f, err));
         tell_training(f->training, net->first + l, progress);
     }
     stac_progress_step(progress, f->c->grid->n_stages);

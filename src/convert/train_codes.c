@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "convert/budget.h"
 
 #define FIRST_RATE 0.05 /* of a dial's step, falling linearly to nothing */
 #define KEPT_MEAN 0.9   /* Adam's beta 1 and 2 */
@@ -113,6 +112,7 @@ static int set_code(struct trained_site *s, const double *dial, struct stac_erro
 
 struct trained_block {
     struct stac_training *t;
+    const struct stac_plan *plan; /* borrowed */
     struct stac_lone_block lone;
     struct trained_site site[STAC_SITE_HEAD_IN];
     int train, last; /* windows [0, train) to learn from, [train, last) to judge by */
@@ -198,7 +198,7 @@ static int reweigh_site(struct trained_block *b, int kind, double *note, struct 
     choice[0] = stac_tuning_mantissa(s->code, &sums, &choice[1]);
     STAC_TRY(stac_broadcast(l->c->grid->stage_comm, choice, sizeof choice, 0, err));
     int status = choice[1] ? stac_tuning_reweigh(s->code, choice[0], choice[1], &other, err) : STAC_OK;
-    int most = stac_largest_integer(l->c->hp, (enum stac_site_kind)kind, l->c->stats.longest);
+    int most = b->plan[stac_site_index(l->c->hp, &l->block->site[kind])].max_integer;
     bool fits = status == STAC_OK && choice[1] && stac_code_reach(&other) <= most;
     if (status == STAC_ERR_INPUT) *err = (struct stac_error){0}, status = STAC_OK; /* makes no code */
     STAC_TRY_DONE(stac_agree(l->c->ranks, l->c->grid->stage_comm, status, err));
@@ -234,8 +234,8 @@ static int train(struct trained_block *b, double *loss, double *note, struct sta
 }
 
 int stac_train_codes(struct stac_training *t, struct stac_calibration *c, struct stac_block *block, int layer,
-                     stac_lone_source rows, void *ctx, struct stac_error *err) {
-    struct trained_block b = {.t = t, .rows = rows, .ctx = ctx};
+                     const struct stac_plan *plan, stac_lone_source rows, void *ctx, struct stac_error *err) {
+    struct trained_block b = {.t = t, .plan = plan, .rows = rows, .ctx = ctx};
     int held = c->n_windows < 4 ? 1 : c->n_windows / 4;
     b.train = c->n_windows - held, b.last = c->n_windows;
     int status = stac_lone_block_init(&b.lone, c, block, layer, err);

@@ -14,6 +14,7 @@
 #ifndef STAC_CONVERT_TRAIN_CODES_H
 #define STAC_CONVERT_TRAIN_CODES_H
 
+#include "convert/budget.h"
 #include "convert/lone_block.h"
 
 /* How to train, and what became of it: of the blocks of this rank, of all blocks after stac_training_merge. */
@@ -42,9 +43,9 @@ int stac_training_init(struct stac_training *t, int n_layer, struct stac_error *
 void stac_training_clean(struct stac_training *t);
 
 /* Train the codes of a block of this stage, which has its integer weights, means and codes. Collective over the ranks of the
- * stage, which are left with the same codes; the same bits for any number of them. */
+ * stage, which are left with the same codes; the same bits for any number of them. plan[n_sites] bounds the integers. */
 int stac_train_codes(struct stac_training *t, struct stac_calibration *c, struct stac_block *block, int layer,
-                     stac_lone_source rows, void *ctx, struct stac_error *err);
+                     const struct stac_plan *plan, stac_lone_source rows, void *ctx, struct stac_error *err);
 
 /* Every rank learns the results of all blocks. Collective over all ranks. */
 int stac_training_merge(struct stac_training *t, const struct stac_calibration *c, struct stac_error *err);

@@ -36,7 +36,8 @@ static void open_socket(struct stac_heartbeat *h) {
     struct sockaddr_in any = {.sin_family = AF_INET};
     socklen_t size = sizeof any;
     h->socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (h->socket < 0) return;
+    h->open = h->socket >= 0;
+    if (!h->open) return;
     if (bind(h->socket, (struct sockaddr *)&any, size) == 0 && getsockname(h->socket, (struct sockaddr *)&any, &size) == 0)
         h->mine.port = any.sin_port;
     find_addresses(&h->mine);
@@ -49,7 +50,6 @@ static int exchange(struct stac_heartbeat *h, MPI_Comm firsts, struct stac_error
     MPI_Comm_size(firsts, &n);
     MPI_Comm_rank(firsts, &i);
     if (n < 2) return STAC_OK;
-    h->open = true;
     open_socket(h);
     if (i == 0 && getrandom(&h->key, sizeof h->key, GRND_NONBLOCK) != sizeof h->key) h->mine.port = 0;
     STAC_TRY(stac_broadcast(firsts, &h->key, sizeof h->key, 0, err));
@@ -64,7 +64,7 @@ static int exchange(struct stac_heartbeat *h, MPI_Comm firsts, struct stac_error
 
 int stac_heartbeat_begin(struct stac_heartbeat *h, const struct stac_ranks *r, struct stac_error *err) {
     MPI_Comm firsts;
-    *h = (struct stac_heartbeat){.socket = -1, .mine = {.rank = r->rank, .n_ranks = r->local_size}};
+    *h = (struct stac_heartbeat){.mine = {.rank = r->rank, .n_ranks = r->local_size}};
     memcpy(h->mine.host, r->host, sizeof h->mine.host);
     STAC_TRY(stac_mpi_check(MPI_Comm_split(r->comm, r->local_rank == 0 ? 0 : MPI_UNDEFINED, r->rank, &firsts),
                             "cannot find the first ranks of all machines", err));
@@ -76,20 +76,20 @@ int stac_heartbeat_begin(struct stac_heartbeat *h, const struct stac_ranks *r, s
 
 void stac_heartbeat_send(struct stac_heartbeat *h, bool leaving) {
     struct beat beat = {.key = h->key, .rank = h->mine.rank, .leaving = leaving};
-    if (!h->open || h->socket < 0 || h->next.port == 0) return;
+    if (!h->open || h->next.port == 0) return;
     snprintf(beat.phase, sizeof beat.phase, "%s", stac_activity());
     for (int sign = 0; sign < (leaving ? LAST_SIGNS : 1); sign++)
         for (int i = 0; i < h->next.n_addresses; i++) {
             struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = h->next.port, .sin_addr = h->next.address[i]};
-            (void)!sendto(h->socket, &beat, sizeof beat, MSG_NOSIGNAL, (struct sockaddr *)&to,
-                          sizeof to); /* who is not heard is missed */
+            /* who is not heard is missed */
+            (void)!sendto(h->socket, &beat, sizeof beat, MSG_NOSIGNAL, (struct sockaddr *)&to, sizeof to);
         }
 }
 
 bool stac_heartbeat_listen(struct stac_heartbeat *h) {
     bool heard = false;
     struct beat beat;
-    if (!h->open || h->socket < 0) return false;
+    if (!h->open) return false;
     for (int i = 0; i < MOST_AT_ONCE; i++) {
         ssize_t got = recv(h->socket, &beat, sizeof beat, MSG_TRUNC);
         if (got < 0) break;
@@ -103,7 +103,6 @@ bool stac_heartbeat_listen(struct stac_heartbeat *h) {
 }
 
 void stac_heartbeat_end(struct stac_heartbeat *h) {
-    if (h->open && h->socket >= 0) close(h->socket);
+    if (h->open) close(h->socket);
     h->open = false;
-    h->socket = -1;
 }

@@ -21,7 +21,7 @@ struct stac_heartbeat_card {
 };
 
 struct stac_heartbeat {
-    bool open; /* this is the first rank of its machine, and there are others */
+    bool open; /* this is the first rank of its machine, there are other machines, and it has a socket */
     int socket;
     uint64_t key;
     struct stac_heartbeat_card mine, before, next;
@@ -32,7 +32,7 @@ struct stac_heartbeat {
 /* Find the neighbours. A machine without sockets or addresses is not watched, and no error. Collective over all ranks. */
 int stac_heartbeat_begin(struct stac_heartbeat *h, const struct stac_ranks *r, struct stac_error *err);
 
-/* One sign to the next machine; with `leaving` the last ones. */
+/* One sign to the next machine; with `leaving` the last ones. Nothing where the heartbeat is not open. */
 void stac_heartbeat_send(struct stac_heartbeat *h, bool leaving);
 
 /* Take what has arrived, without waiting; whether anything came from the machine before. */

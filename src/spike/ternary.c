@@ -226,7 +226,9 @@ done:
     free(m);
     STAC_TRY(status);
     if (!(best.price < INFINITY))
-        return stac_fail(err, STAC_ERR_USAGE, "no code of %d time steps fits integers up to %d", timesteps, max_integer);
+        return stac_fail(err, STAC_ERR_USAGE,
+                         "no code of %d time steps fits integers up to %d: take fewer time steps or more code_bits", timesteps,
+                         max_integer);
     *out = (struct stac_code){.timesteps = timesteps};
     stac_step_weights_of_base(out, best.base, max_integer);
     if (cost) *cost = best.cost;

@@ -63,12 +63,8 @@ lose() {
     sleep 0.2
     before=$(date +%s%N)
     "$@" "$victim" || fail "$what: no rank to lose"
-    wait $job
-    code=$?
-    took=$((($(date +%s%N) - before) / 1000000))
-    looked=$((looked + 3))
-    [ "$code" != 0 ] && [ "$code" != 124 ] || fail "$what: exit code $code"
-    [ "$took" -lt 10000 ] || fail "$what: over after $took ms"
+    over_soon "$what" "$job" "$before"
+    looked=$((looked + 1))
     [ ! -e "$work/out-folder/snn" ] || fail "$what: left a result"
     one_line "$what" "^error: rank [012] on .*, in calibrate: texts: .*$pattern"
     rm -rf "$work/out-folder/snn"*

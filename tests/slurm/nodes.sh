@@ -1,6 +1,6 @@
 #!/bin/sh
-# Jobs on a real Slurm of three machines (see ../machines.sh): over all of them by both launchers; slurmd and slurmctld that begin anew
-# below a job; a machine that is lost, after which the job goes on with the others.
+# Jobs on a real Slurm of three machines (see ../machines.sh): over all of them by both launchers; slurmd and slurmctld that begin
+# anew below a job; a machine that is lost, after which the job goes on with the others.
 . "$(dirname "$0")/../shell.sh"
 . "$(dirname "$0")/../machines.sh"
 nodes='m1 m2 m3' slurmd_timeout=20
@@ -15,25 +15,27 @@ expect 'a conversion without Slurm' 0 ranks 2 stac-convert --model_name "$tiny" 
 
 # ---- over three machines
 for launcher in pmix none; do
-    STAC_MPI=$launcher batch -N 3 -n 3 -o "$work/over-%j.out" "$convert" --simplified --num_samples 2 --calibration_length 64 --output_dir "$work/over-$launcher"
+    STAC_MPI=$launcher batch -N 3 -n 3 -o "$work/over-%j.out" "$convert" --simplified --num_samples 2 --calibration_length 64 \
+        --output_dir "$work/over-$launcher"
     ends "over three machines, $launcher" "$id" 120 COMPLETED
     says "ranks, $launcher" 'on 3 ranks' "$work/over-$id.out"
 done
 equal 'over three machines' "$work/over-pmix/snn_model.h5" "$work/over-none/snn_model.h5"
 
 # ---- the daemons begin anew below a job
-again() { # WHAT MACHINE COMMAND...
+again() { # MACHINE PID_FILE COMMAND...
     machine=$1 pid_file=$2
     shift 2
-    at "$machine" kill -9 "$(cat "$pid_file")"
-    sleep 1
-    at "$machine" "$@"
+    looked=$((looked + 1))
+    at "$machine" kill -9 "$(cat "$pid_file")" && sleep 0.3 && at "$machine" "$@" || fail "$1 on $machine does not begin anew"
 }
 batch -N 2 -n 2 -w m1,m2 -o "$work/daemons-%j.out" "$convert" $small --output_dir "$work/daemons"
 until_line "$work/daemons-$id.out" 'texts +done' 90 || fail 'a conversion does not begin'
 again m1 "$cluster/slurmd-m1.pid" slurmd -f "$SLURM_CONF"
 again m2 "$cluster/slurmd-m2.pid" slurmd -f "$SLURM_CONF"
 again head "$cluster/slurmctld.pid" slurmctld -f "$SLURM_CONF"
+looked=$((looked + 1))
+! grep -q '^written to' "$work/daemons-$id.out" || fail 'the job was over before its daemons began anew'
 ends 'a job whose daemons began anew' "$id" 120 COMPLETED
 equal 'its result' "$work/right/snn_model.h5" "$work/daemons/snn_model.h5"
 looked=$((looked + 1))
