@@ -43,7 +43,7 @@ struct stac_device {
 };
 
 /* Grows with struct stac_device, struct stac_kernels or what they refer to. */
-enum { STAC_DEVICE_LAYOUT = 3 };
+enum { STAC_DEVICE_LAYOUT = 4 };
 
 /* The only symbol of a module: open hardware number `index` modulo what there is. */
 #define STAC_DEVICE_MODULE_OPEN "stac_device_module_open"

@@ -114,6 +114,14 @@ struct stac_tally {
 /* What a row of a head sent. */
 struct stac_head_sent {
     int32_t q_spikes, q_active, p_spikes, p_active;
+    int32_t q_all, p_all; /* ST-BIF+: spikes of this step and of all before */
+};
+
+/* What the ST-BIF+ neurons of all rows and heads have sent so far. */
+struct stac_sums {
+    int16_t *sum;  /* [m][n_head][head_dim] at q, [m][n_head][capacity] at p; NULL: neurons of other kinds */
+    int most;      /* of a neuron */
+    int by_spikes; /* they drive the weights one by one, else as integers */
 };
 
 /* A batch at one layer's attention, dense or spiking. Row i of the batch is token at[i] of slot[i], and sees the tokens up to
@@ -132,6 +140,7 @@ struct stac_attention {
     const float *v_scale;      /* the same */
     struct stac_encoding q, p; /* of queries, head by head; of exp(score - max) */
     struct stac_steps q_time, p_time;
+    struct stac_sums q_sums, p_sums;
     struct stac_head_sent *sent; /* [m][n_head], or NULL */
 };
 
@@ -196,6 +205,12 @@ struct stac_kernels {
     void (*spike_rows)(const struct stac_encoding *e, const struct stac_steps *s, int m, int n, int k, const float *x,
                        const int8_t *w, int ldw, float *factor, struct stac_event_space space, int32_t *acc,
                        struct stac_tally *tally);
+
+    /* A step of ST-BIF+ neurons: what each of m rows of k values sends, `step`, onto `sum`; spikes are counted. Then their rows
+     * of w onto acc[m][n]. NULL where they are composed of others (net/gradual.c). */
+    void (*step_rows)(const struct stac_encoding *e, int most, int m, int k, const float *x, float *factor, int16_t *sum,
+                      int16_t *step, struct stac_tally *tally);
+    void (*add_steps)(int m, int n, int k, const int16_t *step, const int8_t *w, int ldw, int32_t *acc);
 
     /* Attention of a batch as one step: keys and values into the cache; then all rows. NULL where it is composed of the others
      * (net/attention.c). */

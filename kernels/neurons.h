@@ -1,5 +1,5 @@
 /* Neurons that decide step by step, one source for processors and devices. What they mean is told where their codes are:
- * spike/neuron.h, spike/causal.h, spike/rate.h. */
+ * spike/neuron.h, spike/causal.h, spike/rate.h, spike/st_bif.h. */
 #ifndef STAC_KERNELS_NEURONS_H
 #define STAC_KERNELS_NEURONS_H
 
@@ -65,6 +65,15 @@ STAC_INLINE struct stac_word stac_integrating_word(const struct stac_neuron *neu
         v -= 1.0f;
     }
     return word;
+}
+
+/* ST-BIF+: what a neuron that has sent `sum`, at most `most` of a sign, sends where f / theta is `f`. It fires away from 0 at
+ * half a threshold, back only beyond it. */
+STAC_INLINE int stac_st_bif_fires(float f, int sum, int most) {
+    float v = f - (float)sum;
+    if (sum < most && (sum >= 0 ? v >= 0.5f : v > 0.5f)) return 1;
+    if (sum > -most && (sum <= 0 ? v <= -0.5f : v < -0.5f)) return -1;
+    return 0;
 }
 
 /* The word of a magnitude, of a neuron that is causal, if or lif. */

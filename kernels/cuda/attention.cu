@@ -88,22 +88,62 @@ void stac_store_cuda(const struct stac_attention *a) {
 
 /* ---- spiking -------------------------------------------------------------------------------------------------------- */
 
+/* The code of an input, centred, or what its ST-BIF+ neuron has sent in all, with this step. */
+struct sent {
+    int value, spikes;
+};
+
+static __device__ inline struct sent send(const struct stac_levels *levels, const struct stac_sums *sums, size_t at,
+                                          float centred, float inverse) {
+    if (!sums->sum) {
+        struct code c = code_of(levels, centred, inverse);
+        return {c.value, c.spikes};
+    }
+    int step = stac_st_bif_fires(centred * inverse, sums->sum[at], sums->most);
+    sums->sum[at] = (int16_t)(sums->sum[at] + step);
+    return {sums->sum[at], step != 0};
+}
+
+/* code times weight, or the weight once for every spike. */
+static __device__ inline int drive(int code, int weight, bool by_spikes) {
+    int sum = 0;
+    if (!by_spikes) return code * weight;
+    for (int r = 0; r < code; r++) sum += weight;
+    for (int r = 0; r > code; r--) sum -= weight;
+    return sum;
+}
+
+/* Over a block's inputs. */
+struct totals {
+    int spikes, active, all, sum;
+};
+
+static __device__ inline void count(struct totals *t, struct sent s) {
+    t->spikes += s.spikes;
+    t->active += s.value != 0;
+    t->all += abs(s.value);
+    t->sum += s.value;
+}
+
+/* Over all threads of the block, for all of them. */
+static __device__ struct totals block_totals(struct totals t, int *shared) {
+    return {block_sum(t.spikes, shared), block_sum(t.active, shared), block_sum(t.all, shared), block_sum(t.sum, shared)};
+}
+
 /* A query into codes, to code[head_dim]; what 1 in them is worth. */
 static __device__ float encode_query(const struct stac_attention *a, const struct place *p, int *code, float *lane, int *sums) {
-    int dim = a->head_dim, spikes = 0, active = 0;
+    int dim = a->head_dim;
+    size_t head = (size_t)p->row * a->n_head + p->head;
+    struct totals t = {};
     float unit = a->q.scaled ? stac_scaled_unit(a->q.unit, dim, sum_row<true>(dim, p->q, a->q.mean, 0, lane)) : a->q.unit;
     for (int d = (int)threadIdx.x; d < dim; d += THREADS) {
-        struct code c = code_of(&a->q.levels, a->q.mean ? p->q[d] - a->q.mean[d] : p->q[d], 1.0f / unit);
-        code[d] = c.value;
-        spikes += c.spikes;
-        active += c.value != 0;
+        struct sent s = send(&a->q.levels, &a->q_sums, head * dim + d, a->q.mean ? p->q[d] - a->q.mean[d] : p->q[d],
+                             1.0f / unit);
+        code[d] = s.value;
+        count(&t, s);
     }
-    spikes = block_sum(spikes, sums);
-    active = block_sum(active, sums);
-    if (threadIdx.x == 0) {
-        struct stac_head_sent *s = &a->sent[(size_t)p->row * a->n_head + p->head];
-        s->q_spikes = spikes, s->q_active = active;
-    }
+    t = block_totals(t, sums);
+    if (threadIdx.x == 0) a->sent[head].q_spikes = t.spikes, a->sent[head].q_active = t.active, a->sent[head].q_all = t.all;
     return unit;
 }
 
@@ -123,7 +163,7 @@ static __device__ float score_keys(const struct stac_attention *a, const struct 
         if (a->q_time.timesteps)
             acc = add_all_steps(&a->q_time, e, key, (size_t)a->capacity);
         else
-            for (int d = 0; d < a->head_dim; d++) acc += code[d] * key[(size_t)d * a->capacity];
+            for (int d = 0; d < a->head_dim; d++) acc += drive(code[d], key[(size_t)d * a->capacity], a->q_sums.by_spikes);
         score[j] = (float)acc * (unit * k_scale[j]);
         largest = score[j] * scale > largest ? score[j] * scale : largest;
     }
@@ -140,21 +180,17 @@ static __device__ inline float weight_of(const struct stac_attention *a, const f
 /* Scores into codes of exp(score - largest), in their place; their sum. */
 static __device__ int encode_weights(const struct stac_attention *a, const struct place *p, float largest, float scale,
                                      float *score, int *sums) {
-    int spikes = 0, active = 0, sum = 0;
+    size_t head = (size_t)p->row * a->n_head + p->head;
+    struct totals t = {};
     for (int j = (int)threadIdx.x; j < p->seen; j += THREADS) {
-        struct code c = code_of(&a->p.levels, weight_of(a, score, j, scale, largest), 1.0f / a->p.unit);
-        ((int *)score)[j] = c.value;
-        spikes += c.spikes;
-        active += c.value != 0;
-        sum += c.value;
+        struct sent s = send(&a->p.levels, &a->p_sums, head * a->capacity + j, weight_of(a, score, j, scale, largest),
+                             1.0f / a->p.unit);
+        ((int *)score)[j] = s.value;
+        count(&t, s);
     }
-    spikes = block_sum(spikes, sums);
-    active = block_sum(active, sums);
-    if (threadIdx.x == 0) {
-        struct stac_head_sent *s = &a->sent[(size_t)p->row * a->n_head + p->head];
-        s->p_spikes = spikes, s->p_active = active;
-    }
-    return block_sum(sum, sums);
+    t = block_totals(t, sums);
+    if (threadIdx.x == 0) a->sent[head].p_spikes = t.spikes, a->sent[head].p_active = t.active, a->sent[head].p_all = t.all;
+    return t.sum;
 }
 
 /* acc[head_dim] = what codes, or events, take from the values. */
@@ -167,7 +203,7 @@ static __device__ void add_values(const struct stac_attention *a, const struct p
     __syncthreads();
     for (int i = (int)threadIdx.x; i < dim * WARP && !a->p_time.timesteps; i += THREADS) { /* every 32nd key of a channel */
         int d = i % dim, total = 0;
-        for (int j = i / dim; j < p->seen; j += WARP) total += code[j] * value[(size_t)j * dim + d];
+        for (int j = i / dim; j < p->seen; j += WARP) total += drive(code[j], value[(size_t)j * dim + d], a->p_sums.by_spikes);
         atomicAdd(&acc[d], total);
     }
     __syncthreads();

@@ -24,6 +24,8 @@ static const struct stac_kernels table = [] {
     k.hadamard = stac_hadamard_cuda;
     k.turn = stac_turn_cuda;
     k.spike_rows = stac_spike_rows_cuda;
+    k.step_rows = stac_step_rows_cuda;
+    k.add_steps = stac_add_steps_cuda;
     k.store = stac_store_cuda;
     k.attend = stac_attend_cuda;
     return k;

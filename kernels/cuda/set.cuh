@@ -24,6 +24,9 @@ void stac_turn_cuda(int m, int n_heads, int dim, const int32_t *position, const 
 void stac_spike_rows_cuda(const struct stac_encoding *e, const struct stac_steps *s, int m, int n, int k, const float *x,
                           const int8_t *w, int ldw, float *factor, struct stac_event_space space, int32_t *acc,
                           struct stac_tally *tally);
+void stac_step_rows_cuda(const struct stac_encoding *e, int most, int m, int k, const float *x, float *factor, int16_t *sum,
+                         int16_t *step, struct stac_tally *tally);
+void stac_add_steps_cuda(int m, int n, int k, const int16_t *step, const int8_t *w, int ldw, int32_t *acc);
 void stac_store_cuda(const struct stac_attention *a);
 void stac_attend_cuda(const struct stac_attention *a);
 

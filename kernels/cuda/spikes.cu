@@ -47,3 +47,46 @@ void stac_spike_rows_cuda(const struct stac_encoding *e, const struct stac_steps
     LAUNCH(play_rows, m, THREADS, held_bytes(k), *e, *s, k, x, factor, space, tally);
     LAUNCH(drive_rows, dim3(blocks_of(n, THREADS), m), THREADS, 0, *s, n, k, w, ldw, space, acc);
 }
+
+/* ---- ST-BIF+ -------------------------------------------------------------------------------------------------------- */
+
+/* A block takes a row. */
+static __global__ void step_rows(struct stac_encoding e, int most, int k, const float *x, float *factor, int16_t *sum,
+                                 int16_t *step, struct stac_tally *tally) {
+    __shared__ float lane[STAC_LANES];
+    SHARED(float, held);
+    const float *row = hold_row(k, x + (size_t)blockIdx.x * k, &e.mean, held);
+    float unit = e.scaled ? stac_scaled_unit(e.unit, k, sum_row<true>(k, row, e.mean, 0, lane)) : e.unit, inverse = 1.0f / unit;
+    int spikes = 0;
+    sum += (size_t)blockIdx.x * k, step += (size_t)blockIdx.x * k;
+    for (int i = (int)threadIdx.x; i < k; i += THREADS) {
+        int s = stac_st_bif_fires((e.mean ? row[i] - e.mean[i] : row[i]) * inverse, sum[i], most);
+        sum[i] = (int16_t)(sum[i] + s);
+        step[i] = (int16_t)s;
+        spikes += s != 0;
+    }
+    spikes = warp_sum(spikes);
+    if (threadIdx.x % WARP == 0) atomicAdd((unsigned long long *)&tally->spikes, (unsigned long long)spikes);
+    if (threadIdx.x == 0) factor[blockIdx.x] = unit;
+}
+
+void stac_step_rows_cuda(const struct stac_encoding *e, int most, int m, int k, const float *x, float *factor, int16_t *sum,
+                         int16_t *step, struct stac_tally *tally) {
+    if (m > 0) LAUNCH(step_rows, m, THREADS, held_bytes(k), *e, most, k, x, factor, sum, step, tally);
+}
+
+/* A thread takes an output of a row. */
+static __global__ void add_steps(int n, int k, const int16_t *step, const int8_t *w, int ldw, int32_t *acc) {
+    int j = (int)(blockIdx.x * THREADS + threadIdx.x), sum = 0;
+    if (j >= n) return;
+    step += (size_t)blockIdx.y * k;
+    for (int i = 0; i < k; i++) {
+        if (step[i] > 0) sum += w[(size_t)i * ldw + j];
+        if (step[i] < 0) sum -= w[(size_t)i * ldw + j];
+    }
+    acc[(size_t)blockIdx.y * n + j] += sum;
+}
+
+void stac_add_steps_cuda(int m, int n, int k, const int16_t *step, const int8_t *w, int ldw, int32_t *acc) {
+    if (m > 0) LAUNCH(add_steps, dim3(blocks_of(n, THREADS), m), THREADS, 0, n, k, step, w, ldw, acc);
+}

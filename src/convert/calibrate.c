@@ -19,7 +19,7 @@ int stac_calibration_place(struct stac_calibration *c, struct stac_error *err) {
 /* Whether all of the network has room there, beside a run. */
 static int prepare_device(struct stac_calibration *c, struct stac_error *err) {
     if (!c->device) return STAC_OK;
-    double runs = stac_run_bytes(c->net, c->length, c->length) + stac_backward_bytes(c->net, c->length);
+    double runs = stac_run_bytes(c->net, STAC_MODE_DENSE, c->length, c->length) + stac_backward_bytes(c->net, c->length);
     double streams = 2.0 * c->length * c->hp->n_embd * sizeof(float);
     c->streams = stac_network_must_stream(c->net, c->device, runs + streams, c->log);
     return stac_calibration_place(c, err);

@@ -204,7 +204,7 @@ int32_t stac_sample_start(const struct stac_hparams *hp) {
 static int place(const struct writing *w, const struct stac_sample_request *q, struct stac_network *placed,
                  struct stac_error *err) {
     double cache = stac_cache_bytes(q->net, w->at_once, w->texts.length);
-    double run = stac_run_bytes(q->net, w->texts.length, w->at_once);
+    double run = stac_run_bytes(q->net, STAC_MODE_DENSE, w->texts.length, w->at_once);
     return stac_network_place(q->net, q->device, stac_network_must_stream(q->net, q->device, cache + run, q->log), placed, err);
 }
 

@@ -181,14 +181,19 @@ bool stac_subject_holds_in_pieces(const struct stac_subject *s, enum stac_side s
 
 /* ---- stands ------------------------------------------------------------------------------------------------------- */
 
+static enum stac_mode mode_of(const struct stac_stand *t, int p, enum stac_mode spiking) {
+    return t->side[p] == STAC_SNN ? spiking : STAC_MODE_DENSE;
+}
+
 /* Whether caches and runs of the sides of a stand fit the device, told in words that help. */
-static int check_room(const struct stac_stand *t, int n_slots, int capacity, int max_rows, struct stac_error *err) {
+static int check_room(const struct stac_stand *t, enum stac_mode spiking, int n_slots, int capacity, int max_rows,
+                      struct stac_error *err) {
     const struct stac_subject *s = t->subject;
     size_t left = 0, all = 0;
     double cache = 0, run = 0;
     for (int p = 0; p < t->n_sides; p++) {
         cache += stac_cache_bytes(&s->net[t->side[p]], n_slots, capacity);
-        run += stac_run_bytes(&s->net[t->side[p]], capacity, max_rows);
+        run += stac_run_bytes(&s->net[t->side[p]], mode_of(t, p, spiking), capacity, max_rows);
     }
     const char *why = s->hardware.device->room(&left, &all);
     if (why || cache + run <= (double)left) return STAC_OK; /* a failure is told by what is reserved next */
@@ -206,12 +211,11 @@ static int init_stand(struct stac_stand *t, struct stac_subject *s, bool on_devi
     *t = (struct stac_stand){.subject = s};
     for (int i = 0; i < STAC_SIDES; i++)
         if (s->side[i] && (only == STAC_SIDES || only == (enum stac_side)i)) t->side[t->n_sides++] = (enum stac_side)i;
-    if (on_device && s->grid.stage >= 0) STAC_TRY_DONE(check_room(t, n_slots, capacity, max_rows, err));
+    if (on_device && s->grid.stage >= 0) STAC_TRY_DONE(check_room(t, spiking, n_slots, capacity, max_rows, err));
     for (int p = 0; p < t->n_sides && s->grid.stage >= 0; p++) {
         const struct stac_network *net = on_device ? &s->placed[t->side[p]] : &s->net[t->side[p]];
         STAC_TRY_DONE(stac_cache_init(&t->cache[p], net, n_slots, capacity, err));
-        STAC_TRY_DONE(
-            stac_run_init(&t->run[p], net, &t->cache[p], t->side[p] == STAC_SNN ? spiking : STAC_MODE_DENSE, max_rows, err));
+        STAC_TRY_DONE(stac_run_init(&t->run[p], net, &t->cache[p], mode_of(t, p, spiking), max_rows, err));
         if (s->job->use_sparse && t->side[p] == STAC_SNN) t->run[p].sparse = &s->sparse;
         runs[p] = &t->run[p];
     }

@@ -17,13 +17,29 @@ int stac_gradual_steps(const struct stac_network *net) {
 /* ---- what is kept ------------------------------------------------------------------------------------------------- */
 
 /* Neurons of a row of a site. */
-static size_t width_of(const struct stac_run *run, const struct stac_site *site) {
-    const struct stac_hparams *hp = &run->net->hp;
+static size_t neurons_of(const struct stac_hparams *hp, const struct stac_site *site, int capacity) {
     switch (site->kind) {
     case STAC_SITE_Q: return (size_t)stac_q_width(hp);
-    case STAC_SITE_P: return (size_t)hp->n_head * (size_t)run->cache->capacity;
+    case STAC_SITE_P: return (size_t)hp->n_head * (size_t)capacity;
     default: return (size_t)site->width;
     }
+}
+
+static size_t width_of(const struct stac_run *run, const struct stac_site *site) {
+    return neurons_of(&run->net->hp, site, run->cache->capacity);
+}
+
+static double site_bytes(const struct stac_network *net, const struct stac_site *site, enum stac_mode mode, int capacity) {
+    const struct stac_linear *l = mode == STAC_MODE_TEMPORAL ? stac_site_linear(net, site) : NULL;
+    return (double)(neurons_of(&net->hp, site, capacity) * sizeof(int16_t) + (l ? (size_t)l->n_out * sizeof(int32_t) : 0));
+}
+
+double stac_gradual_bytes(const struct stac_network *net, enum stac_mode mode, int capacity, int max_rows) {
+    double bytes = net->has_head ? site_bytes(net, &net->head_in, mode, capacity) : 0;
+    if (mode == STAC_MODE_DENSE || stac_gradual_steps(net) == 1) return 0;
+    for (int l = 0; l < net->last - net->first; l++)
+        for (int k = 0; k < STAC_SITE_HEAD_IN; k++) bytes += site_bytes(net, &net->block[l].site[k], mode, capacity);
+    return bytes * max_rows;
 }
 
 static struct stac_gradual *state_of(struct stac_run *run, const struct stac_site *site) {
@@ -33,18 +49,20 @@ static struct stac_gradual *state_of(struct stac_run *run, const struct stac_sit
 int stac_gradual_init(struct stac_run *run, struct stac_error *err) {
     if (run->steps == 1) return STAC_OK;
     STAC_TRY(STAC_NEW(run->gradual, run->n_sites, "neurons", err));
-    STAC_TRY(STAC_NEW(run->step_of, (size_t)run->n_lanes * (size_t)run->widest, "spikes of a step", err));
+    if (!run->device) STAC_TRY(STAC_NEW(run->step_of, (size_t)run->n_lanes * (size_t)run->widest, "spikes of a step", err));
     for (int i = 0; i < run->n_sites; i++) {
         const struct stac_site *site = stac_run_site_at(run, i);
-        if (site) STAC_TRY(STAC_NEW(run->gradual[i].sum, (size_t)run->max_rows * width_of(run, site), "neurons", err));
+        if (!site) continue;
+        STAC_TRY(
+            STAC_DEVICE_NEW(run->device, run->gradual[i].sum, (size_t)run->max_rows * width_of(run, site), "neurons", err));
     }
     return STAC_OK;
 }
 
 void stac_gradual_clean(struct stac_run *run) {
     for (int i = 0; i < run->n_sites && run->gradual; i++) {
-        free(run->gradual[i].sum);
-        free(run->gradual[i].acc);
+        stac_device_release(run->device, run->gradual[i].sum);
+        stac_device_release(run->device, run->gradual[i].acc);
     }
     free(run->gradual);
     free(run->step_of);
@@ -57,10 +75,11 @@ int stac_gradual_begin(struct stac_run *run, struct stac_error *err) {
         if (!site) continue;
         const struct stac_linear *l = stac_site_linear(run->net, site);
         struct stac_gradual *g = &run->gradual[i];
-        memset(g->sum, 0, (size_t)run->batch.n * width_of(run, site) * sizeof *g->sum);
+        STAC_TRY(stac_device_clear(run->device, g->sum, (size_t)run->batch.n * width_of(run, site) * sizeof *g->sum, err));
         if (!l || run->mode != STAC_MODE_TEMPORAL) continue;
-        if (!g->acc) STAC_TRY(STAC_NEW(g->acc, (size_t)run->max_rows * (size_t)l->n_out, "accumulators", err));
-        memset(g->acc, 0, (size_t)run->batch.n * (size_t)l->n_out * sizeof *g->acc);
+        if (!g->acc)
+            STAC_TRY(STAC_DEVICE_NEW(run->device, g->acc, (size_t)run->max_rows * (size_t)l->n_out, "accumulators", err));
+        STAC_TRY(stac_device_clear(run->device, g->acc, (size_t)run->batch.n * (size_t)l->n_out * sizeof *g->acc, err));
     }
     return STAC_OK;
 }
@@ -82,7 +101,27 @@ static struct stac_events events_of(int n, const int8_t *step, uint16_t *index) 
     return events;
 }
 
-void stac_gradual_step(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n, const float *x) {
+void stac_gradual_count(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int64_t spikes) {
+    int64_t all = (int64_t)l->n_in * l->n_out;
+    struct stac_spiked s = {0};
+    stac_spiked_add(&s, (int64_t)run->batch.n * l->n_in, spikes, spikes, 0, l->n_out); /* a neuron sends one at most */
+    if (run->step > 0) s.values = s.macs = 0;
+    struct stac_counts counts = stac_spiking_counts(site, &s);
+    counts.streamed = all;
+    counts.fetched = stac_bytes_fetched(site, counts.touched, all);
+    stac_count(run, site, counts);
+}
+
+static void step_on_device(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n,
+                           const float *x) {
+    struct stac_gradual *g = state_of(run, site);
+    struct stac_encoding e = stac_encoding_of(site);
+    run->kernels->step_rows(&e, site->code.neuron.most, n, l->n_in, x, run->factor, g->sum, run->code,
+                            &run->there.tally[stac_run_site_index(run, site)]);
+    if (run->mode == STAC_MODE_TEMPORAL) run->kernels->add_steps(n, l->n_out, l->n_in, run->code, l->q, l->n_out, g->acc);
+}
+
+static void step_here(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n, const float *x) {
     struct stac_gradual *g = state_of(run, site);
     int64_t spikes = 0;
 #pragma omp parallel for schedule(static) reduction(+ : spikes)
@@ -90,8 +129,9 @@ void stac_gradual_step(struct stac_run *run, const struct stac_site *site, const
         struct stac_lane *lane = &run->lane[omp_get_thread_num()];
         int8_t *step = run->step_of + (size_t)omp_get_thread_num() * (size_t)run->widest;
         const float *row = x + (size_t)i * l->n_in;
-        float inverse = 1.0f / stac_row_scale(run, site, l->n_in, row);
-        int64_t sent = stac_st_bif_step(&site->code, l->n_in, row, site->mean, inverse, g->sum + (size_t)i * l->n_in, step);
+        float scale = run->factor[i] = stac_row_scale(run, site, l->n_in, row);
+        int64_t sent =
+            stac_st_bif_step(&site->code, l->n_in, row, site->mean, 1.0f / scale, g->sum + (size_t)i * l->n_in, step);
         if (run->channels) stac_channels_step(run, site, l->n_in, step);
         if (run->mode == STAC_MODE_TEMPORAL) {
             struct stac_events events = events_of(l->n_in, step, lane->train.index);
@@ -100,18 +140,15 @@ void stac_gradual_step(struct stac_run *run, const struct stac_site *site, const
         }
         spikes += sent;
     }
-    int64_t all = (int64_t)l->n_in * l->n_out;
-    struct stac_spiked s = {0};
-    stac_spiked_add(&s, (int64_t)n * l->n_in, spikes, spikes, 0, l->n_out); /* a neuron sends one at most */
-    if (run->step > 0) s.values = s.macs = 0;
-    struct stac_counts counts = stac_spiking_counts(site, &s);
-    counts.streamed = all;
-    counts.fetched = stac_bytes_fetched(site, counts.touched, all);
-    stac_count(run, site, counts);
+    stac_gradual_count(run, site, l, spikes);
+}
+
+void stac_gradual_step(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n, const float *x) {
+    (run->device ? step_on_device : step_here)(run, site, l, n, x);
 }
 
 void stac_gradual_product(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int first, int n,
-                          const float *x, float *y) {
+                          float *y) {
     const struct stac_gradual *g = state_of(run, site);
     int chunk = (int)(run->acc_size / (size_t)l->n_out);
     for (int from = 0; from < n; from += chunk) {
@@ -122,12 +159,8 @@ void stac_gradual_product(struct stac_run *run, const struct stac_site *site, co
         else
             run->kernels->gemm_i16i8(rows, l->n_out, l->n_in, g->sum + (size_t)(first + from) * l->n_in, l->n_in, l->q,
                                      l->n_out, run->acc, l->n_out);
-#pragma omp parallel for schedule(static)
-        for (int i = 0; i < rows; i++) {
-            const float *row = x + (size_t)(from + i) * l->n_in;
-            run->kernels->decode(l->n_out, acc + (size_t)i * l->n_out, stac_row_scale(run, site, l->n_in, row), l->scale,
-                                 l->bias, y + (size_t)(from + i) * l->n_out);
-        }
+        run->kernels->decode_rows(rows, l->n_out, acc, run->factor + first + from, l->scale, l->bias,
+                                  y + (size_t)from * (size_t)l->n_out);
     }
     stac_count(run, site, (struct stac_counts){.outputs = (int64_t)n * l->n_out});
 }

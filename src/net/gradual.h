@@ -25,15 +25,22 @@ void stac_gradual_clean(struct stac_run *run);
 /* A batch begins: nothing has been sent. */
 int stac_gradual_begin(struct stac_run *run, struct stac_error *err);
 
+/* Bytes of all that a run keeps; 0 for other networks. */
+double stac_gradual_bytes(const struct stac_network *net, enum stac_mode mode, int capacity, int max_rows);
+
 /* One step of the neurons of a linear site that n rows x[n][n_in] of the batch enter, from its first row on; their spikes reach
- * the accumulators. */
+ * the accumulators. Their factors stay in run->factor, until the next site. */
 void stac_gradual_step(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int n, const float *x);
 
-/* y[n][n_out] of rows [first, first + n) of the batch, as their neurons stand; x[n][n_in] is what entered them last. */
-void stac_gradual_product(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int first, int n,
-                          const float *x, float *y);
+/* The counts of such a step. On a device they are to be had when the pass is over; elsewhere the step has seen to it. */
+void stac_gradual_count(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int64_t spikes);
 
-/* S of a row of the batch at q and p: of a query head, as many as the row of a cache is wide. */
+/* y[n][n_out] of rows [first, first + n) of the batch, as their neurons stand after the last step, which was that of this site.
+ */
+void stac_gradual_product(struct stac_run *run, const struct stac_site *site, const struct stac_linear *l, int first, int n,
+                          float *y);
+
+/* S of a row of the batch at q and p: of a query head, as many as the row of a cache is wide. Where the run is. */
 int16_t *stac_gradual_sums(struct stac_run *run, const struct stac_site *site, int row, int head);
 
 /* acc[n_out] = sum over inputs of S w, spike by spike: every spike sent so far adds its row again. `index` is scratch for n_in.

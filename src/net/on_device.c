@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "net/gradual.h"
 #include "net/product.h"
 
-enum { LOGITS_AT_ONCE = 1 << 22 }; /* numbers */
+enum { LOGITS_AT_ONCE = 1 << 22, /* numbers */ BEGINS_OF_ROW = 2 * STAC_MAX_TIMESTEPS + 1 };
 
 /* ---- workspace ---------------------------------------------------------------------------------------------------- */
 
@@ -18,10 +19,31 @@ static int head_rows(const struct stac_network *net) {
     return LOGITS_AT_ONCE / net->hp.n_vocab > 0 ? LOGITS_AT_ONCE / net->hp.n_vocab : 1;
 }
 
-double stac_on_device_bytes(const struct stac_network *net, int capacity, int max_rows) {
+static size_t events_of_site(const struct stac_network *net, const struct stac_site *site) {
+    return (size_t)stac_site_inputs(&net->hp, site->kind) * (size_t)site->code.levels.most_spikes;
+}
+
+/* Events that a row of any site sends at most. */
+static size_t events_of_row(const struct stac_network *net) {
+    size_t most = net->has_head ? events_of_site(net, &net->head_in) : 0;
+    for (int l = 0; l < net->last - net->first; l++)
+        for (int k = 0; k < STAC_SITE_HEAD_IN; k++) {
+            size_t events = events_of_site(net, &net->block[l].site[k]);
+            most = events > most ? events : most;
+        }
+    return most;
+}
+
+static bool has_events(const struct stac_network *net, enum stac_mode mode) {
+    return mode == STAC_MODE_TEMPORAL && stac_gradual_steps(net) == 1;
+}
+
+double stac_on_device_bytes(const struct stac_network *net, enum stac_mode mode, int capacity, int max_rows) {
     double bytes = 4.0 * max_rows * sizeof(int32_t);
     if (net->hp.rope_theta > 0) bytes += (double)capacity * net->hp.head_dim * sizeof(float);
     if (net->has_head) bytes += (double)head_rows(net) * net->hp.n_vocab * sizeof(float);
+    if (has_events(net, mode))
+        bytes += (double)max_rows * ((double)events_of_row(net) * sizeof(uint16_t) + BEGINS_OF_ROW * sizeof(int));
     return bytes + (stac_network_keeps_int8(net) ? (double)n_sent(net, max_rows) * sizeof(struct stac_head_sent) : 0);
 }
 
@@ -29,27 +51,18 @@ double stac_on_device_bytes(const struct stac_network *net, int capacity, int ma
 static int init_counters(struct stac_run *run, struct stac_error *err) {
     struct stac_on_device *t = &run->there;
     size_t sites = (size_t)run->n_sites, sent = run->cache->int8 ? n_sent(run->net, run->max_rows) : 0;
-    size_t all = sites + sent * sizeof *t->sent / sizeof *t->tally;
+    size_t all = sites + (sent * sizeof *t->sent + sizeof *t->tally - 1) / sizeof *t->tally;
     STAC_TRY(STAC_DEVICE_NEW(run->device, t->tally, all, "counters", err));
     STAC_TRY(STAC_NEW(t->tally_here, all, "counters", err));
     if (sent) t->sent = (struct stac_head_sent *)(void *)(t->tally + sites);
     return STAC_OK;
 }
 
-_Static_assert(sizeof(struct stac_head_sent) == sizeof(struct stac_tally), "one counts on with the other");
-
 /* Room for the events of all rows of any site. */
 static int init_events(struct stac_run *run, struct stac_error *err) {
-    size_t most = 0;
-    for (int i = 0; i < run->n_sites; i++) {
-        const struct stac_site *site = stac_run_site_at(run, i);
-        if (!site) continue;
-        size_t inputs = (size_t)stac_site_inputs(&run->net->hp, site->kind) * (size_t)site->code.levels.most_spikes;
-        most = inputs > most ? inputs : most;
-    }
-    size_t begins = (size_t)run->max_rows * (2 * STAC_MAX_TIMESTEPS + 1);
-    STAC_TRY(STAC_DEVICE_NEW(run->device, run->there.events.index, (size_t)run->max_rows * most, "spikes", err));
-    return STAC_DEVICE_NEW(run->device, run->there.events.begin, begins, "spikes", err);
+    size_t rows = (size_t)run->max_rows;
+    STAC_TRY(STAC_DEVICE_NEW(run->device, run->there.events.index, rows * events_of_row(run->net), "spikes", err));
+    return STAC_DEVICE_NEW(run->device, run->there.events.begin, rows * BEGINS_OF_ROW, "spikes", err);
 }
 
 /* Rows of the widest site or of queries, keys and values; rows of what attention gives: for a cache that is the host's. */
@@ -71,10 +84,8 @@ static int init_rows_here(struct stac_run *run, struct stac_error *err) {
 int stac_on_device_init(struct stac_run *run, struct stac_error *err) {
     const struct stac_hparams *hp = &run->net->hp;
     struct stac_on_device *t = &run->there;
-    if (run->steps > 1)
-        return stac_fail(err, STAC_ERR_USAGE, "device: %s: ST-BIF+ neurons run on device: cpu only", run->device->name);
     STAC_TRY(init_rows_here(run, err));
-    if (run->mode == STAC_MODE_TEMPORAL) STAC_TRY(init_events(run, err));
+    if (has_events(run->net, run->mode)) STAC_TRY(init_events(run, err));
     STAC_TRY(STAC_DEVICE_NEW(run->device, t->index, 4 * (size_t)run->max_rows, "a batch", err));
     STAC_TRY(STAC_NEW(t->index_here, 4 * (size_t)run->max_rows, "a batch", err));
     STAC_TRY(init_counters(run, err));
@@ -143,6 +154,9 @@ static void count_sent(struct stac_run *run, const struct stac_block *b, const s
         int seen = seg->cached + i + 1;
         stac_spiked_add(&q, dim, s->q_spikes, s->q_active, seen, seen);
         stac_spiked_add(&p, seen, s->p_spikes, s->p_active, dim, dim);
+        if (!run->gradual) continue;
+        q.acs += (int64_t)(s->q_all - s->q_spikes) * seen; /* what was sent before drives the weights again */
+        p.acs += (int64_t)(s->p_all - s->p_spikes) * dim;
     }
     stac_count_piece(run, &b->site[STAC_SITE_Q], seg->cached + from + n, &q);
     stac_count_piece(run, &b->site[STAC_SITE_P], seg->cached + from + n, &p);
@@ -160,22 +174,41 @@ static void count_attention(struct stac_run *run, int layer) {
         }
 }
 
-int stac_on_device_end(struct stac_run *run, struct stac_error *err) {
+static void count_site(struct stac_run *run, const struct stac_site *site) {
+    const struct stac_linear *linear = stac_site_linear(run->net, site);
+    struct stac_tally tally = run->there.tally_here[stac_run_site_index(run, site)];
+    if (!linear) return;
+    if (run->gradual)
+        stac_gradual_count(run, site, linear, tally.spikes);
+    else
+        stac_count_product(run, site, linear, run->batch.n, tally, false);
+}
+
+/* What the blocks sent since the tallies were cleared. */
+static int count_blocks(struct stac_run *run, struct stac_error *err) {
     const struct stac_network *net = run->net;
     struct stac_on_device *t = &run->there;
-    if (!t->sent) return stac_device_settle(run->device, err);
-    size_t counters = (size_t)run->n_sites + n_sent(net, run->batch.n);
-    STAC_TRY(stac_device_get(run->device, t->tally_here, t->tally, counters * sizeof *t->tally, err));
+    size_t bytes = (size_t)run->n_sites * sizeof *t->tally + n_sent(net, run->batch.n) * sizeof *t->sent;
+    STAC_TRY(stac_device_get(run->device, t->tally_here, t->tally, bytes, err));
     for (int l = 0; l < net->last - net->first; l++) {
-        for (int k = 0; k < STAC_SITE_HEAD_IN; k++) {
-            const struct stac_site *site = &net->block[l].site[k];
-            const struct stac_linear *linear = stac_site_linear(net, site);
-            if (linear)
-                stac_count_product(run, site, linear, run->batch.n, t->tally_here[stac_run_site_index(run, site)], false);
-        }
+        for (int k = 0; k < STAC_SITE_HEAD_IN; k++) count_site(run, &net->block[l].site[k]);
         count_attention(run, l);
     }
     return STAC_OK;
+}
+
+int stac_on_device_end(struct stac_run *run, struct stac_error *err) {
+    return run->there.sent && !run->gradual ? count_blocks(run, err) : stac_device_settle(run->device, err);
+}
+
+int stac_on_device_step(struct stac_run *run, struct stac_error *err) {
+    STAC_TRY(count_blocks(run, err));
+    if (run->net->has_head) count_site(run, &run->net->head_in);
+    return stac_device_clear(run->device, run->there.tally, (size_t)run->n_sites * sizeof *run->there.tally, err);
+}
+
+static struct stac_sums sums_of(struct stac_run *run, const struct stac_site *site) {
+    return (struct stac_sums){stac_gradual_sums(run, site, 0, 0), site->code.neuron.most, run->mode == STAC_MODE_TEMPORAL};
 }
 
 int stac_on_device_attend(struct stac_run *run, int layer, const float *qkv, float *out, struct stac_error *err) {
@@ -203,7 +236,10 @@ int stac_on_device_attend(struct stac_run *run, int layer, const float *qkv, flo
         a.qk = c->qk + first, a.qv = c->qv + first, a.k_scale = c->k_scale + first / (size_t)c->head_dim;
         a.k_mean = b->k_mean, a.v_scale = b->v_scale;
         a.q = stac_encoding_of(&b->site[STAC_SITE_Q]), a.p = stac_encoding_of(&b->site[STAC_SITE_P]);
-        a.q_time = stac_steps_of(run, &b->site[STAC_SITE_Q]), a.p_time = stac_steps_of(run, &b->site[STAC_SITE_P]);
+        if (run->gradual)
+            a.q_sums = sums_of(run, &b->site[STAC_SITE_Q]), a.p_sums = sums_of(run, &b->site[STAC_SITE_P]);
+        else
+            a.q_time = stac_steps_of(run, &b->site[STAC_SITE_Q]), a.p_time = stac_steps_of(run, &b->site[STAC_SITE_P]);
         a.sent = run->there.sent + (size_t)layer * (size_t)run->batch.n * (size_t)hp->n_head;
     } else {
         a.k = c->k + first, a.v = c->v + first;
@@ -216,22 +252,33 @@ int stac_on_device_attend(struct stac_run *run, int layer, const float *qkv, flo
     return STAC_OK;
 }
 
-int stac_on_device_head(struct stac_run *run, int n, float *logits, struct stac_error *err) {
+/* Logits of rows [from, from + n) of run->normed, those from `first` on of the batch, to t->logits. */
+static int multiply_head(struct stac_run *run, int first, int from, int n, struct stac_error *err) {
     const struct stac_network *net = run->net;
     struct stac_on_device *t = &run->there;
     struct stac_tally *tally = &t->tally[run->n_sites - 1], here;
-    bool spikes = stac_site_spikes(run, &net->head_in);
+    if (run->gradual) {
+        stac_gradual_product(run, &net->head_in, &net->head, first + from, n, t->logits);
+        return STAC_OK;
+    }
+    STAC_TRY(stac_device_clear(run->device, tally, sizeof *tally, err));
+    STAC_TRY(
+        stac_multiply(run, &net->head_in, &net->head, n, run->normed + (size_t)from * (size_t)net->hp.n_embd, t->logits, err));
+    STAC_TRY(stac_device_get(run->device, &here, tally, sizeof here, err));
+    if (stac_site_spikes(run, &net->head_in)) stac_count_product(run, &net->head_in, &net->head, n, here, false);
+    return STAC_OK;
+}
+
+int stac_on_device_head(struct stac_run *run, int first, int n, float *logits, struct stac_error *err) {
+    const struct stac_network *net = run->net;
+    struct stac_on_device *t = &run->there;
     size_t vocab = (size_t)net->hp.n_vocab;
     STAC_TRY(stac_show(run, &net->head_in, n, net->hp.n_embd, run->normed, err));
     for (int from = 0; logits && from < n; from += t->head_rows) {
         int rows = n - from < t->head_rows ? n - from : t->head_rows;
-        STAC_TRY(stac_device_clear(run->device, tally, sizeof *tally, err));
-        STAC_TRY(stac_multiply(run, &net->head_in, &net->head, rows, run->normed + (size_t)from * (size_t)net->hp.n_embd,
-                               t->logits, err));
+        STAC_TRY(multiply_head(run, first, from, rows, err));
         STAC_TRY(
             stac_device_get(run->device, logits + (size_t)from * vocab, t->logits, (size_t)rows * vocab * sizeof *logits, err));
-        STAC_TRY(stac_device_get(run->device, &here, tally, sizeof here, err));
-        if (spikes) stac_count_product(run, &net->head_in, &net->head, rows, here, false);
     }
     return STAC_OK;
 }

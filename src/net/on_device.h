@@ -7,7 +7,7 @@
 
 int stac_on_device_init(struct stac_run *run, struct stac_error *err);
 /* Bytes that it takes there besides what every run has. */
-double stac_on_device_bytes(const struct stac_network *net, int capacity, int max_rows);
+double stac_on_device_bytes(const struct stac_network *net, enum stac_mode mode, int capacity, int max_rows);
 void stac_on_device_clean(struct stac_run *run);
 
 /* Rotary positions of the host once more, on the device. */
@@ -17,10 +17,14 @@ int stac_on_device_angles(struct stac_run *run, struct stac_error *err);
 int stac_on_device_begin(struct stac_run *run, struct stac_error *err);
 int stac_on_device_end(struct stac_run *run, struct stac_error *err);
 
+/* Counts of a pass of ST-BIF+ neurons, of which a batch takes several. */
+int stac_on_device_step(struct stac_run *run, struct stac_error *err);
+
 /* Keys and values of the batch into the cache of a layer, and its attention; as stac_attention. */
 int stac_on_device_attend(struct stac_run *run, int layer, const float *qkv, float *out, struct stac_error *err);
 
-/* Logits of n normalised rows in run->normed, to the host; NULL: the probe sees the rows. */
-int stac_on_device_head(struct stac_run *run, int n, float *logits, struct stac_error *err);
+/* Logits of n normalised rows in run->normed, to the host; NULL: the probe sees the rows. They are those from `first` on of the
+ * batch. */
+int stac_on_device_head(struct stac_run *run, int first, int n, float *logits, struct stac_error *err);
 
 #endif

@@ -237,7 +237,7 @@ int stac_multiply(struct stac_run *run, const struct stac_site *site, const stru
     if (stac_site_spikes(run, site)) {
         if (run->gradual) {
             stac_gradual_step(run, site, linear, n, x);
-            stac_gradual_product(run, site, linear, 0, n, x, y);
+            stac_gradual_product(run, site, linear, 0, n, y);
         } else if (stac_site_runs_in_time(run, site)) {
             (run->device ? product_of_spikes : product_in_time)(run, site, linear, n, x, y);
         } else {

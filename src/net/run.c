@@ -126,10 +126,11 @@ static struct sizes sizes_of(const struct stac_network *net, int capacity, int m
                           .acc = (size_t)larger(ACC_TARGET, larger(hp->n_vocab, larger(qkv, up)))};
 }
 
-double stac_run_bytes(const struct stac_network *net, int capacity, int max_rows) {
+double stac_run_bytes(const struct stac_network *net, enum stac_mode mode, int capacity, int max_rows) {
     struct sizes n = sizes_of(net, capacity, max_rows);
     double numbers = (double)(n.normed + n.wide + n.hidden + n.acc + (size_t)max_rows * (size_t)(net->hp.n_embd + 5));
-    return numbers * sizeof(float) + (double)n.code * sizeof(int16_t) + stac_on_device_bytes(net, capacity, max_rows);
+    return numbers * sizeof(float) + (double)n.code * sizeof(int16_t) + stac_on_device_bytes(net, mode, capacity, max_rows) +
+           stac_gradual_bytes(net, mode, capacity, max_rows);
 }
 
 int stac_run_init(struct stac_run *run, const struct stac_network *net, struct stac_cache *cache, enum stac_mode mode,
@@ -247,7 +248,8 @@ int stac_run_begin(struct stac_run *run, const struct stac_batch *batch, struct 
     for (int i = 0; i < batch->n; i++) STAC_TRY(reach_position(run, batch->position[i] + 1, err));
     run->batch = *batch;
     run->token = batch->token, run->position = batch->position, run->slot = batch->slot;
-    return run->device ? stac_on_device_begin(run, err) : stac_gradual_begin(run, err);
+    if (run->device) STAC_TRY(stac_on_device_begin(run, err));
+    return stac_gradual_begin(run, err);
 }
 
 int stac_run_end(struct stac_run *run, struct stac_error *err) {
@@ -354,6 +356,7 @@ int stac_run_blocks(struct stac_run *run, float *x, struct stac_error *err) {
         normalise(run, &net->head_in, run->batch.n, x, net->final_norm, net->final_norm_bias, run->normed);
         stac_gradual_step(run, &net->head_in, &net->head, run->batch.n, run->normed);
     }
+    if (run->gradual && run->device) STAC_TRY(stac_on_device_step(run, err));
     run->step++;
     return STAC_OK;
 }
@@ -361,8 +364,8 @@ int stac_run_blocks(struct stac_run *run, float *x, struct stac_error *err) {
 int stac_run_head(struct stac_run *run, int first, int n, const float *x, float *logits, struct stac_error *err) {
     const struct stac_network *net = run->net;
     normalise(run, &net->head_in, n, x, net->final_norm, net->final_norm_bias, run->normed);
-    if (run->device) return stac_on_device_head(run, n, logits, err);
+    if (run->device) return stac_on_device_head(run, first, n, logits, err);
     if (!run->gradual) return stac_product(run, &net->head_in, &net->head, n, run->normed, logits, err);
-    stac_gradual_product(run, &net->head_in, &net->head, first, n, run->normed, logits);
+    stac_gradual_product(run, &net->head_in, &net->head, first, n, logits);
     return STAC_OK;
 }

@@ -66,7 +66,7 @@ struct stac_lane {
 
 /* What the ST-BIF+ neurons of a site keep between steps (net/gradual.h). */
 struct stac_gradual {
-    int16_t *sum; /* [max_rows][neurons of a row] what each has sent so far */
+    int16_t *sum; /* [max_rows][neurons of a row] what each has sent so far; where the run is, as is acc */
     int32_t *acc; /* [max_rows][outputs] temporal mode, linear sites: weight rows added up, spike by spike; or NULL */
 };
 
@@ -110,10 +110,10 @@ struct stac_run {
     struct stac_channels *channels;   /* [n_sites], or NULL: not counted */
 };
 
-/* Workspace for batches of at most max_rows. Zero-initialise; release with stac_run_clean. STAC_ERR_USAGE for what runs on
- * processors only: ST-BIF+ neurons. On a device x below is its memory (stac_run_activations), logits are the
- * host's, and channels and `sparse` are not to be had. Where the cache is, attention is computed: a dense run on a device whose
- * cache is the host's leaves it, and all that a probe sees, to the processors; probes are to be had in such a run only. */
+/* Workspace for batches of at most max_rows. Zero-initialise; release with stac_run_clean. On a device x below is its memory
+ * (stac_run_activations), logits are the host's, and channels and `sparse` are not to be had. Where the cache is, attention is
+ * computed: a dense run on a device whose cache is the host's leaves it, and all that a probe sees, to the processors; probes
+ * are to be had in such a run only. */
 int stac_run_init(struct stac_run *run, const struct stac_network *net, struct stac_cache *cache, enum stac_mode mode,
                   int max_rows, struct stac_error *err);
 void stac_run_clean(struct stac_run *run);
@@ -129,7 +129,7 @@ int stac_run_block(struct stac_run *run, int layer, float *x, struct stac_error 
 int stac_run_blocks(struct stac_run *run, float *x, struct stac_error *err);
 
 /* Bytes that a run takes of its device's memory; nearly so of the host's. */
-double stac_run_bytes(const struct stac_network *net, int capacity, int max_rows);
+double stac_run_bytes(const struct stac_network *net, enum stac_mode mode, int capacity, int max_rows);
 
 /* The batch has been read: the cache keeps it. Waits for the device, whose failures it tells. */
 int stac_run_end(struct stac_run *run, struct stac_error *err);

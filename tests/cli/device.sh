@@ -14,11 +14,12 @@ says 'auto' '"device": "(cpu, in place of a GPU: device: cuda: .*|NVIDIA.*)"' "$
 
 export STAC_CUDA_MODULE="$STAC_CUDA_ON_HOST"
 
-# figures NAME COMMAND...: of an evaluation, without those of the run
+# figures NAME COMMAND...: of an evaluation of $tokens tokens, without those of the run
+tokens=60
 figures() {
     name=$1
     shift
-    expect "$name" 0 "$@" --text "$text" --limit_tokens 60 --json "$work/x.json"
+    expect "$name" 0 "$@" --text "$text" --limit_tokens $tokens --json "$work/x.json"
     cat "$work/out" "$work/err" > "$work/$name.log"
     grep -v -E '"(seconds|peak_memory_bytes|ranks|device)"' "$work/x.json" > "$work/$name"
 }
@@ -57,6 +58,18 @@ says 'time steps on processors, their sum on the device' '^passed  temporal +0 '
 figures temporal stac-eval "$work/snn" --device cuda --execution temporal
 equal 'time steps on the device' "$work/cpu" "$work/temporal"
 
+# ST-BIF+ neurons: a batch passes all stages once for every time step.
+expect 'conversion to ST-BIF+ neurons' 0 stac-convert --from "$work/snn" --output_dir "$work/gradual" --code rate --neuron st_bif \
+    --timesteps 4 --quiet
+tokens=24
+figures steps.cpu stac-eval "$work/gradual" --execution temporal
+for execution in count temporal; do
+    figures steps.$execution stac-eval "$work/gradual" --device cuda --execution $execution
+    equal "ST-BIF+ neurons on the device, $execution" "$work/steps.cpu" "$work/steps.$execution"
+done
+figures steps.stages ranks 2 stac-eval "$work/gradual" --device cuda --stages 2
+equal 'ST-BIF+ neurons on two stages' "$work/steps.cpu" "$work/steps.stages"
+
 # Conversions: texts that the model writes there, passes whose products are there, layer by layer where they have no room. The
 # network is that of processors, byte for byte (with the same job, `device: auto`).
 # converts NAME COMMAND...
@@ -79,9 +92,6 @@ converts stages env CUDA_ON_HOST_DEVICES=2 TMPDIR="$work" mpirun -q -n 2 stac-co
 equal 'a conversion on two stages over NCCL' "$work/by.here/snn_model.h5" "$work/by.stages/snn_model.h5"
 
 # What runs on processors only.
-expect 'conversion to another neuron' 0 stac-convert --from "$work/snn" --output_dir "$work/gradual" --code rate --neuron st_bif --quiet
-expect 'ST-BIF+ neurons' 2 stac-eval "$work/gradual" --device cuda --text "$text" --limit_tokens 60 --quiet
-says 'ST-BIF+ neurons' '^error: .*ST-BIF\+ neurons run on device: cpu only$' "$work/err"
 expect 'sparse' 2 stac-eval "$work/snn" --device cuda --use_sparse --text "$text" --limit_tokens 60 --quiet
 says 'sparse' '^error: .*on device: cpu only$' "$work/err"
 

@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "kernels/device.h"
+#include "spike/st_bif.h"
 #include "spike/ternary.h"
 
 static const struct stac_device *device;
@@ -234,6 +235,55 @@ static void codes_agree(void **state) {
     stac_code_clean(&code);
 }
 
+/* ---- ST-BIF+ ------------------------------------------------------------------------------------------------------ */
+
+/* Two steps, on other values: sums go on from where they were. */
+static void step_rows(int n, int k, int variant) {
+    struct stac_error err = {0};
+    size_t all = (size_t)ROWS * k, outputs = (size_t)ROWS * n;
+    float *x = floats(all, 6), *mean = floats((size_t)k, 0.5f), factor[ROWS] = {0}, *far_mean = put(mean, (size_t)k * 4);
+    int16_t *sum = calloc(all, 2), *step = calloc(all, 2), *far_sum = put(sum, all * 2), *far_step = put(step, all * 2);
+    int32_t *acc = calloc(outputs, 4), *far_acc = put(acc, outputs * 4);
+    int8_t *w = malloc((size_t)k * n), *signs = malloc((size_t)k);
+    struct stac_code code = {.neuron = {.kind = STAC_NEURON_ST_BIF, .most = 1}}; /* which the second step meets */
+    struct stac_encoding e = {.mean = variant & 1 ? mean : NULL, .unit = 1.5f, .scaled = variant / 2}, far = e;
+    struct stac_tally tally = {5, 7}, *far_tally = put(&tally, sizeof tally), got;
+    for (size_t i = 0; i < (size_t)k * n; i++) w[i] = (int8_t)uniform(-127, 127);
+    int8_t *far_w = put(w, (size_t)k * n);
+    float *far_factor = put(factor, sizeof factor);
+    far.mean = e.mean ? far_mean : NULL;
+    for (int t = 0; t < 2; t++) {
+        for (size_t i = 0; i < all; i++) x[i] = t ? -0.7f * x[i] : i % 11 == 5 ? NAN : x[i];
+        float *far_x = put(x, all * 4);
+        for (int r = 0; r < ROWS; r++) {
+            const float *row = x + (size_t)r * k;
+            int16_t *s = step + (size_t)r * k;
+            factor[r] = e.scaled ? stac_scaled_unit(e.unit, k, ref->sum_squares(k, row, e.mean)) : e.unit;
+            tally.spikes += stac_st_bif_step(&code, k, row, e.mean, 1.0f / factor[r], sum + (size_t)r * k, signs);
+            for (int i = 0; i < k; i++) s[i] = signs[i];
+            for (int i = 0; i < k; i++)
+                for (int j = 0; j < n; j++) acc[(size_t)r * n + j] += s[i] * w[(size_t)i * n + j];
+        }
+        there->step_rows(&far, 1, ROWS, k, far_x, far_factor, far_sum, far_step, far_tally);
+        there->add_steps(ROWS, n, k, far_step, far_w, n, far_acc);
+        FREE_THERE(far_x);
+    }
+    OK(stac_device_get(device, &got, far_tally, sizeof got, &err));
+    assert_int_equal(got.spikes, tally.spikes);
+    assert_true(k == 1 || tally.spikes > 5);
+    compare(far_sum, sum, all, 2, "sums of step_rows");
+    compare(far_step, step, all, 2, "step_rows");
+    compare(far_acc, acc, outputs, 4, "add_steps");
+    FREE_THERE(far_mean), FREE_THERE(far_w), FREE_THERE(far_factor), FREE_THERE(far_tally);
+    free(x), free(mean), free(w), free(signs);
+}
+
+static void steps_agree(void **state) {
+    (void)state;
+    for (int i = 0; i < WIDTHS; i++)
+        for (int variant = 0; variant < 4; variant++) step_rows(i % 2 ? 257 : 3, widths[i], variant);
+}
+
 /* ---- failures ------------------------------------------------------------------------------------------------------ */
 
 static void memory_that_is_not_there_is_refused(void **state) {
@@ -282,6 +332,7 @@ int main(void) {
         cmocka_unit_test(elements_agree),
         cmocka_unit_test(rows_of_tables_agree),
         cmocka_unit_test(codes_agree),
+        cmocka_unit_test(steps_agree),
         cmocka_unit_test(memory_that_is_not_there_is_refused),
         cmocka_unit_test(the_hosts_memory_is_not_the_devices),
     };

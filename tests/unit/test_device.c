@@ -95,6 +95,7 @@ static void other_codes_give_the_same_bits_and_counts(void **state) {
         {.code = STAC_CODE_RATE, .timesteps = 16},
         {.code = STAC_CODE_PHASE, .timesteps = 6},
         {.code = STAC_CODE_ONE_SPIKE, .timesteps = 12},
+        {.code = STAC_CODE_RATE, .neuron = STAC_NEURON_ST_BIF, .timesteps = 6},
         {.code = STAC_CODE_INTEGER, .timesteps = 1, .activation_bits = 8}};
     (void)state;
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
@@ -251,23 +252,9 @@ static void what_runs_on_processors_only_is_refused(void **state) {
     struct stac_error err = {0};
     struct fx_spiking s;
     struct stac_network there;
-    struct stac_cache cache;
-    struct stac_run run;
     struct fx_reader r;
     int32_t zero = 0;
     (void)state;
-    struct stac_scheme gradual = {.code = STAC_CODE_RATE, .neuron = STAC_NEURON_ST_BIF, .timesteps = 6};
-    fx_spiking_make_with(&s, fx_golden[0], &gradual, 8, 1);
-    OK(stac_network_place(&s.net, device, false, &there, &err));
-    OK(stac_cache_init(&cache, &there, 1, 8, &err));
-    for (int mode = STAC_MODE_COUNT; mode <= STAC_MODE_TEMPORAL; mode++) {
-        err = (struct stac_error){0};
-        FAILS(stac_run_init(&run, &there, &cache, (enum stac_mode)mode, 8, &err), STAC_ERR_USAGE, "ST-BIF+ neurons");
-    }
-    stac_cache_clean(&cache);
-    stac_network_clean(&there);
-    fx_spiking_clean(&s);
-    err = (struct stac_error){0};
     fx_spiking_make(&s, fx_golden[0], 16, 8);
     OK(stac_network_place(&s.net, device, false, &there, &err));
     fx_reader_init(&r, &there, STAC_MODE_COUNT, 1, 8, 8);
