@@ -113,21 +113,20 @@ static __device__ inline int drive(int code, int weight, bool by_spikes) {
     return sum;
 }
 
-/* Over a block's inputs. */
+/* Over a block's inputs; of ST-BIF+ neurons also all that they have sent so far. */
 struct totals {
-    int spikes, active, all, sum;
+    int spikes, active, all;
 };
 
 static __device__ inline void count(struct totals *t, struct sent s) {
     t->spikes += s.spikes;
     t->active += s.value != 0;
     t->all += abs(s.value);
-    t->sum += s.value;
 }
 
 /* Over all threads of the block, for all of them. */
-static __device__ struct totals block_totals(struct totals t, int *shared) {
-    return {block_sum(t.spikes, shared), block_sum(t.active, shared), block_sum(t.all, shared), block_sum(t.sum, shared)};
+static __device__ struct totals block_totals(struct totals t, const struct stac_sums *sums, int *shared) {
+    return {block_sum(t.spikes, shared), block_sum(t.active, shared), sums->sum ? block_sum(t.all, shared) : 0};
 }
 
 /* A query into codes, to code[head_dim]; what 1 in them is worth. */
@@ -142,7 +141,7 @@ static __device__ float encode_query(const struct stac_attention *a, const struc
         code[d] = s.value;
         count(&t, s);
     }
-    t = block_totals(t, sums);
+    t = block_totals(t, &a->q_sums, sums);
     if (threadIdx.x == 0) a->sent[head].q_spikes = t.spikes, a->sent[head].q_active = t.active, a->sent[head].q_all = t.all;
     return unit;
 }
@@ -182,15 +181,17 @@ static __device__ int encode_weights(const struct stac_attention *a, const struc
                                      float *score, int *sums) {
     size_t head = (size_t)p->row * a->n_head + p->head;
     struct totals t = {};
+    int sum = 0;
     for (int j = (int)threadIdx.x; j < p->seen; j += THREADS) {
         struct sent s = send(&a->p.levels, &a->p_sums, head * a->capacity + j, weight_of(a, score, j, scale, largest),
                              1.0f / a->p.unit);
         ((int *)score)[j] = s.value;
+        sum += s.value;
         count(&t, s);
     }
-    t = block_totals(t, sums);
+    t = block_totals(t, &a->p_sums, sums);
     if (threadIdx.x == 0) a->sent[head].p_spikes = t.spikes, a->sent[head].p_active = t.active, a->sent[head].p_all = t.all;
-    return t.sum;
+    return block_sum(sum, sums);
 }
 
 /* acc[head_dim] = what codes, or events, take from the values. */
