@@ -88,17 +88,10 @@ void stac_store_cuda(const struct stac_attention *a) {
 
 /* ---- spiking -------------------------------------------------------------------------------------------------------- */
 
-/* The code of an input, centred, or what its ST-BIF+ neuron has sent in all, with this step. */
-struct sent {
-    int value, spikes;
-};
-
-static __device__ inline struct sent send(const struct stac_levels *levels, const struct stac_sums *sums, size_t at,
+/* The code of an input, centred, or what its ST-BIF+ neuron has sent in all; and the spikes of now. */
+static __device__ inline struct code send(const struct stac_levels *levels, const struct stac_sums *sums, size_t at,
                                           float centred, float inverse) {
-    if (!sums->sum) {
-        struct code c = code_of(levels, centred, inverse);
-        return {c.value, c.spikes};
-    }
+    if (!sums->sum) return code_of(levels, centred, inverse);
     int step = stac_st_bif_fires(centred * inverse, sums->sum[at], sums->most);
     sums->sum[at] = (int16_t)(sums->sum[at] + step);
     return {sums->sum[at], step != 0};
@@ -118,10 +111,10 @@ struct totals {
     int spikes, active, all;
 };
 
-static __device__ inline void count(struct totals *t, struct sent s) {
-    t->spikes += s.spikes;
-    t->active += s.value != 0;
-    t->all += abs(s.value);
+static __device__ inline void count(struct totals *t, struct code c) {
+    t->spikes += c.spikes;
+    t->active += c.value != 0;
+    t->all += abs(c.value);
 }
 
 /* Over all threads of the block, for all of them. */
@@ -134,12 +127,12 @@ static __device__ float encode_query(const struct stac_attention *a, const struc
     int dim = a->head_dim;
     size_t head = (size_t)p->row * a->n_head + p->head;
     struct totals t = {};
-    float unit = a->q.scaled ? stac_scaled_unit(a->q.unit, dim, sum_row<true>(dim, p->q, a->q.mean, 0, lane)) : a->q.unit;
+    float unit = unit_of_row(&a->q, dim, p->q, lane);
     for (int d = (int)threadIdx.x; d < dim; d += THREADS) {
-        struct sent s = send(&a->q.levels, &a->q_sums, head * dim + d, a->q.mean ? p->q[d] - a->q.mean[d] : p->q[d],
+        struct code c = send(&a->q.levels, &a->q_sums, head * dim + d, a->q.mean ? p->q[d] - a->q.mean[d] : p->q[d],
                              1.0f / unit);
-        code[d] = s.value;
-        count(&t, s);
+        code[d] = c.value;
+        count(&t, c);
     }
     t = block_totals(t, &a->q_sums, sums);
     if (threadIdx.x == 0) a->sent[head].q_spikes = t.spikes, a->sent[head].q_active = t.active, a->sent[head].q_all = t.all;
@@ -183,11 +176,11 @@ static __device__ int encode_weights(const struct stac_attention *a, const struc
     struct totals t = {};
     int sum = 0;
     for (int j = (int)threadIdx.x; j < p->seen; j += THREADS) {
-        struct sent s = send(&a->p.levels, &a->p_sums, head * a->capacity + j, weight_of(a, score, j, scale, largest),
+        struct code c = send(&a->p.levels, &a->p_sums, head * a->capacity + j, weight_of(a, score, j, scale, largest),
                              1.0f / a->p.unit);
-        ((int *)score)[j] = s.value;
-        sum += s.value;
-        count(&t, s);
+        ((int *)score)[j] = c.value;
+        sum += c.value;
+        count(&t, c);
     }
     t = block_totals(t, &a->p_sums, sums);
     if (threadIdx.x == 0) a->sent[head].p_spikes = t.spikes, a->sent[head].p_active = t.active, a->sent[head].p_all = t.all;

@@ -39,7 +39,7 @@ static __global__ void encode_each_row(struct stac_encoding e, int n, const floa
     int16_t *out = code + (size_t)blockIdx.x * n;
     if (threadIdx.x == 0) spikes = active = 0;
     __syncthreads();
-    float unit = e.scaled ? stac_scaled_unit(e.unit, n, sum_row<true>(n, row, e.mean, 0, lane)) : e.unit;
+    float unit = unit_of_row(&e, n, row, lane);
     float inverse = 1.0f / unit;
     int sent = 0, values = 0;
     for (int i = (int)threadIdx.x; i < n; i += (int)blockDim.x) {

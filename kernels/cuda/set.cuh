@@ -81,4 +81,9 @@ template <bool squares> static __device__ float sum_row(int n, const float *x, c
     return sum;
 }
 
+/* What 1 in the codes of a row is worth. All threads of the block call it. */
+static __device__ inline float unit_of_row(const struct stac_encoding *e, int n, const float *row, float *lane) {
+    return e->scaled ? stac_scaled_unit(e->unit, n, sum_row<true>(n, row, e->mean, 0, lane)) : e->unit;
+}
+
 #endif

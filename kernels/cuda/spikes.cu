@@ -20,7 +20,7 @@ static __global__ void play_rows(struct stac_encoding e, struct stac_steps s, in
     const float *row = hold_row(k, x + (size_t)blockIdx.x * k, &e.mean, held);
     struct events events = events_of(s, k, space, blockIdx.x);
     if (threadIdx.x == 0) active = 0;
-    float unit = e.scaled ? stac_scaled_unit(e.unit, k, sum_row<true>(k, row, e.mean, 0, lane)) : e.unit;
+    float unit = unit_of_row(&e, k, row, lane);
     int values = play(
         &e.levels, &s, k, 1.0f / unit, [&](int i) { return e.mean ? row[i] - e.mean[i] : row[i]; }, filled, events);
     values = warp_sum(values);
@@ -56,7 +56,7 @@ static __global__ void step_rows(struct stac_encoding e, int most, int k, const 
     __shared__ float lane[STAC_LANES];
     SHARED(float, held);
     const float *row = hold_row(k, x + (size_t)blockIdx.x * k, &e.mean, held);
-    float unit = e.scaled ? stac_scaled_unit(e.unit, k, sum_row<true>(k, row, e.mean, 0, lane)) : e.unit, inverse = 1.0f / unit;
+    float unit = unit_of_row(&e, k, row, lane), inverse = 1.0f / unit;
     int spikes = 0;
     sum += (size_t)blockIdx.x * k, step += (size_t)blockIdx.x * k;
     for (int i = (int)threadIdx.x; i < k; i += THREADS) {

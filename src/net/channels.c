@@ -9,7 +9,7 @@
 int stac_channels_begin(struct stac_run *run, struct stac_error *err) {
     STAC_TRY(STAC_NEW(run->channels, run->n_sites, "counters of inputs", err));
     for (int i = 0; i < run->n_sites; i++) {
-        const struct stac_site *site = stac_run_site_at(run, i);
+        const struct stac_site *site = stac_network_site(run->net, i);
         const struct stac_linear *l = site ? stac_site_linear(run->net, site) : NULL;
         if (l) STAC_TRY(STAC_NEW(run->channels[i].spikes, l->n_in, "counters of inputs", err));
     }

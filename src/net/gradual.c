@@ -35,10 +35,12 @@ static double site_bytes(const struct stac_network *net, const struct stac_site 
 }
 
 double stac_gradual_bytes(const struct stac_network *net, enum stac_mode mode, int capacity, int max_rows) {
-    double bytes = net->has_head ? site_bytes(net, &net->head_in, mode, capacity) : 0;
-    if (mode == STAC_MODE_DENSE || stac_gradual_steps(net) == 1) return 0;
-    for (int l = 0; l < net->last - net->first; l++)
-        for (int k = 0; k < STAC_SITE_HEAD_IN; k++) bytes += site_bytes(net, &net->block[l].site[k], mode, capacity);
+    double bytes = 0;
+    if (stac_gradual_steps(net) == 1) return 0;
+    for (int i = 0; i < stac_network_sites(net); i++) {
+        const struct stac_site *site = stac_network_site(net, i);
+        if (site) bytes += site_bytes(net, site, mode, capacity);
+    }
     return bytes * max_rows;
 }
 
@@ -51,7 +53,7 @@ int stac_gradual_init(struct stac_run *run, struct stac_error *err) {
     STAC_TRY(STAC_NEW(run->gradual, run->n_sites, "neurons", err));
     if (!run->device) STAC_TRY(STAC_NEW(run->step_of, (size_t)run->n_lanes * (size_t)run->widest, "spikes of a step", err));
     for (int i = 0; i < run->n_sites; i++) {
-        const struct stac_site *site = stac_run_site_at(run, i);
+        const struct stac_site *site = stac_network_site(run->net, i);
         if (!site) continue;
         STAC_TRY(
             STAC_DEVICE_NEW(run->device, run->gradual[i].sum, (size_t)run->max_rows * width_of(run, site), "neurons", err));
@@ -71,7 +73,7 @@ void stac_gradual_clean(struct stac_run *run) {
 int stac_gradual_begin(struct stac_run *run, struct stac_error *err) {
     run->step = 0;
     for (int i = 0; i < run->n_sites && run->gradual; i++) {
-        const struct stac_site *site = stac_run_site_at(run, i);
+        const struct stac_site *site = stac_network_site(run->net, i);
         if (!site) continue;
         const struct stac_linear *l = stac_site_linear(run->net, site);
         struct stac_gradual *g = &run->gradual[i];

@@ -166,6 +166,15 @@ int stac_site_inputs(const struct stac_hparams *hp, enum stac_site_kind kind) {
     }
 }
 
+int stac_network_sites(const struct stac_network *net) {
+    return (net->last - net->first) * STAC_SITE_HEAD_IN + 1;
+}
+
+const struct stac_site *stac_network_site(const struct stac_network *net, int index) {
+    if (index == stac_network_sites(net) - 1) return net->has_head ? &net->head_in : NULL;
+    return &net->block[index / STAC_SITE_HEAD_IN].site[index % STAC_SITE_HEAD_IN];
+}
+
 const struct stac_linear *stac_site_linear(const struct stac_network *net, const struct stac_site *site) {
     if (site->kind == STAC_SITE_HEAD_IN) return &net->head;
     const struct stac_block *b = &net->block[site->layer - net->first];

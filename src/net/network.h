@@ -92,6 +92,10 @@ bool stac_network_keeps_int8(const struct stac_network *net);
 int stac_site_inputs(const struct stac_hparams *hp, enum stac_site_kind kind);
 const struct stac_linear *stac_site_linear(const struct stac_network *net, const struct stac_site *site);
 
+/* Sites of this part: those of its blocks, seven each, and the head's, which is NULL where the head is elsewhere. */
+int stac_network_sites(const struct stac_network *net);
+const struct stac_site *stac_network_site(const struct stac_network *net, int index);
+
 void stac_linear_clean(struct stac_linear *l);
 
 #endif

@@ -19,18 +19,15 @@ static int head_rows(const struct stac_network *net) {
     return LOGITS_AT_ONCE / net->hp.n_vocab > 0 ? LOGITS_AT_ONCE / net->hp.n_vocab : 1;
 }
 
-static size_t events_of_site(const struct stac_network *net, const struct stac_site *site) {
-    return (size_t)stac_site_inputs(&net->hp, site->kind) * (size_t)site->code.levels.most_spikes;
-}
-
 /* Events that a row of any site sends at most. */
 static size_t events_of_row(const struct stac_network *net) {
-    size_t most = net->has_head ? events_of_site(net, &net->head_in) : 0;
-    for (int l = 0; l < net->last - net->first; l++)
-        for (int k = 0; k < STAC_SITE_HEAD_IN; k++) {
-            size_t events = events_of_site(net, &net->block[l].site[k]);
-            most = events > most ? events : most;
-        }
+    size_t most = 0;
+    for (int i = 0; i < stac_network_sites(net); i++) {
+        const struct stac_site *site = stac_network_site(net, i);
+        if (!site) continue;
+        size_t events = (size_t)stac_site_inputs(&net->hp, site->kind) * (size_t)site->code.levels.most_spikes;
+        most = events > most ? events : most;
+    }
     return most;
 }
 

@@ -56,7 +56,7 @@ static int reach_position(struct stac_run *run, int n, struct stac_error *err) {
 static int most_spikes(const struct stac_run *run) {
     int most = 0;
     for (int i = 0; i < run->n_sites; i++) {
-        const struct stac_site *site = stac_run_site_at(run, i);
+        const struct stac_site *site = stac_network_site(run->net, i);
         if (site && site->code.levels.most_spikes > most) most = site->code.levels.most_spikes;
     }
     return most;
@@ -142,7 +142,7 @@ int stac_run_init(struct stac_run *run, const struct stac_network *net, struct s
     run->kernels = run->device ? run->device->kernels : run->kernels_here;
     run->widest = (int)n.widest;
     run->acc_size = n.acc;
-    run->n_sites = (net->last - net->first) * STAC_SITE_HEAD_IN + 1;
+    run->n_sites = stac_network_sites(net);
     run->steps = stac_gradual_steps(net);
     STAC_TRY_DONE(STAC_NEW(run->counts, run->n_sites, "counters", err));
     const struct stac_device *d = run->device;
@@ -197,11 +197,6 @@ void stac_run_clean(struct stac_run *run) {
 int stac_run_site_index(const struct stac_run *run, const struct stac_site *site) {
     if (site->kind == STAC_SITE_HEAD_IN) return run->n_sites - 1;
     return (site->layer - run->net->first) * STAC_SITE_HEAD_IN + (int)site->kind;
-}
-
-const struct stac_site *stac_run_site_at(const struct stac_run *run, int index) {
-    if (index == run->n_sites - 1) return run->net->has_head ? &run->net->head_in : NULL;
-    return &run->net->block[index / STAC_SITE_HEAD_IN].site[index % STAC_SITE_HEAD_IN];
 }
 
 struct stac_counts *stac_run_counts(struct stac_run *run, const struct stac_site *site) {

@@ -144,7 +144,6 @@ int stac_run_head(struct stac_run *run, int first, int n, const float *x, float 
 
 /* Counts of one site, and of all sites of this part together; set all to zero. */
 int stac_run_site_index(const struct stac_run *run, const struct stac_site *site); /* of its counts */
-const struct stac_site *stac_run_site_at(const struct stac_run *run, int index);   /* NULL: the head, which is elsewhere */
 struct stac_counts *stac_run_counts(struct stac_run *run, const struct stac_site *site);
 void stac_run_clear_counts(struct stac_run *run);
 
