@@ -60,6 +60,7 @@ int stac_ranks_end(struct stac_ranks *r, int code, const struct stac_error *err)
         if (!alone && r->rank == 0) fprintf(stderr, "%s: %s\n", kind, err->text);
         if (alone && initialised && !finalised) MPI_Abort(r->comm, code); /* the others may be waiting for this rank */
     }
+    stac_activity_set("MPI_Finalize");
     if (initialised && !finalised) MPI_Finalize();
     r->comm = MPI_COMM_NULL;
     return code;

@@ -1,10 +1,12 @@
 #include "dist/sentry.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@
 #include "base/clock.h"
 
 enum { BEAT_MS = 100, PATIENCE_MS = 300, MOST_RANKS = 4096, STACK = 65536, EXIT_CODE = 4 };
+static const char *cannot_share = "cannot share memory with the ranks of this machine";
 static const double grace = 0.5; /* seconds: who stops beside other ranks is noticed, and told, by them */
 
 struct stac_sentry_slot {
@@ -176,37 +179,57 @@ static int start_thread(struct stac_sentry *w, struct stac_error *err) {
     return failed ? stac_fail(err, STAC_ERR_MEMORY, "cannot start a thread: %s", strerror(failed)) : STAC_OK;
 }
 
-static int share_memory(struct stac_sentry *w, int rank, struct stac_error *err) {
-    MPI_Aint size;
-    int unit;
-    void *base;
-    STAC_TRY(stac_mpi_check(MPI_Win_allocate_shared(w->mine == 0 ? (MPI_Aint)((size_t)w->n * sizeof *w->slot) : 0, 1,
-                                                    MPI_INFO_NULL, w->local, &base, &w->window),
-                            "cannot share memory with the ranks of this machine", err));
-    STAC_TRY(stac_mpi_check(MPI_Win_shared_query(w->window, 0, &size, &unit, &base),
-                            "cannot share memory with the ranks of this machine", err));
+/* Memory without a name, of the first rank here, which the others find among its open files. It is not MPI's, for it is looked
+ * at until MPI has ended. */
+static int open_memory(const struct stac_sentry *w, MPI_Comm local, int *fd, struct stac_error *err) {
+    int owner[2] = {(int)getpid(), -1}; /* process, file */
+    char path[64];
+    if (w->mine == 0) owner[1] = *fd = memfd_create("stac-sentry", MFD_CLOEXEC);
+    if (*fd >= 0 && ftruncate(*fd, (off_t)((size_t)w->n * sizeof *w->slot)) != 0) owner[1] = -1;
+    STAC_TRY(stac_broadcast(local, owner, sizeof owner, 0, err));
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", owner[0], owner[1]);
+    if (w->mine != 0) *fd = open(path, O_RDWR | O_CLOEXEC);
+    return *fd >= 0 && owner[1] >= 0 ? STAC_OK : stac_fail(err, STAC_ERR_MEMORY, "%s: %s", cannot_share, strerror(errno));
+}
+
+static int map_memory(struct stac_sentry *w, int rank, int fd, struct stac_error *err) {
+    void *base = mmap(NULL, (size_t)w->n * sizeof *w->slot, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (base == MAP_FAILED) return stac_fail(err, STAC_ERR_MEMORY, "%s: %s", cannot_share, strerror(errno));
     w->slot = base;
-    struct stac_sentry_slot *mine = &w->slot[w->mine];
-    memset(mine, 0, sizeof *mine);
-    atomic_store(&mine->rank, rank);
-    atomic_store(&mine->pid, (int)getpid());
-    return stac_mpi_check(MPI_Barrier(w->local), "cannot wait for the ranks of this machine", err);
+    atomic_store(&w->slot[w->mine].rank, rank);
+    atomic_store(&w->slot[w->mine].pid, (int)getpid());
+    return STAC_OK;
+}
+
+static int share_memory(struct stac_sentry *w, MPI_Comm local, int rank, struct stac_error *err) {
+    int fd = -1;
+    int status = open_memory(w, local, &fd, err);
+    if (status == STAC_OK) status = map_memory(w, rank, fd, err);
+    int waited = stac_mpi_check(MPI_Barrier(local), cannot_share, err); /* also after a failure: the others are waiting */
+    if (fd >= 0) close(fd);
+    return status != STAC_OK ? status : waited;
+}
+
+static int meet(struct stac_sentry *w, const struct stac_ranks *r, struct stac_error *err) {
+    MPI_Comm local;
+    STAC_TRY(stac_mpi_check(MPI_Comm_split_type(r->comm, MPI_COMM_TYPE_SHARED, r->rank, MPI_INFO_NULL, &local),
+                            "cannot find the ranks of this machine", err));
+    MPI_Comm_rank(local, &w->mine);
+    MPI_Comm_size(local, &w->n);
+    int status = stac_heartbeat_begin(&w->machines, r, err);
+    if (status == STAC_OK && (w->n > 1 || w->machines.open) && w->n <= MOST_RANKS)
+        status = share_memory(w, local, r->rank, err);
+    MPI_Comm_free(&local);
+    return status;
 }
 
 int stac_sentry_begin(struct stac_sentry *w, const struct stac_ranks *r, double limit, struct stac_error *err) {
-    *w = (struct stac_sentry){.local = MPI_COMM_NULL, .window = MPI_WIN_NULL, .limit = limit};
+    *w = (struct stac_sentry){.limit = limit};
     self.rank = r->rank;
     memcpy(self.host, r->host, sizeof self.host);
     listen_for_crashes();
     if (limit <= 0) return STAC_OK;
-    int status = stac_mpi_check(MPI_Comm_split_type(r->comm, MPI_COMM_TYPE_SHARED, r->rank, MPI_INFO_NULL, &w->local),
-                                "cannot find the ranks of this machine", err);
-    if (status == STAC_OK) {
-        MPI_Comm_rank(w->local, &w->mine);
-        MPI_Comm_size(w->local, &w->n);
-        status = stac_heartbeat_begin(&w->machines, r, err);
-        if (status == STAC_OK && (w->n > 1 || w->machines.open) && w->n <= MOST_RANKS) status = share_memory(w, r->rank, err);
-    }
+    int status = meet(w, r, err);
     if (status == STAC_OK && w->slot) {
         self.told = &w->slot[0].told;
         status = start_thread(w, err);
@@ -214,14 +237,12 @@ int stac_sentry_begin(struct stac_sentry *w, const struct stac_ranks *r, double 
     return stac_agree(r, r->comm, status, err);
 }
 
-void stac_sentry_end(struct stac_sentry *w, bool together) {
+void stac_sentry_end(struct stac_sentry *w) {
     if (w->slot) atomic_store(&w->slot[w->mine].left, 1);
     if (w->watches) pthread_join(w->thread, NULL);
-    w->watches = false;
     stac_heartbeat_send(&w->machines, true);
     stac_heartbeat_end(&w->machines);
     self.told = NULL;
-    if (together && w->window != MPI_WIN_NULL) MPI_Win_free(&w->window);
-    if (together && w->local != MPI_COMM_NULL) MPI_Comm_free(&w->local);
-    w->slot = NULL;
+    if (w->slot) munmap(w->slot, (size_t)w->n * sizeof *w->slot);
+    *w = (struct stac_sentry){0};
 }

@@ -17,9 +17,7 @@
 struct stac_sentry_slot;
 
 struct stac_sentry {
-    MPI_Comm local; /* ranks of this machine */
-    MPI_Win window;
-    struct stac_sentry_slot *slot; /* [n] shared */
+    struct stac_sentry_slot *slot; /* [n] shared by the ranks of this machine */
     int n, mine;
     struct stac_heartbeat machines; /* those of the first rank here */
     double limit;
@@ -30,7 +28,8 @@ struct stac_sentry {
 /* Begin; with limit 0, or one rank in all, nobody is watched, and a crash is told all the same. Collective over all ranks. */
 int stac_sentry_begin(struct stac_sentry *w, const struct stac_ranks *r, double limit, struct stac_error *err);
 
-/* This rank leaves, and need not be missed. With `together` all ranks do, and the memory is given back (collective). */
-void stac_sentry_end(struct stac_sentry *w, bool together);
+/* This rank leaves, and need not be missed. It makes no MPI call: where all ranks leave together, call it after MPI_Finalize,
+ * so that one that is lost in there is noticed too. Where a rank leaves alone, call it before MPI_Abort. */
+void stac_sentry_end(struct stac_sentry *w);
 
 #endif

@@ -70,7 +70,7 @@ int stac_start(struct stac_start *s, enum stac_program program, int argc, char *
     size_t size = 0;
     enum stac_job_request request;
     int status = STAC_OK;
-    *s = (struct stac_start){.sentry = {.local = MPI_COMM_NULL, .window = MPI_WIN_NULL}};
+    *s = (struct stac_start){0};
     STAC_TRY(stac_ranks_begin(&s->ranks, err));
     STAC_TRY_DONE(stac_job_init(&s->job, program, err));
     status = stac_job_command_line(&s->job, argc, argv, NULL, 0, &path, &request, err);
@@ -96,9 +96,11 @@ done:
 }
 
 int stac_finish(struct stac_start *s, int code, const struct stac_error *err) {
-    stac_sentry_end(&s->sentry, err->status == STAC_OK || err->agreed);
     stac_live_clean(&s->live);
     stac_strbuf_clean(&s->answer);
     stac_job_clean(&s->job);
-    return stac_ranks_end(&s->ranks, code, err);
+    if (err->status != STAC_OK && !err->agreed) stac_sentry_end(&s->sentry); /* who leaves alone says so itself */
+    code = stac_ranks_end(&s->ranks, code, err);
+    stac_sentry_end(&s->sentry);
+    return code;
 }

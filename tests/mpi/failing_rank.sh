@@ -85,6 +85,23 @@ if [ -z "$STAC_SANITIZED" ]; then
     one_line "a rank that leaves" '^error: rank 0 on .*: it is gone: killed, or it left by itself'
     rm -rf "$work/out-folder/snn"*
 fi
+# One that is lost after all of its work, in MPI_Finalize, where the others wait for it (tests/fakes/finalize.c): the result is there.
+lose_at_the_end() { # WHAT SIGNAL PATTERN
+    small="--model_name $tiny --output_dir $work/out-folder/snn --simplified --num_samples 2 --calibration_length 64 --threads 1"
+    timeout -k 5 60 mpirun -q -n 2 stac-convert $small : -n 1 env STAC_FAKE_SIGNAL="$2" LD_PRELOAD="$STAC_FAKE_FINALIZE" \
+        stac-convert $small > "$work/out" 2> "$work/err" &
+    job=$!
+    for i in $(seq 200); do grep -q '^written to' "$work/err" && break; sleep 0.1; done
+    over_soon "$1" "$job" "$(date +%s%N)"
+    one_line "$1" "^error: rank 2 on .*, in MPI_Finalize: .*$3"
+    longest=$((took > longest ? took : longest))
+    expect "$1: its result" 0 stac-eval "$work/out-folder/snn" --test_attention_mask --quiet
+    rm -rf "$work/out-folder/snn"*
+}
+if [ -z "$STAC_SANITIZED" ]; then
+    lose_at_the_end 'a rank stopped at the end' 19 'no sign of life'
+    lose_at_the_end 'a rank killed at the end' 9 'gone: killed'
+fi
 echo "the longest took $longest ms"
 
 echo "all of it took $(($(date +%s) - began)) s"

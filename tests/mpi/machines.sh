@@ -53,7 +53,7 @@ for n in 1 2 3; do
 done
 expect 'jobs for two services' 0 stac-service "$spool" --submit "$work"/in/*
 for m in 1 2; do
-    on "m$m" stac-service "$spool" --once --poll 0.2 --beat 1 --patience 5 > "$work/service-$m" 2>&1 &
+    on "m$m" stac-service "$spool" --poll 0.2 --beat 1 --patience 5 > "$work/service-$m" 2>&1 &
     eval "service_$m=$!"
 done
 for i in $(seq 100); do
@@ -62,9 +62,12 @@ for i in $(seq 100); do
 done
 lose_machine m1
 wait "$service_1"
+n_done() { ls "$spool/done" | grep -c 'yaml$'; }
+for i in $(seq 600); do [ "$(n_done)" = 3 ] && break; sleep 0.1; done
+on m2 pkill -TERM -x stac-service
 wait "$service_2" || fail "the service that is left: exit code $?"
 looked=$((looked + 4))
-[ "$(ls "$spool/done" | grep -c 'yaml$')" = 3 ] || { fail 'not all jobs are done'; cat "$work"/service-*; }
+[ "$(n_done)" = 3 ] || { fail 'not all jobs are done'; cat "$work"/service-*; }
 [ -z "$(find "$spool/queue" "$spool/failed" -name '*.yaml')" ] || fail 'jobs are left'
 grep -q '^took back' "$work/service-2" || { fail 'nothing was taken back'; cat "$work/service-2"; }
 for n in 2 3; do equal "result $n" "$work/served-1/snn_model.h5" "$work/served-$n/snn_model.h5"; done

@@ -158,6 +158,8 @@ ends() {
     until_state "$2" "$3" COMPLETED FAILED CANCELLED TIMEOUT NODE_FAIL && [ "$state" = "$4" ] && return 0
     fail "$1: job $2 is $state, and not $4"
     cat "$work"/*-"$2".out "$work"/*-"$2"_*.out 2> /dev/null | tail -20
+    scontrol show job -o "$2"
+    grep -h -E "(job|JobId=|StepId=)$2([^0-9]|$)" "$cluster"/slurm*.log | sort | tail -60
     return 1
 }
 # until_line FILE PATTERN SECONDS
