@@ -128,7 +128,7 @@ struct stac_sums {
  * itself. Cache as in net/cache.h: of this layer, [n_slots][n_head_kv] blocks of head_dim * capacity. */
 struct stac_attention {
     int m, n_head, n_head_kv, head_dim, capacity;
-    int most_keys;            /* that a row of the batch sees */
+    int most_keys;            /* at least as many as a row of the batch sees */
     const int32_t *slot, *at; /* [m] */
     const float *qkv;         /* [m] rows, ldq apart: queries, keys, values */
     int ldq;

@@ -49,7 +49,7 @@ static __global__ void add_products_of_few(int m, int n, int k, const int16_t *x
 
 static void product_of_few(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
     bool aligned = ldw % COLUMNS == 0 && (uintptr_t)w % COLUMNS == 0;
-    cudaMemset2DAsync(y, (size_t)ldy * sizeof *y, 0, (size_t)n * sizeof *y, (size_t)m, stac_cuda_stream);
+    stac_queue_clear(y, (size_t)ldy * sizeof *y, (size_t)n * sizeof *y, (size_t)m);
     int steps = 32; /* fewer where the blocks would be too few for a device */
     while (steps > 4 && blocks_of(n, SPAN) * blocks_of(k, WARPS * steps) < BLOCKS) steps /= 2;
     LAUNCH(add_products_of_few, dim3(blocks_of(n, SPAN), blocks_of(k, WARPS * steps)), WARP * WARPS, 0, m, n, k, x, ldx, w, ldw,

@@ -12,21 +12,16 @@
 #include <cuda_pipeline_primitives.h>
 #endif
 
+#include "kernels/cuda/queue.cuh"
 #include "kernels/kernels.h"
 
-/* The stream of everything that this process does on its device. */
-extern cudaStream_t stac_cuda_stream;
-
-/* kernel<<<grid, block, bytes of shared memory>>>(arguments...) */
+/* kernel<<<grid, block, bytes of shared memory>>>(arguments...), when the queue starts */
 #ifdef STAC_CUDA_ON_HOST
-#define LAUNCH(kernel, grid, block, bytes, ...) cuda_on_host_launch(#kernel, (grid), (block), (bytes), kernel, __VA_ARGS__)
+#define LAUNCH(kernel, grid, block, bytes, ...)                                                                                \
+    (cuda_on_host_know(#kernel, kernel), stac_queue(kernel, (grid), (block), (bytes), __VA_ARGS__))
 #define SHARED(type, name) type *name = (type *)cuda_on_host_shared()
 #else
-#define LAUNCH(kernel, grid, block, bytes, ...)                                                                                \
-    do {                                                                                                                       \
-        if ((bytes) > 48 << 10) cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)(bytes));       \
-        kernel<<<(grid), (block), (bytes), stac_cuda_stream>>>(__VA_ARGS__);                                                   \
-    } while (0)
+#define LAUNCH(kernel, grid, block, bytes, ...) stac_queue(kernel, (grid), (block), (bytes), __VA_ARGS__)
 #define SHARED(type, name)                                                                                                     \
     extern __shared__ __align__(16) unsigned char stac_shared_bytes[];                                                         \
     type *name = (type *)stac_shared_bytes

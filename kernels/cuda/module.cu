@@ -42,6 +42,7 @@ static const char *why(cudaError_t code) {
 
 /* A process that waits for a message of one that is gone would wait for ever: so it looks around. */
 const char *stac_cuda_wait(cudaStream_t stream) {
+    stac_queue_start();
     for (long looks = 0;; looks++) {
         cudaError_t code = cudaStreamQuery(stream);
         if (code != cudaErrorNotReady) return why(code);
@@ -63,22 +64,26 @@ static const char *reserve(size_t bytes, void **out) {
 }
 
 static void release(void *p) {
+    stac_queue_start(); /* it may be used by what waits */
     cudaFree(p);
 }
 
 /* What is copied from is the caller's again when this returns. */
 static const char *put(void *to, const void *from, size_t bytes) {
+    stac_queue_start();
     cudaError_t code = cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stac_cuda_stream);
     return code == cudaSuccess ? settle() : why(code);
 }
 
 static const char *get(void *to, const void *from, size_t bytes) {
+    stac_queue_start();
     cudaError_t code = cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stac_cuda_stream);
     return code == cudaSuccess ? settle() : why(code);
 }
 
 static const char *clear(void *p, size_t bytes) {
-    return why(cudaMemsetAsync(p, 0, bytes, stac_cuda_stream));
+    stac_queue_clear(p, bytes, bytes, 1);
+    return why(cudaSuccess);
 }
 
 static const char *room(size_t *left, size_t *all) {
@@ -86,6 +91,7 @@ static const char *room(size_t *left, size_t *all) {
 }
 
 static void close_device(void) {
+    stac_queue_close();
     cudaStreamDestroy(stac_cuda_stream);
     stac_cuda_stream = NULL;
 }

@@ -7,6 +7,7 @@
 
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/nccl.h"
+#include "kernels/cuda/queue.cuh"
 
 enum { BUFFERS = 2, GREETING = 32 };
 
@@ -138,6 +139,7 @@ static const char *open_net(const unsigned char id[STAC_DEVICE_NET_ID], int rank
 static const char *send_floats(int to, const float *data, size_t n) {
     struct lane *l = &net.out;
     int turn;
+    stac_queue_start();
     TRY(next_buffer(l, n, &turn));
     TRY(cuda_failure(cudaStreamWaitEvent(stac_cuda_stream, l->empty[turn], 0)));
     TRY(cuda_failure(cudaMemcpyAsync(l->buffer[turn], data, n * sizeof *data, cudaMemcpyDeviceToDevice, stac_cuda_stream)));
@@ -150,6 +152,7 @@ static const char *send_floats(int to, const float *data, size_t n) {
 static const char *receive_floats(int from, float *data, size_t n) {
     struct lane *l = &net.in;
     int turn;
+    stac_queue_start();
     TRY(next_buffer(l, n, &turn));
     TRY(cuda_failure(cudaStreamWaitEvent(net.stream, l->empty[turn], 0)));
     TRY(nccl_failure(net.nccl.recv(l->buffer[turn], n, NCCL_FLOAT, from, net.comm, net.stream)));

@@ -208,22 +208,30 @@ static struct stac_sums sums_of(struct stac_run *run, const struct stac_site *si
     return (struct stac_sums){stac_gradual_sums(run, site, 0, 0), site->code.neuron.most, run->mode == STAC_MODE_TEMPORAL};
 }
 
-int stac_on_device_attend(struct stac_run *run, int layer, const float *qkv, float *out, struct stac_error *err) {
-    const struct stac_block *b = &run->net->block[layer];
-    const struct stac_hparams *hp = &run->net->hp;
-    struct stac_cache *c = run->cache;
-    size_t first = stac_cache_offset(c, layer, 0, 0);
+/* The most keys that a row of the batch sees; rounded up, so that the kernels of a token are those of the next one to the last
+ * argument, and need not be launched one by one. */
+static int most_keys(const struct stac_run *run) {
+    enum { STEP = 64 };
     int most = 0;
     for (int s = 0; s < run->n_segments; s++) {
         int keys = run->segment[s].cached + run->segment[s].n;
         most = keys > most ? keys : most;
     }
+    most = (most + STEP - 1) / STEP * STEP;
+    return most < run->cache->capacity ? most : run->cache->capacity;
+}
+
+int stac_on_device_attend(struct stac_run *run, int layer, const float *qkv, float *out, struct stac_error *err) {
+    const struct stac_block *b = &run->net->block[layer];
+    const struct stac_hparams *hp = &run->net->hp;
+    struct stac_cache *c = run->cache;
+    size_t first = stac_cache_offset(c, layer, 0, 0);
     struct stac_attention a = {.m = run->batch.n,
                                .n_head = hp->n_head,
                                .n_head_kv = hp->n_head_kv,
                                .head_dim = hp->head_dim,
                                .capacity = c->capacity,
-                               .most_keys = most,
+                               .most_keys = most_keys(run),
                                .slot = run->slot,
                                .at = run->at,
                                .qkv = qkv,
@@ -243,7 +251,7 @@ int stac_on_device_attend(struct stac_run *run, int layer, const float *qkv, flo
     }
     if (stac_attention_bytes(&a) > STAC_ATTENTION_MOST)
         return stac_fail(err, STAC_ERR_USAGE, "device: %s: attention over %d tokens does not fit there: use device: cpu",
-                         run->device->name, most);
+                         run->device->name, a.most_keys);
     run->kernels->store(&a);
     run->kernels->attend(&a);
     return STAC_OK;

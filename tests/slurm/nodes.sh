@@ -3,7 +3,7 @@
 # anew below a job; a machine that is lost, after which the job goes on with the others.
 . "$(dirname "$0")/../shell.sh"
 . "$(dirname "$0")/../machines.sh"
-nodes='m1 m2 m3' slurmd_timeout=20
+nodes='m1 m2 m3' slurmd_timeout=50
 . "$(dirname "$0")/cluster.sh"
 began=$(date +%s)
 make_machines 3 && start_cluster || { fail "Slurm does not start"; finish; }

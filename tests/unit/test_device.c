@@ -2,12 +2,14 @@
  * batch; and what a device does not do is refused. On a GPU where there is one, else on the host (tests/fakes/cuda). */
 #include "unit.h"
 
+#include <dlfcn.h>
+
 #include "base/hash.h"
 #include "fixture_networks.h"
 #include "net/backward.h"
 #include "net/placed.h"
 
-enum { TOKENS = 24, SLOTS = 2 };
+enum { TOKENS = 24, SLOTS = 2, ROUNDS = 3 };
 
 static const struct stac_device *device;
 
@@ -103,6 +105,54 @@ static void other_codes_give_the_same_bits_and_counts(void **state) {
         fx_spiking_make_with(&s, fx_golden[4], &schemes[i], 8, 1);
         compare(&s.net, STAC_MODE_COUNT, false, stac_code_name(schemes[i].code));
         compare(&s.net, STAC_MODE_TEMPORAL, false, stac_code_name(schemes[i].code));
+        fx_spiking_clean(&s);
+    }
+}
+
+/* Graphs that the fake has launched; a GPU does not tell. */
+static const size_t *graphs_launched(void) {
+    const char *module = getenv("STAC_CUDA_MODULE");
+    void *fake = module ? dlopen(module, RTLD_LAZY | RTLD_NOLOAD) : NULL;
+    return fake ? dlsym(fake, "cuda_on_host_graphs") : NULL;
+}
+
+/* A text token by token, then batches of every size, all of it again and again: sequences of kernels come back, and there are
+ * more of them than are kept. */
+static void read_over_and_over(const struct stac_network *net, enum stac_mode mode, const int32_t *token, float *logits) {
+    struct fx_reader r;
+    size_t vocab = (size_t)net->hp.n_vocab;
+    fx_reader_init(&r, net, mode, SLOTS, TOKENS, TOKENS);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < TOKENS; i++, logits += vocab) fx_read(&r, round % SLOTS, token + i, i, 1, logits);
+        stac_cache_reset(&r.cache, round % SLOTS);
+        for (int n = 1; n <= TOKENS; n++) {
+            fx_read(&r, 0, token, 0, n, logits);
+            stac_cache_reset(&r.cache, 0);
+            logits += vocab * (size_t)n;
+        }
+    }
+    fx_reader_clean(&r);
+}
+
+static void sequences_that_come_back_give_the_same_bits(void **state) {
+    const size_t *graphs = graphs_launched(), rows = ROUNDS * (TOKENS + TOKENS * (TOKENS + 1) / 2);
+    int32_t token[TOKENS];
+    (void)state;
+    for (int mode = 0; mode < 2; mode++) {
+        struct stac_error err = {0};
+        struct fx_spiking s;
+        struct stac_network there;
+        fx_spiking_make(&s, fx_golden[0], 8, 1);
+        fx_tokens(token, TOKENS, s.net.hp.n_vocab, 7);
+        size_t n = rows * (size_t)s.net.hp.n_vocab, before = graphs ? *graphs : 0;
+        float *logits[2] = {calloc(n, sizeof(float)), calloc(n, sizeof(float))};
+        OK(stac_network_place(&s.net, device, false, &there, &err));
+        read_over_and_over(&s.net, mode ? STAC_MODE_TEMPORAL : STAC_MODE_COUNT, token, logits[0]);
+        read_over_and_over(&there, mode ? STAC_MODE_TEMPORAL : STAC_MODE_COUNT, token, logits[1]);
+        assert_same_bits(logits[0], logits[1], n, "mode %d", mode);
+        if (graphs) assert_true(*graphs - before >= (size_t)ROUNDS * (TOKENS - 2)); /* the blocks of nearly every token */
+        for (int d = 0; d < 2; d++) free(logits[d]);
+        stac_network_clean(&there);
         fx_spiking_clean(&s);
     }
 }
@@ -276,6 +326,7 @@ int main(void) {
         cmocka_unit_test(dense_networks_give_the_same_bits),
         cmocka_unit_test(spiking_networks_give_the_same_bits_and_counts),
         cmocka_unit_test(other_codes_give_the_same_bits_and_counts),
+        cmocka_unit_test(sequences_that_come_back_give_the_same_bits),
         cmocka_unit_test(probes_see_and_change_the_same_values),
         cmocka_unit_test(gradients_have_the_same_bits),
         cmocka_unit_test(what_runs_on_processors_only_is_refused),

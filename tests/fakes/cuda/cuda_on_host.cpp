@@ -6,6 +6,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <functional>
 #include <map>
 #include <vector>
 
@@ -41,6 +42,54 @@ const char *cudaGetErrorString(cudaError_t code) {
 static size_t from_environment(const char *name, size_t usual) {
     const char *value = getenv(name);
     return value && *value ? (size_t)strtoull(value, NULL, 10) : usual;
+}
+
+/* ---- graphs --------------------------------------------------------------------------------------------------------- */
+
+struct cuda_on_host_graph {
+    std::vector<std::function<void()>> steps;
+};
+static cuda_on_host_graph *captured; /* what the stream is captured to, or NULL */
+size_t cuda_on_host_graphs;
+
+static void do_or_capture(const std::function<void()> &what) {
+    if (captured)
+        captured->steps.push_back(what);
+    else
+        what();
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
+    if (captured) return breach(cudaErrorInvalidValue, NULL, "a stream is captured twice");
+    captured = new cuda_on_host_graph();
+    return stuck;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t *out) {
+    *out = captured;
+    captured = NULL;
+    return stuck;
+}
+
+cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *out, cudaGraph_t graph, unsigned long long) {
+    *out = new cuda_on_host_graph(*graph);
+    return stuck;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t) {
+    cuda_on_host_graphs++;
+    for (auto &step : graph->steps) step();
+    return stuck;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+    delete graph;
+    return stuck;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
+    delete graph;
+    return stuck;
 }
 
 /* ---- memory --------------------------------------------------------------------------------------------------------- */
@@ -105,6 +154,7 @@ cudaError_t cudaFree(void *p) {
 }
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
+    if (captured) return breach(cudaErrorInvalidValue, NULL, "a copy on a stream that is captured");
     const void *there = kind == cudaMemcpyHostToDevice ? to : from, *here = kind == cudaMemcpyHostToDevice ? from : to;
     bool within = kind == cudaMemcpyDeviceToDevice;
     if (stuck != cudaSuccess) return stuck;
@@ -120,14 +170,18 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
     return cudaSuccess;
 }
 
-cudaError_t cudaMemset2DAsync(void *to, size_t pitch, int value, size_t width, size_t height, cudaStream_t) {
-    if (stuck != cudaSuccess) return stuck;
+static void clear(void *to, size_t pitch, int value, size_t width, size_t height) {
+    if (stuck != cudaSuccess) return;
     if (width > 0 && height > 0 && !block_of(to, (height - 1) * pitch + width))
-        return breach(cudaErrorInvalidValue, NULL, "memory outside of the device's is cleared");
+        return (void)breach(cudaErrorInvalidValue, NULL, "memory outside of the device's is cleared");
     open_memory(true);
     for (size_t i = 0; i < height; i++) memset((char *)to + i * pitch, value, width);
     open_memory(false);
-    return cudaSuccess;
+}
+
+cudaError_t cudaMemset2DAsync(void *to, size_t pitch, int value, size_t width, size_t height, cudaStream_t) {
+    do_or_capture([=] { clear(to, pitch, value, width, height); });
+    return stuck;
 }
 
 cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stream) {
@@ -169,6 +223,7 @@ bool cuda_on_host_hangs;
 
 /* All is done when it is asked for. */
 cudaError_t cudaStreamQuery(cudaStream_t) {
+    if (captured) return breach(cudaErrorInvalidValue, NULL, "a stream that is captured is waited for");
     return stuck == cudaSuccess && cuda_on_host_hangs ? cudaErrorNotReady : stuck;
 }
 
@@ -343,7 +398,7 @@ void cuda_on_host_check(const char *kernel, const void *argument, size_t bytes, 
     }
 }
 
-void cuda_on_host_run(const char *kernel, dim3 grid, dim3 block, size_t shared, const std::function<void()> &body) {
+static void run_kernel(const char *kernel, dim3 grid, dim3 block, size_t shared, const std::function<void()> &body) {
     static size_t launches;
     size_t threads = (size_t)block.x * block.y * block.z;
     if (stuck != cudaSuccess) return;
@@ -367,6 +422,31 @@ void cuda_on_host_run(const char *kernel, dim3 grid, dim3 block, size_t shared, 
             if (wrong) breach(cudaErrorLaunchFailure, kernel, wrong);
         }
     open_memory(false);
+}
+
+struct known {
+    const char *name;
+    cuda_on_host_binder bind;
+};
+static std::map<const void *, known> kernels;
+
+void cuda_on_host_remember(const void *kernel, const char *name, const cuda_on_host_binder &bind) {
+    if (kernels.find(kernel) == kernels.end()) kernels[kernel] = {name, bind};
+}
+
+cudaError_t cudaFuncSetAttribute(const void *kernel, cudaFuncAttribute, int value) {
+    if (kernels.find(kernel) == kernels.end()) return breach(cudaErrorInvalidValue, NULL, "no such kernel");
+    return value > MOST_SHARED ? breach(cudaErrorInvalidValue, kernels[kernel].name, "more shared memory than there is") : stuck;
+}
+
+cudaError_t cudaLaunchKernel(const void *kernel, dim3 grid, dim3 block, void **arguments, size_t shared, cudaStream_t) {
+    auto at = kernels.find(kernel);
+    if (stuck != cudaSuccess) return stuck;
+    if (at == kernels.end()) return breach(cudaErrorInvalidValue, NULL, "no such kernel");
+    const char *name = at->second.name;
+    std::function<void()> body = at->second.bind(arguments);
+    do_or_capture([=] { run_kernel(name, grid, block, shared, body); });
+    return stuck;
 }
 
 /* ---- copies beside computation ---------------------------------------------------------------------------------------- */

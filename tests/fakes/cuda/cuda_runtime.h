@@ -6,7 +6,8 @@
  * behind it is a page that nobody can touch;
  *   - a kernel's arguments do not point into the host's memory, nor do pointers inside of structures among them;
  *   - shared memory is filled with NaN before every block;
- *   - all threads of a block, or of a warp, meet at the same kind of barrier.
+ *   - all threads of a block, or of a warp, meet at the same kind of barrier;
+ *   - a stream whose launches are captured is not copied on, nor waited for.
  * A breach is an error of the next call, as a failed launch would be, and sticks. Environment: CUDA_ON_HOST_MEMORY, the bytes
  * that the device has (2^34); CUDA_ON_HOST_FAIL_LAUNCH, the number of a launch, from 1, that fails; CUDA_ON_HOST_DEVICES, how
  * many there are (1).
@@ -21,7 +22,9 @@
 #include <string.h>
 
 #include <functional>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 
 #define __global__
 #define __device__
@@ -80,6 +83,20 @@ cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stre
 cudaError_t cudaMemset2DAsync(void *to, size_t pitch, int value, size_t width, size_t height, cudaStream_t stream);
 cudaError_t cudaMemGetInfo(size_t *left, size_t *all);
 
+/* A stream that is captured keeps its launches and memsets for a graph, and everything else there is an error. */
+typedef struct cuda_on_host_graph *cudaGraph_t, *cudaGraphExec_t;
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *out);
+cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *out, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph);
+cudaError_t cudaFuncSetAttribute(const void *kernel, cudaFuncAttribute which, int value);
+cudaError_t cudaLaunchKernel(const void *kernel, dim3 grid, dim3 block, void **arguments, size_t shared, cudaStream_t stream);
+
+extern "C" __attribute__((visibility("default"))) size_t cuda_on_host_graphs; /* that were launched */
 extern bool cuda_on_host_hangs; /* the streams wait for what does not come */
 
 /* ---- launches ------------------------------------------------------------------------------------------------------- */
@@ -87,7 +104,6 @@ extern bool cuda_on_host_hangs; /* the streams wait for what does not come */
 /* Whether something that is passed to a kernel points into the host's memory, where it is `pointer`, or anywhere in a
  * structure. */
 void cuda_on_host_check(const char *kernel, const void *argument, size_t bytes, bool pointer);
-void cuda_on_host_run(const char *kernel, dim3 grid, dim3 block, size_t shared, const std::function<void()> &body);
 void *cuda_on_host_shared(void);
 
 template <typename T> static inline void cuda_on_host_check_one(const char *kernel, const T &argument) {
@@ -95,10 +111,22 @@ template <typename T> static inline void cuda_on_host_check_one(const char *kern
         cuda_on_host_check(kernel, &argument, sizeof argument, std::is_pointer<T>::value);
 }
 
-template <typename K, typename... A>
-static inline void cuda_on_host_launch(const char *name, dim3 grid, dim3 block, size_t shared, K kernel, A... arguments) {
-    (cuda_on_host_check_one(name, arguments), ...);
-    cuda_on_host_run(name, grid, block, shared, [=] { kernel(arguments...); });
+/* A call with a copy of these arguments. */
+typedef std::function<std::function<void()>(void **argument)> cuda_on_host_binder;
+void cuda_on_host_remember(const void *kernel, const char *name, const cuda_on_host_binder &bind);
+
+template <typename... P, size_t... I>
+static inline void cuda_on_host_know(const char *name, void (*kernel)(P...), std::index_sequence<I...>) {
+    cuda_on_host_remember((const void *)kernel, name, [=](void **argument) -> std::function<void()> {
+        (cuda_on_host_check_one(name, *(P *)argument[I]), ...);
+        std::tuple<P...> copies(*(P *)argument[I]...);
+        return [=] { std::apply(kernel, copies); };
+    });
+}
+
+/* A kernel as cudaLaunchKernel finds it. */
+template <typename... P> static inline void cuda_on_host_know(const char *name, void (*kernel)(P...)) {
+    cuda_on_host_know(name, kernel, std::index_sequence_for<P...>());
 }
 
 /* ---- a thread's side ------------------------------------------------------------------------------------------------ */
