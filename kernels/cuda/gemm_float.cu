@@ -1,4 +1,6 @@
-/* Float products with the bits of the definition: for each output one chain of fused multiply-adds over k. */
+/* Float products with the bits of the definition: for each output one chain of fused multiply-adds over k; unless a job wants
+ * the library's. */
+#include "kernels/cuda/gemm_library.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/set.cuh"
 
@@ -101,9 +103,11 @@ static void product(int m, int n, int k, const float *x, int ldx, const weight *
 }
 
 void stac_gemm_f32_cuda(int m, int n, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy) {
-    product(m, n, k, x, ldx, w, ldw, y, ldy);
+    int done = stac_library_f32(m, n, k, x, ldx, w, ldw, y, ldy);
+    product(m - done, n, k, x + (size_t)done * ldx, ldx, w, ldw, y + (size_t)done * ldy, ldy);
 }
 
 void stac_gemm_bf16_cuda(int m, int n, int k, const float *x, int ldx, const uint16_t *w, int ldw, float *y, int ldy) {
-    product(m, n, k, x, ldx, w, ldw, y, ldy);
+    int done = stac_library_bf16(m, n, k, x, ldx, w, ldw, y, ldy);
+    product(m - done, n, k, x + (size_t)done * ldx, ldx, w, ldw, y + (size_t)done * ldy, ldy);
 }

@@ -1,6 +1,7 @@
 /* The module: a device, its memory, its table of operators. See kernels/device.h. */
 #include <time.h>
 
+#include "kernels/cuda/gemm_library.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/net.cuh"
 #include "kernels/cuda/set.cuh"
@@ -45,7 +46,10 @@ const char *stac_cuda_wait(cudaStream_t stream) {
     stac_queue_start();
     for (long looks = 0;; looks++) {
         cudaError_t code = cudaStreamQuery(stream);
-        if (code != cudaErrorNotReady) return why(code);
+        if (code != cudaErrorNotReady) {
+            const char *failed = why(code);
+            return failed ? failed : stac_library_failure();
+        }
         if (looks < 20000) continue; /* operators take micro- or milliseconds */
         const char *lost = stac_cuda_net_failure();
         if (lost) return lost;
@@ -92,6 +96,7 @@ static const char *room(size_t *left, size_t *all) {
 
 static void close_device(void) {
     stac_queue_close();
+    stac_library_close();
     cudaStreamDestroy(stac_cuda_stream);
     stac_cuda_stream = NULL;
 }
@@ -121,6 +126,7 @@ extern "C" __attribute__((visibility("default"))) const char *stac_device_module
     device.room = room;
     device.close = close_device;
     device.net = &stac_cuda_net;
+    device.use_library = stac_library_open;
     *out = &device;
     return NULL;
 }

@@ -1,6 +1,7 @@
 #include "dist/hardware.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "dist/link.h"
 
@@ -26,15 +27,27 @@ static int connect_stages(struct stac_hardware *h, struct stac_grid *grid, const
     return STAC_OK;
 }
 
+/* With `auto` and no GPU there is nothing to choose. */
+static int choose_products(struct stac_hardware *h, const struct stac_job *job, struct stac_error *err) {
+    size_t n = strlen(h->name);
+    if (job->dense_products != STAC_JOB_LIBRARY || (!h->device && job->device == STAC_JOB_AUTO)) return STAC_OK;
+    if (!h->device) return stac_fail(err, STAC_ERR_USAGE, "dense_products: library is a matter of GPUs: add device: cuda");
+    const char *why = h->device->use_library();
+    if (why) return stac_fail(err, STAC_ERR_USAGE, "dense_products: library: %s; use dense_products: exact", why);
+    snprintf(h->name + n, sizeof h->name - n, ", dense products of its library");
+    return STAC_OK;
+}
+
 int stac_hardware_open(struct stac_hardware *h, const struct stac_job *job, const struct stac_ranks *ranks,
                        struct stac_grid *grid, const struct stac_log *log, struct stac_error *err) {
     int status = STAC_OK;
     *h = (struct stac_hardware){.name = "cpu"};
     if (job->device == STAC_JOB_CUDA) status = stac_device_open("cuda", ranks->local_rank, &h->device, err);
     if (job->device == STAC_JOB_AUTO) status = open_where_all_can(h, ranks, log, err);
+    if (status == STAC_OK && h->device) snprintf(h->name, sizeof h->name, "%s", h->device->name);
+    if (status == STAC_OK) status = choose_products(h, job, err);
     STAC_TRY(stac_agree(ranks, ranks->comm, status, err));
     if (!h->device) return STAC_OK;
-    snprintf(h->name, sizeof h->name, "%s", h->device->name);
     return stac_agree(ranks, ranks->comm, grid->stage < 0 ? STAC_OK : connect_stages(h, grid, log, err), err);
 }
 

@@ -52,7 +52,7 @@ struct stac_job {
     int64_t parity_steps;
     char *text, *ids, *logits_out, *tokenize, *json, *lm_eval, *neurobench, *csv, *compare, *watch;
     int64_t context, stride, limit_tokens, execution;
-    int64_t device; /* enum stac_job_device */
+    int64_t device, dense_products; /* enum stac_job_device, stac_job_products */
     bool use_sparse;
     int64_t bos, words; /* enum stac_job_bos, stac_job_words */
     double fidelity_ratio_max, fidelity_top1_min;
@@ -86,6 +86,7 @@ enum stac_job_bos { STAC_JOB_BOS_MODEL, STAC_JOB_BOS_ALWAYS, STAC_JOB_BOS_NEVER 
 enum stac_job_words { STAC_JOB_SPLIT, STAC_JOB_RUNS };
 enum stac_job_execution { STAC_JOB_COUNT, STAC_JOB_TEMPORAL };
 enum stac_job_device { STAC_JOB_CPU, STAC_JOB_CUDA, STAC_JOB_AUTO };
+enum stac_job_products { STAC_JOB_EXACT, STAC_JOB_LIBRARY };
 
 /* Whether the job leaves a step of the conversion out. */
 bool stac_job_without(const struct stac_job *job, enum stac_job_step step);

@@ -101,6 +101,7 @@ static int fill(struct bench *b, struct stac_error *err) {
     STAC_TRY(stac_ternary_build(&b->ternary, 16, (struct stac_base){.n_classes = 4, .shift = 1}, 2, 0.003, 0.004, 11000, err));
     b->encoding = (struct stac_encoding){.levels = b->ternary.levels, .unit = b->ternary.unit};
     struct stac_levels *t = &b->encoding.levels;
+    t->emit = t->sent = NULL, t->edge = NULL; /* which processors look at */
     STAC_TRY(put_table(b->device, (const void **)&t->threshold, (size_t)t->n_levels * sizeof *t->threshold, err));
     STAC_TRY(put_table(b->device, (const void **)&t->value, (size_t)t->n_levels * sizeof *t->value, err));
     STAC_TRY(put_table(b->device, (const void **)&t->spikes, (size_t)t->n_levels, err));
@@ -121,6 +122,10 @@ static int measure(struct bench *b, struct stac_error *err) {
     printf("bf16_1_row,%.4g,bytes/s\n", 2 * macs / s);
     STAC_TRY(best_of(b, floats_of_many, &s, err));
     printf("bf16_%d_rows,%.4g,operations/s\n", ROWS, 2 * ROWS * macs / s);
+    const char *why = b->device->use_library();
+    if (!why) STAC_TRY(best_of(b, floats_of_many, &s, err));
+    if (!why) printf("bf16_library_%d_rows,%.4g,operations/s\n", ROWS, 2 * ROWS * macs / s);
+    if (why) printf("# %s\n", why);
     STAC_TRY(best_of(b, write_memory, &s, err));
     printf("write_bandwidth,%.4g,bytes/s\n", macs * sizeof(float) / s);
     return STAC_OK;

@@ -44,6 +44,27 @@ says 'a peer that is lost' '^error: rank [01] on .*NCCL: a peer was lost$' "$wor
 figures groups ranks 2 stac-eval "$work/snn" --device cuda --stages 1
 equal 'two groups, a device each' "$work/cpu" "$work/groups"
 
+# Products of the original by a library: close, and said so; the SNN is the same.
+tokens=120
+figures exact stac-eval "$work/snn" --device cuda
+figures library stac-eval "$work/snn" --device cuda --dense_products library
+says 'products of a library' '"device": "CUDA on the host \(a mock\), dense products of its library"' "$work/x.json"
+for key in ppl_snn spikes acs; do
+    holds "$key with a library" "\"$(value "$work/exact" $key)\" == \"$(value "$work/library" $key)\""
+done
+holds 'the original with a library' "$(value "$work/exact" ppl_baseline) != $(value "$work/library" ppl_baseline) && \
+    ($(value "$work/exact" ppl_baseline) / $(value "$work/library" ppl_baseline) - 1) ^ 2 < 1e-6 ^ 2"
+tokens=60
+expect 'no library' 2 env CUBLASLT_ON_HOST_ABSENT=1 stac-eval "$work/snn" --device cuda --dense_products library --text "$text" --quiet
+says 'no library' '^error: dense_products: library: cuBLASLt cannot be loaded.*use dense_products: exact$' "$work/err"
+expect 'a library that fails' 4 env CUBLASLT_ON_HOST_FAIL=1 stac-eval "$work/snn" --device cuda --dense_products library --text "$text" \
+    --limit_tokens 60 --quiet
+says 'a library that fails' '^error: .*cuBLASLt: cublasLtMatmul fails with 13$' "$work/err"
+expect 'a library without a GPU' 2 stac-eval "$work/snn" --dense_products library --text "$text" --quiet
+says 'a library without a GPU' '^error: dense_products: library is a matter of GPUs: add device: cuda$' "$work/err"
+expect 'bits of a library' 2 stac-eval "$work/snn" --device cuda --dense_products library --test_multi_turn --quiet
+says 'bits of a library' '^error: .*compare bits: use --dense_products exact$' "$work/err"
+
 # Conversations: two turns, put away and taken up again on the other.
 printf 'ROMEO:\nWhat is thy name?\n/save %s/kept\nWhere dost thou live?\n' "$work" > "$work/talk"
 for d in cpu cuda; do

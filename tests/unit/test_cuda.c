@@ -71,6 +71,71 @@ static void float_products_agree(int m, int n, int k, int ldw) {
     compare(far_half, half, nw, 2, "half");
 }
 
+/* |y - exact| <= bound * sum of |x| |w|; returns how many have not the very bits. */
+static int within_bound(const char *what, const float *y, int ldy, const float *exact, const float *sizes, int m, int n,
+                        int k) {
+    int other = 0;
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            float a = y[(size_t)i * ldy + j], b = exact[(size_t)i * n + j];
+            double most = STAC_LIBRARY_BOUND(k) * (double)sizes[(size_t)i * n + j];
+            if (!(fabs((double)a - (double)b) <= most))
+                fail_msg("%s %d x %d x %d: output %d, %d is %.9g, not %.9g", what, m, n, k, i, j, (double)a, (double)b);
+            other += a != b;
+        }
+    return other;
+}
+
+static void absolute(float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) x[i] = fabsf(x[i]);
+}
+
+static int library_product(int m, int n, int k, int ldw) {
+    struct stac_error err = {0};
+    int ldx = k + 3, ldy = n + 2;
+    size_t nx = (size_t)m * ldx, nw = (size_t)k * ldw, ny = (size_t)m * ldy, exact_n = (size_t)m * n;
+    float *x = floats(nx, 1), *w = floats(nw, 1), *y = floats(ny, 1), *exact = floats(exact_n, 1), *sizes = floats(exact_n, 1);
+    uint16_t *half = calloc(nw, sizeof *half);
+    int other = 0;
+    for (size_t i = 0; i < nw; i++) memcpy(&half[i], (char *)&w[i] + 2, sizeof *half);
+    for (int narrow = 0; narrow < 2; narrow++) {
+        for (size_t i = 0; i < nw && narrow; i++) memset(&w[i], 0, 2); /* what the upper halves are worth */
+        float *far_x = put(x, nx * 4), *far_w = put(w, nw * 4), *far_y = put(y, ny * 4);
+        uint16_t *far_half = put(half, nw * 2);
+        if (narrow)
+            there->gemm_bf16(m, n, k, far_x, ldx, far_half, ldw, far_y, ldy);
+        else
+            there->gemm_f32(m, n, k, far_x, ldx, far_w, ldw, far_y, ldy);
+        OK(stac_device_get(device, y, far_y, ny * 4, &err));
+        ref->gemm_f32(m, n, k, x, ldx, w, ldw, exact, n);
+        float *ax = malloc(nx * 4), *aw = malloc(nw * 4);
+        memcpy(ax, x, nx * 4), memcpy(aw, w, nw * 4);
+        absolute(ax, nx), absolute(aw, nw);
+        ref->gemm_f32(m, n, k, ax, ldx, aw, ldw, sizes, n);
+        other += within_bound(narrow ? "bfloat16" : "floats", y, ldy, exact, sizes, m, n, k);
+        free(ax), free(aw);
+        FREE_THERE(far_x), FREE_THERE(far_w), FREE_THERE(far_y), FREE_THERE(far_half);
+    }
+    free(x), free(w), free(y), free(exact), free(sizes), free(half);
+    return other;
+}
+
+/* Behind the tests of exact products, which there are none of from here on. */
+static void products_of_the_library_are_within_its_bound(void **state) {
+    (void)state;
+    const char *why = device->use_library();
+    if (why) {
+        print_message("skipped: %s\n", why);
+        skip();
+    }
+    int other = 0;
+    for (int s = 0; s < SHAPES; s++) other += library_product(shapes[s][0], shapes[s][1], shapes[s][2], shapes[s][1] + 5);
+    assert_true(other > 0); /* else it was not asked */
+    for (int m = 1; m < STAC_LIBRARY_ROWS; m += 7)
+        assert_int_equal(library_product(m, 48, 70, 48), 0); /* nor is it, of few rows */
+    assert_true(library_product(STAC_LIBRARY_ROWS, 48, 70, 48) > 0);
+}
+
 static void float_products_have_the_bits_of_the_definition(void **state) {
     (void)state;
     for (int s = 0; s < SHAPES; s++) {
@@ -333,6 +398,7 @@ int main(void) {
         cmocka_unit_test(rows_of_tables_agree),
         cmocka_unit_test(codes_agree),
         cmocka_unit_test(steps_agree),
+        cmocka_unit_test(products_of_the_library_are_within_its_bound),
         cmocka_unit_test(memory_that_is_not_there_is_refused),
         cmocka_unit_test(the_hosts_memory_is_not_the_devices),
     };

@@ -97,7 +97,7 @@ cudaError_t cudaFuncSetAttribute(const void *kernel, cudaFuncAttribute which, in
 cudaError_t cudaLaunchKernel(const void *kernel, dim3 grid, dim3 block, void **arguments, size_t shared, cudaStream_t stream);
 
 extern "C" __attribute__((visibility("default"))) size_t cuda_on_host_graphs; /* that were launched */
-extern bool cuda_on_host_hangs; /* the streams wait for what does not come */
+extern bool cuda_on_host_hangs;                                               /* the streams wait for what does not come */
 
 /* ---- launches ------------------------------------------------------------------------------------------------------- */
 
@@ -161,6 +161,12 @@ template <typename T> static inline T atomicAdd(T *to, T x) { /* threads take tu
     T before = *to;
     *to = (T)(before + x);
     return before;
+}
+
+static inline unsigned __float_as_uint(float x) {
+    unsigned bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
 }
 
 static inline float __uint_as_float(unsigned bits) {
