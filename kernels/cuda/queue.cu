@@ -95,14 +95,19 @@ static void allow_shared(const void *kernel, uint64_t bytes) {
     cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes);
 }
 
+static void clear(const struct step *s) {
+    void *to = (void *)(uintptr_t)s->shared;
+    if (s->clear[2] == 1)
+        cudaMemsetAsync(to, 0, s->clear[1], stac_cuda_stream); /* which has no limit of a row's length */
+    else
+        cudaMemset2DAsync(to, s->clear[0], 0, s->clear[1], s->clear[2], stac_cuda_stream);
+}
+
 /* Failures are found by whoever asks for the last error. */
 static void launch(struct step *s) {
     void *argument[STAC_QUEUE_ARGUMENTS];
     unit *at = (unit *)(void *)(s + 1);
-    if (!s->kernel) {
-        cudaMemset2DAsync((void *)(uintptr_t)s->shared, s->clear[0], 0, s->clear[1], s->clear[2], stac_cuda_stream);
-        return;
-    }
+    if (!s->kernel) return clear(s);
     for (uint32_t i = 0; i < s->n; i++) {
         argument[i] = at;
         at += units_of(s->size[i]);

@@ -30,7 +30,8 @@ template <typename T> struct stac_as_it_is {
     typedef T type;
 };
 template <typename... P>
-static inline void stac_queue(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, typename stac_as_it_is<P>::type... argument) {
+static inline void stac_queue(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared,
+                              typename stac_as_it_is<P>::type... argument) {
     static_assert(sizeof...(P) <= STAC_QUEUE_ARGUMENTS, "arguments of a kernel");
     const void *const at[] = {&argument...};
     const size_t size[] = {sizeof argument...};

@@ -60,8 +60,8 @@ static int propose(cublaslt_handle, cublaslt_desc desc, cublaslt_layout a, cubla
                    cublaslt_layout d, cublaslt_preference, int wanted, struct cublaslt_proposal *out, int *n) {
     *n = 0;
     if (wanted < 1 || desc->compute != CUBLASLT_SUMS_OF_FLOATS || desc->scale != CUBLASLT_FLOAT) return INVALID;
-    if (a->columns != b->rows || a->rows != c->rows || b->columns != c->columns || a->type != b->type || c->type != CUBLASLT_FLOAT ||
-        d->type != CUBLASLT_FLOAT)
+    if (a->columns != b->rows || a->rows != c->rows || b->columns != c->columns || a->type != b->type ||
+        c->type != CUBLASLT_FLOAT || d->type != CUBLASLT_FLOAT)
         return INVALID;
     if (a->type == CUBLASLT_BF16 && a->ld % 2) return NOT_SUPPORTED;
     *out = {};
@@ -100,8 +100,8 @@ static int multiply(cublaslt_handle, cublaslt_desc, const void *alpha, const voi
         for (size_t l = la->columns; l-- > 0;)
             for (size_t i = 0; i < la->rows; i++) sum[i] += x[l * la->rows + i] * y[j * lb->rows + l];
         for (size_t i = 0; i < la->rows; i++) sum[i] = scale * sum[i] + (old != 0 ? old * z[j * lc->rows + i] : 0);
-        if (cudaMemcpyAsync((float *)d + j * (size_t)ld->ld, sum.data(), la->rows * sizeof(float), cudaMemcpyHostToDevice, stream) !=
-            cudaSuccess)
+        if (cudaMemcpyAsync((float *)d + j * (size_t)ld->ld, sum.data(), la->rows * sizeof(float), cudaMemcpyHostToDevice,
+                            stream) != cudaSuccess)
             return FAILED;
     }
     return SUCCESS;
@@ -109,7 +109,16 @@ static int multiply(cublaslt_handle, cublaslt_desc, const void *alpha, const voi
 
 const char *cublaslt_load(struct cublaslt *c) {
     if (getenv("CUBLASLT_ON_HOST_ABSENT")) return "cuBLASLt cannot be loaded: it is absent";
-    *c = {create,  destroy<cublaslt_context>, desc_create,    destroy<cublaslt_operation>, layout_create, destroy<cublaslt_matrix>,
-          preference_create, destroy<cublaslt_wishes>, preference_set, propose, multiply};
+    *c = {create,
+          destroy<cublaslt_context>,
+          desc_create,
+          destroy<cublaslt_operation>,
+          layout_create,
+          destroy<cublaslt_matrix>,
+          preference_create,
+          destroy<cublaslt_wishes>,
+          preference_set,
+          propose,
+          multiply};
     return NULL;
 }
