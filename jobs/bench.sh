@@ -10,6 +10,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . jobs/setup.sh
+. jobs/spikingjelly.sh
 
 alone='' large=''
 for arg in "$@"; do
@@ -20,8 +21,6 @@ for arg in "$@"; do
     esac
 done
 llama_package=llama-cpp-python==0.3.36
-torch_packages="torch numpy loguru requests tqdm packaging"
-spikingjelly_package=spikingjelly==2.0.0
 out=out/bench
 csv=$out/figures.csv
 
@@ -63,15 +62,6 @@ llama() {
     $out/llama/bin/llama-bench -m "$1" -p 512 -n 64 -t "$(nproc)" -r 3 -o csv 2> $out/log | tr -d '"' | awk -F, '
         NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
         { printf "llama_%s,%s,tokens/s\n", ($column["n_gen"] > 0 ? "decode" : "prefill"), $column["avg_ts"] }'
-}
-
-# The peer as a Python environment, in $out/venv.
-install_spikingjelly() {
-    [ ! -e $out/venv/ready ] || return 0
-    say "installing torch and SpikingJelly"
-    # shellcheck disable=SC2086
-    python3 -m venv $out/venv > $out/log 2>&1 && $out/venv/bin/pip install -q $torch_packages >> $out/log 2>&1 &&
-        $out/venv/bin/pip install -q --no-deps $spikingjelly_package >> $out/log 2>&1 && touch $out/venv/ready
 }
 
 # seconds N ARGUMENT...: of an evaluation by N ranks of one thread each
@@ -133,7 +123,7 @@ if [ -z "$alone" ]; then
         tail -5 $out/log >&2
         echo "llama.cpp could not be built: its ratios are left out"
     fi
-    if install_spikingjelly; then
+    if install_spikingjelly $out; then
         say "SpikingJelly, the products of SmolLM2-135M at T = 16"
         figures 135M $out/venv/bin/python tests/bench/peer_spikingjelly.py 576 1536 576 192 30 16 512
     else

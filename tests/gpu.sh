@@ -8,9 +8,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 . jobs/setup.sh
+. jobs/spikingjelly.sh
 command -v nvidia-smi > /dev/null && nvidia-smi -L 2> /dev/null | grep -q GPU || { echo "skipped: this machine has no GPU"; exit 77; }
 # shellcheck disable=SC2086
-install_packages $packages g++ libcmocka-dev
+install_packages $packages g++ libcmocka-dev python3-venv
 mkdir -p build out/gpu
 say "building"
 build build/release -DBUILD_TESTING=ON
@@ -36,6 +37,11 @@ say "figures on $(nvidia-smi --query-gpu=name --format=csv,noheader | head -1)"
 fetch_model || die "the model could not be fetched; check the connection to PyPI"
 : > $csv
 figures gpu stac-bench device
+if install_spikingjelly out/gpu; then
+    figures gpu out/gpu/venv/bin/python tests/bench/peer_spikingjelly.py neurons cuda 1048576 16
+else
+    echo "SpikingJelly could not be installed: its ratio is left out"
+fi
 once out/gpu/snn/snn_model.h5 stac-convert --model_name "$model_file" --output_dir out/gpu/snn --force --simplified --spike_budget 1.2
 figures 135M stac-bench network out/gpu/snn --device cuda
 figures 135M stac-bench growth out/gpu/snn --device cuda
@@ -68,6 +74,8 @@ ratio 'dense prefill, 1.7B by cuBLASLt: operations / of one large product' '>= 0
     'f["1.7B_library.dense_prefill"] * f["1.7B.dense_weight_bytes"] / f["gpu.bf16_library_512_rows"]'
 ratio 'SNN count mode time / dense time, prefill' '<= 2' 'f["135M.dense_prefill"] / f["135M.snn_count_prefill"]'
 ratio 'encoders: bytes/s / writing memory' '>= 0.8' 'f["gpu.encode"] / f["gpu.write_bandwidth"]'
+! grep -q '^gpu.spikingjelly_lif' $csv || ratio 'leaky neurons, steps/s / those of SpikingJelly' '>= 1.5' \
+    'f["gpu.lif_neurons"] / f["gpu.spikingjelly_lif_neurons"]'
 ratio '64 conversations / 1, SNN: tokens/s' '>= 32' 'f["135M.snn_count_conversations_64"] / f["135M.snn_count_conversations_1"]'
 ratio 'simplified conversion: processors / GPU, seconds' '' 'f["135M.conversion_cpu"] / f["135M.conversion_cuda"]'
 ratio 'perplexity of the SNN, GPU / processor' '0.999 to 1.001' 'f["135M.ppl_snn_cuda"] / f["135M.ppl_snn_cpu"]'

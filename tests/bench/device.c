@@ -8,7 +8,7 @@
 #include "kernels/device.h"
 #include "spike/ternary.h"
 
-enum { TRIES = 8, K = 2048, N = 16384, ROWS = 512, LAUNCHES = 2000 };
+enum { TRIES = 8, K = 2048, N = 16384, ROWS = 512, LAUNCHES = 2000, T = 16 };
 
 /* Arrays of the device, of the largest product. */
 struct bench {
@@ -18,6 +18,7 @@ struct bench {
     int16_t *code;
     int8_t *q;
     struct stac_tally *tally;
+    struct stac_event_space events;
     struct stac_encoding encoding;
     struct stac_code ternary;
 };
@@ -63,6 +64,15 @@ static void encode(struct bench *b) {
     b->device->kernels->encode_rows(&b->encoding, ROWS * 8, K, b->w, b->factor, b->code, b->tally);
 }
 
+/* Neurons that integrate and leak, step by step, into lists of events; one output, so that products hardly count. */
+static void neurons(struct bench *b) {
+    const struct stac_encoding e = {.unit = 1};
+    const struct stac_steps s = {.timesteps = T,
+                                 .most = T,
+                                 .neuron = {.kind = STAC_NEURON_LIF, .most = T, .leak = 0.9f, .drive = 0.3f}};
+    b->device->kernels->spike_rows(&e, &s, ROWS, 1, K, b->w, b->q, N, b->factor, b->events, (int32_t *)(void *)b->y, b->tally);
+}
+
 static int reserve(struct bench *b, struct stac_error *err) {
     const struct stac_device *d = b->device;
     STAC_TRY(STAC_DEVICE_NEW(d, b->w, (size_t)K * N, "weights", err));
@@ -72,6 +82,8 @@ static int reserve(struct bench *b, struct stac_error *err) {
     STAC_TRY(STAC_DEVICE_NEW(d, b->code, (size_t)ROWS * 8 * K, "codes", err));
     STAC_TRY(STAC_DEVICE_NEW(d, b->y, (size_t)ROWS * N, "outputs", err));
     STAC_TRY(STAC_DEVICE_NEW(d, b->factor, ROWS * 8, "factors", err));
+    STAC_TRY(STAC_DEVICE_NEW(d, b->events.index, (size_t)ROWS * K * T, "spikes", err));
+    STAC_TRY(STAC_DEVICE_NEW(d, b->events.begin, (size_t)ROWS * (2 * T + 1), "spikes", err));
     return STAC_DEVICE_NEW(d, b->tally, 1, "counters", err);
 }
 
@@ -114,6 +126,8 @@ static int measure(struct bench *b, struct stac_error *err) {
     printf("launch,%.4g,s\n", s / LAUNCHES);
     STAC_TRY(best_of(b, encode, &s, err));
     printf("encode,%.4g,bytes/s\n", ROWS * 8.0 * K * (sizeof(float) + sizeof(int16_t)) / s);
+    STAC_TRY(best_of(b, neurons, &s, err));
+    printf("lif_neurons,%.4g,steps/s\n", (double)ROWS * K * T / s);
     STAC_TRY(best_of(b, integers_of_one, &s, err));
     printf("int8_1_row,%.4g,bytes/s\n", macs / s);
     STAC_TRY(best_of(b, integers_of_many, &s, err));

@@ -3,7 +3,7 @@
 # anew below a job; a machine that is lost, after which the job goes on with the others.
 . "$(dirname "$0")/../shell.sh"
 . "$(dirname "$0")/../machines.sh"
-nodes='m1 m2 m3' slurmd_timeout=50
+nodes='m1 m2 m3' slurmd_timeout=20
 . "$(dirname "$0")/cluster.sh"
 began=$(date +%s)
 make_machines 3 && start_cluster || { fail "Slurm does not start"; finish; }
@@ -41,14 +41,19 @@ equal 'its result' "$work/right/snn_model.h5" "$work/daemons/snn_model.h5"
 looked=$((looked + 1))
 [ "$(field "$id" Restarts)" = 0 ] || fail 'it began again'
 
-# ---- a machine is lost: the job goes on with the two that are left
+# ---- a machine is lost: the job goes on with the two that are left. Its own script puts it back into the queue, or Slurm does, whoever
+# is first to see it: srun may wait for the machine until Slurm has given it up.
+begins_again() { # SECONDS
+    for i in $(seq $((2 * $1))); do [ "$(field "$id" Restarts)" = 1 ] && return; sleep 0.5; done
+    return 1
+}
 for launcher in pmix none; do
     STAC_MPI=$launcher batch -N 2 -n 2 -o "$work/lost-%j.out" "$convert" $small --output_dir "$work/lost-$launcher"
     until_line "$work/lost-$id.out" 'texts +done' 90 || fail 'a conversion does not begin'
     before=$(date +%s)
     cut_off m2
-    until_line "$work/lost-$id.out" 'requeued' 90 || { fail "$launcher: not requeued"; tail -5 "$work/lost-$id.out"; }
-    echo "$launcher: requeued after $(($(date +%s) - before)) s"
+    begins_again 90 || { fail "$launcher: it does not begin again"; cat "$work/lost-$id.out"; }
+    echo "$launcher: in the queue again after $(($(date +%s) - before)) s"
     ends "a job that lost a machine, $launcher" "$id" 180 COMPLETED
     equal "its result, $launcher" "$work/right/snn_model.h5" "$work/lost-$launcher/snn_model.h5"
     says "its first part, $launcher" 'error: rank 1 on m2.* no sign of life|on node m2' "$work/lost-$id.out"
