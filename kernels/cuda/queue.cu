@@ -158,23 +158,25 @@ static bool seen_before(void) {
     return false;
 }
 
+/* No graph, and no failure either: the steps will tell whether there is one. */
+static struct graph *give_up(struct graph *g) {
+    forget(g);
+    cudaGetLastError();
+    return NULL;
+}
+
 /* A graph of what waits, or NULL: then it goes step by step, as ever. */
 static struct graph *make_graph(void) {
     cudaGraph_t drawn = NULL;
     struct graph *g = make_room();
     g->steps = (unit *)malloc(filled * sizeof *waiting);
-    if (!g->steps || cudaStreamBeginCapture(stac_cuda_stream, cudaStreamCaptureModeThreadLocal) != cudaSuccess) {
-        forget(g);
-        return NULL;
-    }
+    if (!g->steps || cudaStreamBeginCapture(stac_cuda_stream, cudaStreamCaptureModeThreadLocal) != cudaSuccess)
+        return give_up(g);
     launch_all();
     cudaError_t code = cudaStreamEndCapture(stac_cuda_stream, &drawn);
     if (code == cudaSuccess) code = cudaGraphInstantiateWithFlags(&g->all, drawn, 0);
     if (drawn) cudaGraphDestroy(drawn);
-    if (code != cudaSuccess) {
-        forget(g);
-        return NULL;
-    }
+    if (code != cudaSuccess) return give_up(g);
     memcpy(g->steps, waiting, filled * sizeof *waiting);
     g->units = filled;
     return g;
