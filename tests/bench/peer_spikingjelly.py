@@ -1,7 +1,7 @@
 """The products of a Llama-shaped model as SpikingJelly and torch run them on this machine: lines of CSV (name,value,unit).
 
     python peer_spikingjelly.py EMBED FF Q KV LAYERS T TOKENS
-    python peer_spikingjelly.py neurons DEVICE VALUES T        its leaky neurons, by the fastest backend that works there
+    python peer_spikingjelly.py neurons DEVICE VALUES T        its leaky neurons, by the kernel that it has for the device
 
 Activations become signed spikes over T steps by SpikingJelly's QCFS encoder, a layer multiplies every step, and its outputs add
 up; no attention, no norms. One block is timed, the best of some tries, and counts LAYERS times. Speed does not depend on values:
@@ -27,25 +27,18 @@ def best_of(tries, run):
 
 
 def neurons(device, values, steps):
-    best = {}
+    node = LIFNode(tau=10.0, decay_input=False, v_reset=None, step_mode="m").to(device)
     x = torch.randn(steps, values, device=device)
-    for backend in ("cupy", "triton", "torch") if device != "cpu" else ("torch",):
-        try:
-            node = LIFNode(tau=10.0, decay_input=False, v_reset=None, step_mode="m", backend=backend).to(device)
 
-            def run():
-                node.reset()
-                node(x)
-                if device != "cpu":
-                    torch.cuda.synchronize()
+    def run():
+        node.reset()
+        node(x)
+        if device != "cpu":
+            torch.cuda.synchronize()
 
-            with torch.inference_mode():
-                run()  # compiles
-                best[backend] = best_of(TRIES, run)
-        except Exception as absent:
-            print(f"# {backend}: {str(absent).splitlines()[0] if str(absent) else type(absent).__name__}")
-    backend = min(best, key=best.get)
-    print(f"# {backend}\nspikingjelly_lif_neurons,{values * steps / best[backend]:.5g},steps/s")
+    with torch.inference_mode():
+        run()  # compiles
+        print(f"spikingjelly_lif_neurons,{values * steps / best_of(TRIES, run):.5g},steps/s")
 
 
 def main():
