@@ -51,7 +51,7 @@ enum { STAC_LIBRARY_ROWS = 16 };
 #define STAC_LIBRARY_BOUND(k) (0x1p-17 + (k)*0x1p-22)
 
 /* Grows with struct stac_device, struct stac_kernels or what they refer to. */
-enum { STAC_DEVICE_LAYOUT = 5 };
+enum { STAC_DEVICE_LAYOUT = 6 };
 
 /* The only symbol of a module: open hardware number `index` modulo what there is. */
 #define STAC_DEVICE_MODULE_OPEN "stac_device_module_open"

@@ -11,10 +11,10 @@
         .gemm_sparse = stac_gemm_sparse_##set, .gather = stac_gather_##set, .add_to_rows = stac_add_to_rows_##set,             \
         .encode_rows = stac_encode_rows_##set, .decode_rows = stac_decode_rows_##set, .norm = stac_norm_##set,                 \
         .activate = stac_activate_##set, .gate = stac_gate_##set, .hadamard = stac_hadamard_##set, .turn = stac_turn_##set,    \
-        .add_rows = stac_add_rows_##set, .sum_spikes = stac_sum_spikes_##set, .weigh_steps = stac_weigh_steps_##set,           \
-        .encode = stac_encode_##set, .words = stac_words_##set, .sum_squares = stac_sum_squares_##set,                         \
-        .softmax_exp = stac_softmax_exp_##set, .decode = stac_decode_##set, .scale = stac_scale_##set, .add = stac_add_##set,  \
-        .rope = stac_rope_##set, .quantise = stac_quantise_##set,                                                              \
+        .draw = stac_draw_##set, .add_rows = stac_add_rows_##set, .sum_spikes = stac_sum_spikes_##set,                         \
+        .weigh_steps = stac_weigh_steps_##set, .encode = stac_encode_##set, .words = stac_words_##set,                         \
+        .sum_squares = stac_sum_squares_##set, .softmax_exp = stac_softmax_exp_##set, .decode = stac_decode_##set,             \
+        .scale = stac_scale_##set, .add = stac_add_##set, .rope = stac_rope_##set, .quantise = stac_quantise_##set,            \
     }
 
 static const struct stac_kernels ref_set = TABLE(ref);

@@ -200,6 +200,9 @@ struct stac_kernels {
     void (*turn)(int m, int n_heads, int dim, const int32_t *position, const float *cosine, const float *sine, float *x,
                  int ldx);
 
+    /* token[i] = an index drawn from row i of logits[m][n], by u[i] in [0, 1) (draw.h) */
+    void (*draw)(int m, int n, const float *logits, double temperature, const double *u, int32_t *token);
+
     /* Rows through weights in time: the spikes of a step add their rows of w, step after step. acc[m][n] as the product of the
      * codes of encode_rows, which it counts and scales alike. NULL where it is composed of the others (spike/train.h). */
     void (*spike_rows)(const struct stac_encoding *e, const struct stac_steps *s, int m, int n, int k, const float *x,

@@ -37,6 +37,7 @@
                                 float *y);                                                                                     \
     void stac_turn_##set(int m, int n_heads, int dim, const int32_t *position, const float *cosine, const float *sine,         \
                          float *x, int ldx);                                                                                   \
+    void stac_draw_##set(int m, int n, const float *logits, double temperature, const double *u, int32_t *token);              \
     float stac_quantise_##set(int n, const float *x, int8_t *q);
 
 STAC_DECLARE_OPERATORS(ref)

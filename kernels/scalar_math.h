@@ -32,6 +32,34 @@ STAC_INLINE float stac_expf(float x) {
     return p * two_n;
 }
 
+/* exp(x) in double precision, relative error below 2^-51; 0 below -708, x is clamped to 709. ln 2 in two parts as in fdlibm;
+ * the Taylor polynomial of degree 13. */
+STAC_INLINE double stac_exp(double x) {
+    x = x > 709.0 ? 709.0 : x;
+    if (x < -708.0) return 0.0;
+    double n = rint(x * 1.4426950408889634);
+    double r = fma(n, -6.93147180369123816490e-01, x);
+    r = fma(n, -1.90821492927058770002e-10, r);
+    double p = 1.0 / 6227020800.0;
+    p = fma(p, r, 1.0 / 479001600.0);
+    p = fma(p, r, 1.0 / 39916800.0);
+    p = fma(p, r, 1.0 / 3628800.0);
+    p = fma(p, r, 1.0 / 362880.0);
+    p = fma(p, r, 1.0 / 40320.0);
+    p = fma(p, r, 1.0 / 5040.0);
+    p = fma(p, r, 1.0 / 720.0);
+    p = fma(p, r, 1.0 / 120.0);
+    p = fma(p, r, 1.0 / 24.0);
+    p = fma(p, r, 1.0 / 6.0);
+    p = fma(p, r, 0.5);
+    p = fma(p, r, 1.0);
+    p = fma(p, r, 1.0);
+    int64_t bits = ((int64_t)(n == n ? n : 0.0) + 1023) * (INT64_C(1) << 52); /* p is NaN already if x is */
+    double two_n;
+    memcpy(&two_n, &bits, sizeof two_n);
+    return p * two_n;
+}
+
 /* x / (1 + exp(-x)) */
 STAC_INLINE float stac_siluf(float x) {
     return x / (1.0f + stac_expf(-x));

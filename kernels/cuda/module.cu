@@ -24,6 +24,7 @@ static const struct stac_kernels table = [] {
     k.gate = stac_gate_cuda;
     k.hadamard = stac_hadamard_cuda;
     k.turn = stac_turn_cuda;
+    k.draw = stac_draw_cuda;
     k.spike_rows = stac_spike_rows_cuda;
     k.step_rows = stac_step_rows_cuda;
     k.add_steps = stac_add_steps_cuda;

@@ -2,6 +2,7 @@
  * sixteen interleaved chains, added pairwise (set.cuh). */
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/set.cuh"
+#include "kernels/draw.h"
 #include "kernels/scalar_math.h"
 
 enum { THREADS = 256 };
@@ -175,4 +176,33 @@ void stac_hadamard_cuda(int m, int n, int order, float *x) {
     if (m > 0)
         LAUNCH(hadamard_groups, dim3(n / order, m), order / 2 < THREADS ? (order > 1 ? order / 2 : 1) : THREADS,
                order * sizeof(float), n, order, x);
+}
+
+/* ---- drawing -------------------------------------------------------------------------------------------------------- */
+
+/* A block draws from a row: its threads add up pieces, the first one finds the index. */
+static __global__ void draw_from_row(int n, const float *logits, double temperature, const double *u, int32_t *token) {
+    __shared__ float most[THREADS / WARP];
+    SHARED(double, sum);
+    const float *row = logits + (size_t)blockIdx.x * n;
+    int pieces = stac_draw_pieces(n), piece = 0;
+    float top = -INFINITY;
+    double colder = 1 / temperature;
+    for (int i = (int)threadIdx.x; i < n; i += THREADS) top = row[i] > top ? row[i] : top;
+    top = warp_max(top);
+    if (threadIdx.x % WARP == 0) most[threadIdx.x / WARP] = top;
+    __syncthreads();
+    for (int w = 0; w < THREADS / WARP; w++) top = most[w] > top ? most[w] : top;
+    for (int p = (int)threadIdx.x; p < pieces; p += THREADS) sum[p] = stac_draw_sum(n, row, p, top, colder);
+    __syncthreads();
+    if (threadIdx.x > 0) return;
+    double total = 0, before = 0;
+    for (int p = 0; p < pieces; p++) total += sum[p];
+    while (piece < pieces && !(u[blockIdx.x] * total < before + sum[piece])) before += sum[piece++];
+    token[blockIdx.x] =
+        piece < pieces ? stac_draw_within(n, row, piece, top, colder, before, u[blockIdx.x] * total) : n - 1;
+}
+
+void stac_draw_cuda(int m, int n, const float *logits, double temperature, const double *u, int32_t *token) {
+    if (m > 0) LAUNCH(draw_from_row, m, THREADS, (size_t)stac_draw_pieces(n) * sizeof(double), n, logits, temperature, u, token);
 }

@@ -11,6 +11,7 @@ void stac_gemm_bf16_cuda(int m, int n, int k, const float *x, int ldx, const uin
 void stac_gemm_i16i8_cuda(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy);
 void stac_gather_cuda(int m, int n, const int32_t *index, const float *table, int onto, float *x);
 void stac_add_to_rows_cuda(int m, int n, const float *x, int ldx, float *y);
+void stac_draw_cuda(int m, int n, const float *logits, double temperature, const double *u, int32_t *token);
 void stac_encode_rows_cuda(const struct stac_encoding *e, int m, int n, const float *x, float *factor, int16_t *code,
                            struct stac_tally *tally);
 void stac_decode_rows_cuda(int m, int n, const int32_t *acc, const float *factor, const float *scale, const float *bias,

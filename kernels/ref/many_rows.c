@@ -1,6 +1,7 @@
 /* Operators of many rows, made of those of one: threads take rows. */
 #include <string.h>
 
+#include "kernels/draw.h"
 #include "kernels/operators.h"
 #include "kernels/set.h"
 
@@ -47,4 +48,9 @@ void K(turn)(int m, int n_heads, int dim, const int32_t *position, const float *
         size_t at = (size_t)position[i] * (size_t)(dim / 2);
         K(rope)(n_heads, dim, cosine + at, sine + at, x + (size_t)i * (size_t)ldx);
     }
+}
+
+void K(draw)(int m, int n, const float *logits, double temperature, const double *u, int32_t *token) {
+#pragma omp parallel for schedule(static) if (m > 1)
+    for (int i = 0; i < m; i++) token[i] = stac_draw(n, logits + (size_t)i * (size_t)n, temperature, u[i]);
 }

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/random.h"
 #include "net/placed.h"
-#include "net/sampling.h"
 
 enum { AT_ONCE = 32, AGAIN = 16 }; /* most texts that a group writes side by side; steps between two chances to stop */
 
@@ -26,8 +26,7 @@ struct writing {
     struct texts texts;
     int text[AT_ONCE], n; /* that are written side by side, by slot */
     int at_once, n_vocab;
-    float *logits;    /* [at_once][n_vocab], last stage */
-    int32_t *scratch; /* [n_vocab] */
+    float *logits; /* [at_once][n_vocab], on processors */
     struct stac_progress progress;
 };
 
@@ -41,7 +40,6 @@ struct step {
 
 /* One step: every text that is not whole grows by one token. Returns the agreed status of the group. */
 static int grow(struct writing *w, struct stac_error *err) {
-    static const struct stac_sampling plain = {.temperature = 1, .top_p = 1};
     struct texts *t = &w->texts;
     struct step step = {0};
     int32_t token[AT_ONCE], position[AT_ONCE], slot[AT_ONCE];
@@ -56,11 +54,10 @@ static int grow(struct writing *w, struct stac_error *err) {
     struct stac_batch batch = {n, token, position, slot};
     int status = stac_pipeline_pass(&w->pipeline, STAC_OK, &batch, err);
     if (stac_pipeline_is_last(&w->pipeline)) {
-        struct stac_run *run = w->pipeline.run[0];
-        if (status == STAC_OK) status = stac_run_head(run, 0, n, w->pipeline.x[0], w->logits, err);
-        for (int i = 0; status == STAC_OK && i < n; i++)
-            step.token[i] =
-                stac_sample(&plain, &t->random[grows[i]], w->n_vocab, w->logits + (size_t)i * w->n_vocab, w->scratch);
+        double u[AT_ONCE];
+        for (int i = 0; i < n; i++) u[i] = stac_random_uniform(&t->random[grows[i]]);
+        if (status == STAC_OK)
+            status = stac_run_draw(w->pipeline.run[0], n, w->pipeline.x[0], 1.0, u, w->logits, step.token, err);
         step.status = status;
     }
     STAC_TRY(stac_broadcast(w->grid->group_comm, &step, sizeof step, w->grid->n_stages - 1, err));
@@ -218,8 +215,7 @@ static int begin(struct writing *w, const struct stac_sample_request *q, struct 
     STAC_TRY(stac_cache_init(cache, net, w->at_once, w->texts.length, err));
     STAC_TRY(stac_run_init(run, net, cache, STAC_MODE_DENSE, w->at_once, err));
     STAC_TRY(stac_pipeline_init(&w->pipeline, w->grid, 1, &run, err));
-    STAC_TRY(STAC_NEW(w->logits, (size_t)w->at_once * w->n_vocab, "logits", err));
-    return STAC_NEW(w->scratch, w->n_vocab, "candidates", err);
+    return q->device ? STAC_OK : STAC_NEW(w->logits, (size_t)w->at_once * w->n_vocab, "logits", err);
 }
 
 int stac_sample_windows(const struct stac_sample_request *q, int32_t *tokens, struct stac_error *err) {
@@ -253,7 +249,6 @@ done:
     texts_clean(&share);
     texts_clean(&w.texts);
     free(w.logits);
-    free(w.scratch);
     stac_pipeline_clean(&w.pipeline);
     stac_run_clean(&run);
     stac_cache_clean(&cache);

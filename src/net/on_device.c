@@ -38,7 +38,7 @@ static bool has_events(const struct stac_network *net, enum stac_mode mode) {
 double stac_on_device_bytes(const struct stac_network *net, enum stac_mode mode, int capacity, int max_rows) {
     double bytes = 4.0 * max_rows * sizeof(int32_t);
     if (net->hp.rope_theta > 0) bytes += (double)capacity * net->hp.head_dim * sizeof(float);
-    if (net->has_head) bytes += (double)head_rows(net) * net->hp.n_vocab * sizeof(float);
+    if (net->has_head) bytes += (double)head_rows(net) * (net->hp.n_vocab * sizeof(float) + sizeof(double) + sizeof(int32_t));
     if (has_events(net, mode))
         bytes += (double)max_rows * ((double)events_of_row(net) * sizeof(uint16_t) + BEGINS_OF_ROW * sizeof(int));
     return bytes + (stac_network_keeps_int8(net) ? (double)n_sent(net, max_rows) * sizeof(struct stac_head_sent) : 0);
@@ -88,6 +88,8 @@ int stac_on_device_init(struct stac_run *run, struct stac_error *err) {
     STAC_TRY(init_counters(run, err));
     if (!run->net->has_head) return STAC_OK;
     t->head_rows = head_rows(run->net);
+    STAC_TRY(STAC_DEVICE_NEW(run->device, t->u, t->head_rows, "tokens", err));
+    STAC_TRY(STAC_DEVICE_NEW(run->device, t->drawn, t->head_rows, "tokens", err));
     return STAC_DEVICE_NEW(run->device, t->logits, (size_t)t->head_rows * (size_t)hp->n_vocab, "logits", err);
 }
 
@@ -98,6 +100,8 @@ void stac_on_device_clean(struct stac_run *run) {
     stac_device_release(run->device, t->cosine);
     stac_device_release(run->device, t->sine);
     stac_device_release(run->device, t->logits);
+    stac_device_release(run->device, t->u);
+    stac_device_release(run->device, t->drawn);
     stac_device_release(run->device, t->tally);
     stac_device_release(run->device, t->events.index);
     stac_device_release(run->device, t->events.begin);
@@ -284,6 +288,19 @@ int stac_on_device_head(struct stac_run *run, int first, int n, float *logits, s
         STAC_TRY(multiply_head(run, first, from, rows, err));
         STAC_TRY(
             stac_device_get(run->device, logits + (size_t)from * vocab, t->logits, (size_t)rows * vocab * sizeof *logits, err));
+    }
+    return STAC_OK;
+}
+
+int stac_on_device_draw(struct stac_run *run, int n, double temperature, const double *u, int32_t *token,
+                        struct stac_error *err) {
+    struct stac_on_device *t = &run->there;
+    for (int from = 0; from < n; from += t->head_rows) {
+        int rows = n - from < t->head_rows ? n - from : t->head_rows;
+        STAC_TRY(multiply_head(run, 0, from, rows, err));
+        STAC_TRY(stac_device_put(run->device, t->u, u + from, (size_t)rows * sizeof *u, err));
+        run->kernels->draw(rows, run->net->hp.n_vocab, t->logits, temperature, t->u, t->drawn);
+        STAC_TRY(stac_device_get(run->device, token + from, t->drawn, (size_t)rows * sizeof *token, err));
     }
     return STAC_OK;
 }

@@ -27,4 +27,8 @@ int stac_on_device_attend(struct stac_run *run, int layer, const float *qkv, flo
  * batch. */
 int stac_on_device_head(struct stac_run *run, int first, int n, float *logits, struct stac_error *err);
 
+/* A token drawn after each of the first n rows of the batch, normalised in run->normed; their logits stay there. */
+int stac_on_device_draw(struct stac_run *run, int n, double temperature, const double *u, int32_t *token,
+                        struct stac_error *err);
+
 #endif

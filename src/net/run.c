@@ -364,3 +364,15 @@ int stac_run_head(struct stac_run *run, int first, int n, const float *x, float 
     stac_gradual_product(run, &net->head_in, &net->head, first, n, logits);
     return STAC_OK;
 }
+
+int stac_run_draw(struct stac_run *run, int n, const float *x, double temperature, const double *u, float *logits,
+                  int32_t *token, struct stac_error *err) {
+    const struct stac_network *net = run->net;
+    if (!run->device) {
+        STAC_TRY(stac_run_head(run, 0, n, x, logits, err));
+        run->kernels->draw(n, net->hp.n_vocab, logits, temperature, u, token);
+        return STAC_OK;
+    }
+    normalise(run, &net->head_in, n, x, net->final_norm, net->final_norm_bias, run->normed);
+    return stac_on_device_draw(run, n, temperature, u, token, err);
+}

@@ -38,6 +38,8 @@ struct stac_on_device {
     struct stac_event_space events; /* of max_rows, in temporal mode */
     float *logits;                  /* [head_rows][n_vocab], on the last stage */
     int head_rows;
+    double *u; /* [head_rows] what tokens are drawn by, and those: on the last stage */
+    int32_t *drawn;
     struct stac_tally *tally, *tally_here; /* [n_sites], of the last batch, and behind them `sent` */
     float *rows_here, *out_here;           /* [max_rows][...] what attention and probes of the host work on; else NULL */
     struct stac_head_sent *sent;           /* [layers][rows][n_head], of the last batch of a spiking run, or NULL */
@@ -141,6 +143,11 @@ int stac_run_activations(const struct stac_run *run, float **x, struct stac_erro
  * last batch; n <= max_rows. x is not changed. logits == NULL: the probe sees what enters the head, nothing is computed. Which
  * rows of the batch they are matters for ST-BIF+ neurons only. */
 int stac_run_head(struct stac_run *run, int first, int n, const float *x, float *logits, struct stac_error *err);
+
+/* Last stage: a token drawn after each of the first n rows x[n][n_embd] of the last batch, by u[i] in [0, 1) (kernels/draw.h).
+ * logits[n][n_vocab] is room for them, on the processor only. */
+int stac_run_draw(struct stac_run *run, int n, const float *x, double temperature, const double *u, float *logits,
+                  int32_t *token, struct stac_error *err);
 
 /* Counts of one site, and of all sites of this part together; set all to zero. */
 int stac_run_site_index(const struct stac_run *run, const struct stac_site *site); /* of its counts */

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "kernels/draw.h"
 #include "net/logits.h"
 
 static int by_logit_then_index(const void *a, const void *b, void *logits) {
@@ -12,13 +13,13 @@ static int by_logit_then_index(const void *a, const void *b, void *logits) {
     return i < j ? -1 : 1;
 }
 
-/* Draw from candidates[n], or from all tokens 0 .. n - 1 when candidates is NULL. */
+/* Draw from candidates[n]. */
 static int32_t draw(const struct stac_sampling *how, struct stac_random *random, int n, const float *logits,
                     const int32_t *candidates, double top) {
     double total = 0, sum = 0;
     int counted = n;
-    for (int i = 0; i < n; i++) total += exp((logits[candidates ? candidates[i] : i] - top) / how->temperature);
-    if (candidates && how->top_p < 1) { /* the nucleus: the fewest candidates, in falling order, that hold top_p */
+    for (int i = 0; i < n; i++) total += exp((logits[candidates[i]] - top) / how->temperature);
+    if (how->top_p < 1) { /* the nucleus: the fewest candidates, in falling order, that hold top_p */
         double within = 0;
         counted = 0;
         while (counted < n && (counted == 0 || within < how->top_p * total))
@@ -27,11 +28,10 @@ static int32_t draw(const struct stac_sampling *how, struct stac_random *random,
     }
     double at = stac_random_uniform(random) * total;
     for (int i = 0; i < counted; i++) {
-        int32_t token = candidates ? candidates[i] : i;
-        sum += exp((logits[token] - top) / how->temperature);
-        if (at < sum) return token;
+        sum += exp((logits[candidates[i]] - top) / how->temperature);
+        if (at < sum) return candidates[i];
     }
-    return candidates ? candidates[counted - 1] : n - 1;
+    return candidates[counted - 1];
 }
 
 /* The k largest logits into kept[k], in falling order; equals by index. */
@@ -51,7 +51,7 @@ int32_t stac_sample(const struct stac_sampling *how, struct stac_random *random,
     double top = logits[best];
     int k = how->top_k > 0 && how->top_k < n ? how->top_k : n;
     if (how->temperature <= 0 || k == 1) return best;
-    if (k == n && how->top_p >= 1) return draw(how, random, n, logits, NULL, top);
+    if (k == n && how->top_p >= 1) return stac_draw(n, logits, how->temperature, stac_random_uniform(random));
     if (k <= FEW) {
         largest_few(k, n, logits, scratch);
     } else {

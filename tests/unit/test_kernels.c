@@ -200,6 +200,17 @@ static void elementary_functions_stay_within_their_bounds(void **state) {
     assert_true(stac_expf(0) == 1);
 }
 
+static void exp_in_double_precision_stays_within_its_bound(void **state) {
+    struct stac_random r = stac_random_seeded(3, 3);
+    (void)state;
+    for (int i = 0; i < 1000000; i++) {
+        double x = i % 2 ? -708 + 1417 * stac_random_uniform(&r) : 2 * stac_random_normal(&r);
+        long double exact = expl((long double)x);
+        if (fabsl((long double)stac_exp(x) - exact) > 0x1p-51L * exact) fail_msg("exp(%.17g) is %.17g", x, stac_exp(x));
+    }
+    assert_true(stac_exp(0) == 1 && stac_exp(-1e9) == 0 && stac_exp(-INFINITY) == 0 && isnan(stac_exp(NAN)));
+}
+
 /* Run every float operator of a set on the same inputs and gather the outputs. */
 static size_t run_rows(const struct stac_kernels *k, int n, float *out) {
     rng = stac_random_seeded(7, (uint64_t)n);
@@ -275,6 +286,7 @@ int main(void) {
         cmocka_unit_test(events_add_and_subtract_rows),
         cmocka_unit_test(spikes_add_up_step_by_step),
         cmocka_unit_test(elementary_functions_stay_within_their_bounds),
+        cmocka_unit_test(exp_in_double_precision_stays_within_its_bound),
         cmocka_unit_test(row_operators_agree_between_sets),
         cmocka_unit_test(row_operators_compute_what_they_say),
     };
