@@ -48,6 +48,7 @@ static struct stac_steps steps;
 static struct stac_spikes spikes;
 static int16_t sums[16 * OUT];
 static int begin[33];
+static const double half_way = 0.5;
 
 COUNTED(gemm_f32, k->gemm_f32(ROWS, OUT, IN, x, IN, w, OUT, y, OUT))
 COUNTED(gemm_f32_few, k->gemm_f32(FEW, OUT, IN, x, IN, w, OUT, y, OUT))
@@ -71,6 +72,7 @@ COUNTED(activate, k->activate(ROWS, IN, STAC_KERNEL_GELU_TANH, x, IN))
 COUNTED(gate, k->gate(ROWS, IN / 2, STAC_KERNEL_SILU, x, IN, y))
 COUNTED(hadamard, k->hadamard(ROWS, IN, 256, x))
 COUNTED(rope, k->rope(HEADS, DIM, gain, gain + DIM, x))
+COUNTED(draw, k->draw(1, ROWS *IN, x, 0.7, &half_way, acc))
 COUNTED(quantise, gain[2] += k->quantise(IN, x, q))
 
 int main(int argc, char **argv) {
@@ -90,7 +92,7 @@ int main(int argc, char **argv) {
         count_gemm_f32, count_gemm_f32_few, count_gemm_bf16,   count_gemm_bf16_few,    count_gemm_i16i8,  count_gemm_i16i8_few,
         count_add_rows, count_encode,       count_sum_squares, count_gemm_i16i8_small, count_norm,        count_softmax_exp,
         count_decode,   count_scale,        count_add,         count_activate,         count_gemm_sparse, count_gate,
-        count_hadamard, count_rope,         count_quantise,    count_sum_spikes,       count_weigh_steps};
+        count_hadamard, count_rope,         count_quantise,    count_sum_spikes,       count_weigh_steps, count_draw};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) all[i](k);
     stac_code_clean(&ternary);
     return 0;
