@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum {
-    ROOM = 1 << 20,      /* bytes that wait; a token of 32 layers has 60,000 */
+    ROOM = 1 << 20,      /* bytes that wait; a token of 32 layers has 200,000 */
     FEWEST = 8,          /* launches that are worth a graph */
     GRAPHS = 32,         /* that are kept */
     MEMORY = 256,        /* sequences that are remembered by their hash */
