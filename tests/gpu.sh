@@ -69,8 +69,7 @@ ratio() {
 }
 printf '| ratio | goal | measured |\n|---|---|---|\n' | tee out/gpu/ratios.md
 ratio 'dense decode, 1.7B in bfloat16: bytes/s / writing memory' '>= 0.6' 'f["1.7B.dense_decode"] * f["1.7B.dense_weight_bytes"] / f["gpu.write_bandwidth"]'
-# Of two bfloat16 numbers for an activation each is multiplied, so tensor cores work twice what a product counts.
-ratio 'dense prefill, 1.7B by cuBLASLt: operations / of one large product' '>= 0.5' \
+ratio 'dense prefill, 1.7B by cuBLASLt: operations / of one large product of it' '' \
     'f["1.7B_library.dense_prefill"] * f["1.7B.dense_weight_bytes"] / f["gpu.bf16_library_512_rows"]'
 ratio 'SNN count mode time / dense time, prefill' '<= 2' 'f["135M.dense_prefill"] / f["135M.snn_count_prefill"]'
 ratio 'encoders: bytes/s / writing memory' '>= 0.8' 'f["gpu.encode"] / f["gpu.write_bandwidth"]'
