@@ -37,16 +37,6 @@ static __device__ int block_sum(int x, int *shared) {
     return sum;
 }
 
-static __device__ float block_max(float x, float *shared) {
-    x = warp_max(x);
-    if (threadIdx.x % WARP == 0) shared[threadIdx.x / WARP] = x;
-    __syncthreads();
-    float most = shared[0];
-    for (int w = 1; w < THREADS / WARP; w++) most = shared[w] > most ? shared[w] : most;
-    __syncthreads();
-    return most;
-}
-
 /* ---- keys and values ------------------------------------------------------------------------------------------------ */
 
 /* What is not a number counts as 0. */

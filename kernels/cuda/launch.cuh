@@ -72,6 +72,17 @@ static __device__ inline float warp_max(float x) {
     return x;
 }
 
+/* Over all threads of a block of whole warps, for all of them; `shared` holds one number for every warp. */
+static __device__ inline float block_max(float x, float *shared) {
+    x = warp_max(x);
+    if (threadIdx.x % WARP == 0) shared[threadIdx.x / WARP] = x;
+    __syncthreads();
+    float most = shared[0];
+    for (int w = 1; w < (int)blockDim.x / WARP; w++) most = shared[w] > most ? shared[w] : most;
+    __syncthreads();
+    return most;
+}
+
 /* c[16][8] += a[16][32] b[32][8], bytes into 32 bits, by the 32 threads of a warp. Fragments as in the PTX manual, "Matrix
  * fragments for mma.m16n8k32": with group = lane / 4 and quad = lane % 4,
  *   a[0], a[1]: rows group and group + 8, columns 4 quad ..; a[2], a[3]: the same rows, columns 16 + 4 quad ..

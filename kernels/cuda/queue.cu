@@ -18,9 +18,10 @@ enum {
 typedef uint64_t unit;
 struct step {
     const void *kernel; /* NULL: zeros */
-    uint64_t shared;    /* or, of zeros: the place */
+    uint64_t shared;
     unsigned grid[3], block[3];
-    uint64_t clear[3]; /* pitch, width, height */
+    void *to; /* of zeros */
+    uint64_t pitch, width, height;
     uint64_t units;    /* of the arguments */
     uint32_t n, size[STAC_QUEUE_ARGUMENTS + 1];
 };
@@ -78,8 +79,8 @@ void stac_queue_kernel(const void *kernel, dim3 grid, dim3 block, size_t shared,
 
 void stac_queue_clear(void *to, size_t pitch, size_t width, size_t height) {
     struct step *s = add(0);
-    s->shared = (uint64_t)(uintptr_t)to;
-    s->clear[0] = pitch, s->clear[1] = width, s->clear[2] = height;
+    s->to = to;
+    s->pitch = pitch, s->width = width, s->height = height;
 }
 
 /* Let a kernel take so much shared memory. What it was allowed stays: a graph may rely on it. */
@@ -96,11 +97,10 @@ static void allow_shared(const void *kernel, uint64_t bytes) {
 }
 
 static void clear(const struct step *s) {
-    void *to = (void *)(uintptr_t)s->shared;
-    if (s->clear[2] == 1)
-        cudaMemsetAsync(to, 0, s->clear[1], stac_cuda_stream); /* which has no limit of a row's length */
+    if (s->height == 1)
+        cudaMemsetAsync(s->to, 0, s->width, stac_cuda_stream); /* which has no limit of a row's length */
     else
-        cudaMemset2DAsync(to, s->clear[0], 0, s->clear[1], s->clear[2], stac_cuda_stream);
+        cudaMemset2DAsync(s->to, s->pitch, 0, s->width, s->height, stac_cuda_stream);
 }
 
 /* Failures are found by whoever asks for the last error. */

@@ -189,10 +189,7 @@ static __global__ void draw_from_row(int n, const float *logits, double temperat
     float top = -INFINITY;
     double colder = 1 / temperature;
     for (int i = (int)threadIdx.x; i < n; i += THREADS) top = row[i] > top ? row[i] : top;
-    top = warp_max(top);
-    if (threadIdx.x % WARP == 0) most[threadIdx.x / WARP] = top;
-    __syncthreads();
-    for (int w = 0; w < THREADS / WARP; w++) top = most[w] > top ? most[w] : top;
+    top = block_max(top, most);
     for (int p = (int)threadIdx.x; p < pieces; p += THREADS) sum[p] = stac_draw_sum(n, row, p, top, colder);
     __syncthreads();
     if (threadIdx.x > 0) return;

@@ -11,8 +11,8 @@ import sys
 import time
 
 import torch
-from spikingjelly.activation_based.neuron import LIFNode
 from spikingjelly.activation_based.ann2snn import SignedQCFSSequenceEncoder
+from spikingjelly.activation_based.neuron import LIFNode
 
 TRIES = 3
 

@@ -71,31 +71,6 @@ static void float_products_agree(int m, int n, int k, int ldw) {
     compare(far_half, half, nw, 2, "half");
 }
 
-static void draws_agree(void **state) {
-    static const int sizes[] = {1, 2, 255, 256, 257, 600, 5000};
-    enum { ROWS = 40 };
-    (void)state;
-    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-        for (int t = 1; t <= 3; t++) {
-            int n = sizes[s];
-            size_t all = (size_t)ROWS * (size_t)n;
-            float *logits = floats(all, 3);
-            double u[ROWS];
-            int32_t *token = calloc(ROWS, sizeof *token);
-            for (int i = 0; i < ROWS; i++) u[i] = i == 0 ? 0 : i == 1 ? 0x1.fffffffffffffp-1 : stac_random_uniform(&rng);
-            if (n > 300) logits[2 * n + 299] = NAN, logits[3 * n + 256] = INFINITY, logits[4 * n + 7] = -INFINITY;
-            float *far_logits = put(logits, all * sizeof *logits);
-            double *far_u = put(u, sizeof u);
-            int32_t *far_token = put(token, ROWS * sizeof *token);
-            ref->draw(ROWS, n, logits, 0.6 * t, u, token);
-            there->draw(ROWS, n, far_logits, 0.6 * t, far_u, far_token);
-            for (int i = 0; i < ROWS; i++) assert_in_range(token[i], 0, n - 1);
-            compare(far_token, token, ROWS, sizeof *token, "draw");
-            FREE_THERE(far_u);
-            compare(far_logits, logits, all, sizeof *logits, "logits");
-        }
-}
-
 /* |y - exact| <= bound * sum of |x| |w|; returns how many have not the very bits. */
 static int within_bound(const char *what, const float *y, int ldy, const float *exact, const float *sizes, int m, int n,
                         int k) {
@@ -372,6 +347,33 @@ static void steps_agree(void **state) {
     (void)state;
     for (int i = 0; i < WIDTHS; i++)
         for (int variant = 0; variant < 4; variant++) step_rows(i % 2 ? 257 : 3, widths[i], variant);
+}
+
+/* ---- drawing -------------------------------------------------------------------------------------------------- */
+
+static void draws_agree(void **state) {
+    static const int sizes[] = {1, 2, 255, 256, 257, 600, 5000};
+    enum { DRAWS = 40 };
+    (void)state;
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int t = 1; t <= 3; t++) {
+            int n = sizes[s];
+            size_t all = (size_t)DRAWS * (size_t)n;
+            float *logits = floats(all, 3);
+            double u[DRAWS];
+            int32_t *token = calloc(DRAWS, sizeof *token);
+            for (int i = 0; i < DRAWS; i++) u[i] = i == 0 ? 0 : i == 1 ? 0x1.fffffffffffffp-1 : stac_random_uniform(&rng);
+            if (n > 300) logits[2 * n + 299] = NAN, logits[3 * n + 256] = INFINITY, logits[4 * n + 7] = -INFINITY;
+            float *far_logits = put(logits, all * sizeof *logits);
+            double *far_u = put(u, sizeof u);
+            int32_t *far_token = put(token, DRAWS * sizeof *token);
+            ref->draw(DRAWS, n, logits, 0.6 * t, u, token);
+            there->draw(DRAWS, n, far_logits, 0.6 * t, far_u, far_token);
+            for (int i = 0; i < DRAWS; i++) assert_in_range(token[i], 0, n - 1);
+            compare(far_token, token, DRAWS, sizeof *token, "draw");
+            FREE_THERE(far_u);
+            compare(far_logits, logits, all, sizeof *logits, "logits");
+        }
 }
 
 /* ---- failures ------------------------------------------------------------------------------------------------------ */
