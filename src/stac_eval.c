@@ -247,7 +247,6 @@ enum { PATIENCE = 3 }; /* looks before it is told that nothing is at work */
 /* --watch DIR, until nothing is at work there: redrawn at a terminal once a second, else lines every five. */
 static int watch(struct program *p, struct stac_error *err) {
     bool terminal = isatty(STDOUT_FILENO);
-    struct timespec pause = {terminal ? 1 : 5, 0}, soon = {1, 0};
     int lines = 0, looks = 0, status = STAC_OK;
     while (p->start.ranks.rank == 0 && !p->worse) {
         struct stac_strbuf text = {0};
@@ -261,7 +260,7 @@ static int watch(struct program *p, struct stac_error *err) {
         looks = seen.ranks > 0 ? PATIENCE : looks + 1; /* what was there and is gone has ended */
         p->worse = seen.gone > 0;
         if (status != STAC_OK || (seen.ranks == 0 && looks >= PATIENCE)) break;
-        nanosleep(seen.ranks == 0 ? &soon : &pause, NULL);
+        stac_clock_pause(seen.ranks == 0 || terminal ? 1 : 5);
     }
     if (p->start.ranks.rank == 0 && status == STAC_OK)
         printf(p->worse ? "%s: what was at work there died\n" : "%s: nothing is at work there\n", p->start.job.watch);

@@ -428,7 +428,6 @@ static int run_service(struct service *v, int *code, struct stac_error *err) {
 
 static int watch(struct service *v, struct stac_error *err) {
     bool terminal = isatty(STDOUT_FILENO);
-    struct timespec pause = {1, 0};
     struct stac_overview counts = {.queued = 1};
     while (counts.queued + counts.running > 0) {
         struct stac_strbuf text = {0};
@@ -438,7 +437,7 @@ static int watch(struct service *v, struct stac_error *err) {
         fflush(stdout);
         stac_strbuf_clean(&text);
         if (!terminal) break;
-        nanosleep(&pause, NULL);
+        stac_clock_pause(1);
     }
     return STAC_OK;
 }

@@ -10,6 +10,12 @@ double stac_clock_now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+void stac_clock_pause(double seconds) {
+    double whole = floor(seconds);
+    struct timespec t = {(time_t)whole, (long)((seconds - whole) * 1e9)};
+    nanosleep(&t, NULL);
+}
+
 void stac_clock_stamp(char *out, size_t size) {
     time_t now = time(NULL);
     struct tm local;

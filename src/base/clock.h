@@ -7,6 +7,9 @@
 /* Seconds since an arbitrary fixed point. */
 double stac_clock_now(void);
 
+/* Do nothing for a while; a signal may end it early. */
+void stac_clock_pause(double seconds);
+
 /* Local date and time, "2025-01-31 23:59:59", into a buffer of at least 20 bytes. */
 void stac_clock_stamp(char *out, size_t size);
 

@@ -7,15 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/activity.h"
 #include "base/clock.h"
+#include "base/thread.h"
 
-enum { BEAT_MS = 100, PATIENCE_MS = 300, MOST_RANKS = 4096, STACK = 65536, EXIT_CODE = 4 };
+enum { MOST_RANKS = 4096, STACK = 65536, EXIT_CODE = 4 };
 static const char *cannot_share = "cannot share memory with the ranks of this machine";
-static const double grace = 0.5; /* seconds: who stops beside other ranks is noticed, and told, by them */
+static const double beat = 0.1, patience = 0.3; /* seconds */
+static const double grace = 0.5;                /* seconds: who stops beside other ranks is noticed, and told, by them */
 
 struct stac_sentry_slot {
     atomic_int rank, pid, left, told; /* told: somebody of this machine has said what ends the job; of slot 0 */
@@ -86,16 +87,11 @@ static void listen_for_crashes(void) {
 
 /* ---- the thread --------------------------------------------------------------------------------------------------- */
 
-static void pause_ms(long ms) {
-    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
-    nanosleep(&t, NULL);
-}
-
 /* One line, of the first on a machine who notices; then everybody goes. */
 static void end_job(struct stac_sentry *w, int rank, const char *host, const char *phase, const char *fate) {
     if (atomic_exchange(&w->slot[0].told, 1) == 0)
         fprintf(stderr, "error: rank %d on %s%s%.63s: %s\n", rank, host, phase[0] ? ", in " : "", phase, fate);
-    pause_ms(PATIENCE_MS);
+    stac_clock_pause(patience);
     _exit(EXIT_CODE);
 }
 
@@ -161,23 +157,12 @@ static void *watch(void *ctx) {
         }
         look_at_machine(w, &seen, now);
         last = now;
-        pause_ms(BEAT_MS);
+        stac_clock_pause(beat);
     }
     return NULL;
 }
 
 /* ---- begin and end ------------------------------------------------------------------------------------------------ */
-
-/* Signals are for the thread that works. */
-static int start_thread(struct stac_sentry *w, struct stac_error *err) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    int failed = pthread_create(&w->thread, NULL, watch, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    w->watches = failed == 0;
-    return failed ? stac_fail(err, STAC_ERR_MEMORY, "cannot start a thread: %s", strerror(failed)) : STAC_OK;
-}
 
 /* Memory without a name, of the first rank here, which the others find among its open files. It is not MPI's, for it is looked
  * at until MPI has ended. */
@@ -198,6 +183,7 @@ static int map_memory(struct stac_sentry *w, int rank, int fd, struct stac_error
     w->slot = base;
     atomic_store(&w->slot[w->mine].rank, rank);
     atomic_store(&w->slot[w->mine].pid, (int)getpid());
+    atomic_store(&w->slot[w->mine].beats, 1); /* from here on it is missed */
     return STAC_OK;
 }
 
@@ -232,7 +218,8 @@ int stac_sentry_begin(struct stac_sentry *w, const struct stac_ranks *r, double 
     int status = meet(w, r, err);
     if (status == STAC_OK && w->slot) {
         self.told = &w->slot[0].told;
-        status = start_thread(w, err);
+        status = stac_thread_begin(&w->thread, watch, w, err);
+        w->watches = status == STAC_OK;
     }
     return stac_agree(r, r->comm, status, err);
 }

@@ -9,6 +9,7 @@
 #include "base/stop.h"
 
 enum { LARGEST_JOB = 1 << 20 };
+static const double longest_gathering = 300; /* seconds, as Slurm has it (PMIxTimeout) */
 
 /* The text of the job file, from rank 0 to all. */
 static int share_file(struct stac_start *s, const char *path, char **text, size_t *size, struct stac_error *err) {
@@ -71,6 +72,7 @@ int stac_start(struct stac_start *s, enum stac_program program, int argc, char *
     enum stac_job_request request;
     int status = STAC_OK;
     *s = (struct stac_start){0};
+    STAC_TRY(stac_muster_begin(&s->muster, longest_gathering, err));
     STAC_TRY(stac_ranks_begin(&s->ranks, err));
     STAC_TRY_DONE(stac_job_init(&s->job, program, err));
     status = stac_job_command_line(&s->job, argc, argv, NULL, 0, &path, &request, err);
@@ -87,6 +89,7 @@ int stac_start(struct stac_start *s, enum stac_program program, int argc, char *
     STAC_TRY_DONE(check_same(s, version, err));
     if (program != STAC_CHAT) stac_stop_listen();
     STAC_TRY_DONE(stac_sentry_begin(&s->sentry, &s->ranks, s->job.rank_timeout, err));
+    stac_muster_dismiss(&s->muster);
     stac_ranks_set_threads(&s->ranks, (int)s->job.threads);
     if (s->ranks.rank == 0) s->log = (struct stac_log){.screen = stderr, .quiet = s->job.quiet};
     status = stac_agree(&s->ranks, s->ranks.comm, begin_live(s, err), err);
@@ -102,5 +105,6 @@ int stac_finish(struct stac_start *s, int code, const struct stac_error *err) {
     if (err->status != STAC_OK && !err->agreed) stac_sentry_end(&s->sentry); /* who leaves alone says so itself */
     code = stac_ranks_end(&s->ranks, code, err);
     stac_sentry_end(&s->sentry);
+    stac_muster_end(&s->muster);
     return code;
 }

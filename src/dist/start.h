@@ -3,6 +3,7 @@
 #define STAC_DIST_START_H
 
 #include "base/log.h"
+#include "dist/muster.h"
 #include "dist/sentry.h"
 #include "job/job.h"
 
@@ -10,6 +11,7 @@ struct stac_start {
     struct stac_ranks ranks;
     struct stac_job job;
     struct stac_log log;       /* to standard error on rank 0, silent elsewhere */
+    struct stac_muster muster; /* while ranks gather */
     struct stac_sentry sentry; /* over the ranks of this machine */
     struct stac_live live;     /* of the folder that the job is about, for stac-eval --watch */
     struct stac_strbuf answer; /* help, reference or version: to be printed instead of running the job; rank 0 */

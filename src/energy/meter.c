@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 const char *stac_meter_name(enum stac_meter_kind kind) {
     return kind == STAC_METER_CPU ? "cpu" : "gpu";
@@ -42,6 +43,7 @@ static void *poll_sensors(void *argument) {
 int stac_meter_open(struct stac_meter *m, const struct stac_ranks *ranks, const char *rapl_root, const char *nvml_library,
                     struct stac_error *err) {
     MPI_Comm machine;
+    struct stac_error quiet = {0}; /* without the thread nothing is measured */
     int place = 0;
     *m = (struct stac_meter){.ranks = ranks};
     STAC_TRY(stac_mpi_check(MPI_Comm_split_type(ranks->comm, MPI_COMM_TYPE_SHARED, ranks->rank, MPI_INFO_NULL, &machine),
@@ -54,7 +56,7 @@ int stac_meter_open(struct stac_meter *m, const struct stac_ranks *ranks, const 
     if (!m->reads) return STAC_OK;
     stac_rapl_open(&m->rapl, rapl_root);
     stac_nvml_open(&m->nvml, nvml_library);
-    if (m->rapl.n + m->nvml.n > 0) m->polls = pthread_create(&m->thread, NULL, poll_sensors, m) == 0;
+    if (m->rapl.n + m->nvml.n > 0) m->polls = stac_thread_begin(&m->thread, poll_sensors, m, &quiet) == STAC_OK;
     return STAC_OK;
 }
 

@@ -1,7 +1,6 @@
 #include "spool/owner.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,9 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/process.h"
-#include "base/strbuf.h"
 
 static const char heartbeat[] = ".heartbeat";
 
@@ -122,46 +121,27 @@ enum stac_owner_state stac_owner_look(const struct stac_owner *o, const char *ot
 
 /* ---- who works for it --------------------------------------------------------------------------------------------- */
 
-/* Whether the environment of a process, which ends every variable with NUL, has this one. */
-static bool carries(const char *pid, const char *variable) {
-    char path[NAME_MAX + 16], block[4096];
-    struct stac_strbuf all = {0};
-    struct stac_error quiet = {0};
-    bool found = false;
-    ssize_t n;
-    snprintf(path, sizeof path, "/proc/%s/environ", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    while (fd >= 0 && (n = read(fd, block, sizeof block)) > 0)
-        if (stac_strbuf_add(&all, block, (size_t)n, &quiet) != STAC_OK) break;
-    if (fd >= 0) close(fd);
-    for (size_t at = 0; !found && at < all.size; at += strlen(all.data + at) + 1) found = strcmp(all.data + at, variable) == 0;
-    stac_strbuf_clean(&all);
-    return found;
-}
+struct hunt {
+    const char *owner;
+    int found;
+};
 
-static int kill_once(const char *variable) {
-    DIR *dir = opendir("/proc");
-    int found = 0;
-    for (const struct dirent *e; dir && (e = readdir(dir));) {
-        char *end;
-        long pid = strtol(e->d_name, &end, 10);
-        if (*end || pid <= 1 || pid == (long)getpid() || !carries(e->d_name, variable)) continue;
-        kill((pid_t)pid, SIGKILL);
-        found++;
-    }
-    if (dir) closedir(dir);
-    return found;
+static void kill_worker(long pid, void *ctx) {
+    struct hunt *h = ctx;
+    char value[160];
+    if (!stac_process_variable(pid, STAC_OWNER_VARIABLE, value, sizeof value) || strcmp(value, h->owner) != 0) return;
+    kill((pid_t)pid, SIGKILL);
+    h->found++;
 }
 
 bool stac_owner_kill_workers(const char *owner) {
     enum { TURNS = 100 };
-    struct timespec pause = {0, 50000000};
-    char variable[sizeof STAC_OWNER_VARIABLE + 160];
-    snprintf(variable, sizeof variable, STAC_OWNER_VARIABLE "=%.128s", owner);
     for (int turn = 0, none = 0; turn < TURNS; turn++) {
-        none = kill_once(variable) == 0 ? none + 1 : 0;
+        struct hunt hunt = {.owner = owner};
+        stac_process_each(kill_worker, &hunt);
+        none = hunt.found == 0 ? none + 1 : 0;
         if (none == 2) return true; /* a second look, at what was born during the first */
-        if (none == 0) nanosleep(&pause, NULL);
+        if (none == 0) stac_clock_pause(0.05);
     }
     return false;
 }

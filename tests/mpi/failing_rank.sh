@@ -85,12 +85,25 @@ if [ -z "$STAC_SANITIZED" ]; then
     one_line "a rank that leaves" '^error: rank 0 on .*: it is gone: killed, or it left by itself'
     rm -rf "$work/out-folder/snn"*
 fi
-# One that is lost after all of its work, in MPI_Finalize, where the others wait for it (tests/fakes/finalize.c): the result is there.
-lose_at_the_end() { # WHAT SIGNAL PATTERN
-    small="--model_name $tiny --output_dir $work/out-folder/snn --simplified --num_samples 2 --calibration_length 64 --threads 1"
-    timeout -k 5 60 mpirun -q -n 2 stac-convert $small : -n 1 env STAC_FAKE_SIGNAL="$2" LD_PRELOAD="$STAC_FAKE_FINALIZE" \
-        stac-convert $small > "$work/out" 2> "$work/err" &
+# One that gets a signal in a call of MPI (tests/fakes/mpi_signal.c).
+small="--model_name $tiny --output_dir $work/out-folder/snn --simplified --num_samples 2 --calibration_length 64 --threads 1"
+lose_in() { # CALL SIGNAL
+    timeout -k 5 60 mpirun -q -n 2 stac-convert $small : -n 1 env STAC_FAKE_AT="$1" STAC_FAKE_SIGNAL="$2" \
+        LD_PRELOAD="$STAC_FAKE_MPI_SIGNAL" stac-convert $small > "$work/out" 2> "$work/err" &
     job=$!
+}
+# Before the ranks watch each other: as MPI begins, while they get the job, and as they share the memory to watch with.
+stop_at_the_start() { # CALL
+    before=$(date +%s%N)
+    lose_in "$1" 19
+    over_soon "a rank stopped in $1" "$job" "$before"
+    one_line "a rank stopped in $1" '^error: rank 2 on .*, while ranks gather: it is stopped'
+    nothing_left "a rank stopped in $1" "$work/out-folder"
+    longest=$((took > longest ? took : longest))
+}
+# After all of its work, in MPI_Finalize, where the others wait for it: the result is there.
+lose_at_the_end() { # WHAT SIGNAL PATTERN
+    lose_in MPI_Finalize "$2"
     for i in $(seq 200); do grep -q '^written to' "$work/err" && break; sleep 0.1; done
     over_soon "$1" "$job" "$(date +%s%N)"
     one_line "$1" "^error: rank 2 on .*, in MPI_Finalize: .*$3"
@@ -99,6 +112,9 @@ lose_at_the_end() { # WHAT SIGNAL PATTERN
     rm -rf "$work/out-folder/snn"*
 }
 if [ -z "$STAC_SANITIZED" ]; then
+    stop_at_the_start MPI_Init_thread
+    stop_at_the_start MPI_Bcast
+    stop_at_the_start MPI_Barrier
     lose_at_the_end 'a rank stopped at the end' 19 'no sign of life'
     lose_at_the_end 'a rank killed at the end' 9 'gone: killed'
 fi

@@ -4,10 +4,14 @@
 
 #include <limits.h>
 #include <math.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/random.h"
 #include "dist/grid.h"
 #include "dist/merge.h"
+#include "dist/muster.h"
 #include "dist/share.h"
 
 /* ---- stages ----------------------------------------------------------------------------------------------------- */
@@ -176,6 +180,43 @@ static void items_are_shared_once_and_nearly_evenly(void **state) {
     }
 }
 
+/* ---- ranks gather ------------------------------------------------------------------------------------------------ */
+
+/* What a rank of a launcher's job writes, and how it ends, when it waits `wait` seconds for others at a limit of half a second.
+ */
+static int waiting_rank(double wait, char *text, size_t size) {
+    int ends[2], status = 0;
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        static struct stac_muster muster;
+        struct stac_error err = {0};
+        dup2(ends[1], STDERR_FILENO);
+        if (setenv("PMIX_NAMESPACE", "test_dist", 1) != 0 || setenv("PMIX_RANK", "7", 1) != 0) _exit(9);
+        if (stac_muster_begin(&muster, 0.5, &err) != STAC_OK) _exit(9);
+        stac_clock_pause(wait);
+        stac_muster_end(&muster);
+        _exit(0);
+    }
+    close(ends[1]);
+    ssize_t n = read(ends[0], text, size - 1);
+    text[n > 0 ? n : 0] = 0;
+    close(ends[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void a_rank_does_not_wait_for_ever_for_others(void **state) {
+    (void)state;
+    char text[400];
+    assert_int_equal(waiting_rank(20, text, sizeof text), 4);
+    assert_non_null(strstr(text, "error: rank 7 on "));
+    assert_non_null(strstr(text, "while ranks gather: others are missing"));
+    assert_int_equal(waiting_rank(0.01, text, sizeof text), 0);
+    assert_string_equal(text, "");
+}
+
 /* ---- one rank --------------------------------------------------------------------------------------------------- */
 
 static void one_rank_agrees_with_itself(void **state) {
@@ -214,8 +255,11 @@ static void one_rank_agrees_with_itself(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stages_fit_ranks_layers_and_memory), cmocka_unit_test(no_cut_is_better_than_the_one_that_is_made),
-        cmocka_unit_test(rounding_never_leaves_a_stage_open), cmocka_unit_test(items_are_shared_once_and_nearly_evenly),
+        cmocka_unit_test(stages_fit_ranks_layers_and_memory),
+        cmocka_unit_test(no_cut_is_better_than_the_one_that_is_made),
+        cmocka_unit_test(rounding_never_leaves_a_stage_open),
+        cmocka_unit_test(items_are_shared_once_and_nearly_evenly),
+        cmocka_unit_test(a_rank_does_not_wait_for_ever_for_others),
         cmocka_unit_test(one_rank_agrees_with_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
