@@ -10,7 +10,7 @@ enum {
     GRAPHS = 32,         /* that are kept */
     MEMORY = 256,        /* sequences that are remembered by their hash */
     KERNELS = 32,           /* that take more shared memory than all may */
-    FREE_SHARED = 48 << 10, /* bytes that a kernel may take without being allowed to */
+    FREE_SHARED = 32 << 10, /* bytes that a kernel may take without being allowed to: 48 KiB, with what it has anyway */
 };
 
 /* What waits: steps one after the other, each with its arguments behind it, padded to whole units. Padding is zero, so that equal

@@ -10,20 +10,24 @@
 #include <map>
 #include <vector>
 
-#include "cuda_runtime.h"
+#include "on_host.h"
 
-enum { WARP = 32, MOST_THREADS = 1024, STACK = 64 << 10, MOST_SHARED = 227 << 10 };
+enum { WARP = 32, MOST_THREADS = 1024, STACK = 64 << 10, USUAL_SHARED = 48 << 10, MOST_SHARED = 227 << 10 };
 
 /* ---- errors --------------------------------------------------------------------------------------------------------- */
 
 static cudaError_t stuck = cudaSuccess; /* what has failed so far */
 static char reason[512];
 
-static cudaError_t breach(cudaError_t code, const char *kernel, const char *what) {
+cudaError_t cuda_on_host_breach(cudaError_t code, const char *kernel, const char *what) {
     if (stuck != cudaSuccess) return stuck;
     stuck = code;
     snprintf(reason, sizeof reason, "%s%s%s", kernel ? kernel : "", kernel ? ": " : "", what);
     return code;
+}
+
+cudaError_t cuda_on_host_stuck(void) {
+    return stuck;
 }
 
 cudaError_t cudaGetLastError(void) {
@@ -39,57 +43,9 @@ const char *cudaGetErrorString(cudaError_t code) {
     }
 }
 
-static size_t from_environment(const char *name, size_t usual) {
+size_t cuda_on_host_setting(const char *name, size_t usual) {
     const char *value = getenv(name);
     return value && *value ? (size_t)strtoull(value, NULL, 10) : usual;
-}
-
-/* ---- graphs --------------------------------------------------------------------------------------------------------- */
-
-struct cuda_on_host_graph {
-    std::vector<std::function<void()>> steps;
-};
-static cuda_on_host_graph *captured; /* what the stream is captured to, or NULL */
-size_t cuda_on_host_graphs;
-
-static void do_or_capture(const std::function<void()> &what) {
-    if (captured)
-        captured->steps.push_back(what);
-    else
-        what();
-}
-
-cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
-    if (captured) return breach(cudaErrorInvalidValue, NULL, "a stream is captured twice");
-    captured = new cuda_on_host_graph();
-    return stuck;
-}
-
-cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t *out) {
-    *out = captured;
-    captured = NULL;
-    return stuck;
-}
-
-cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *out, cudaGraph_t graph, unsigned long long) {
-    *out = new cuda_on_host_graph(*graph);
-    return stuck;
-}
-
-cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t) {
-    cuda_on_host_graphs++;
-    for (auto &step : graph->steps) step();
-    return stuck;
-}
-
-cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
-    delete graph;
-    return stuck;
-}
-
-cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
-    delete graph;
-    return stuck;
 }
 
 /* ---- memory --------------------------------------------------------------------------------------------------------- */
@@ -101,16 +57,17 @@ struct block {
 };
 static std::map<char *, block> blocks; /* by what was given out */
 static size_t in_use;
-static bool open_to_all;
+static int opened; /* how often */
 
 static size_t page_size(void) {
     return (size_t)sysconf(_SC_PAGESIZE);
 }
 
 /* Memory of the device is to be had by kernels and copies only. */
-static void open_memory(bool open) {
+void cuda_on_host_open_memory(bool open) {
+    opened += open ? 1 : -1;
+    if (opened != (open ? 1 : 0)) return;
     for (auto &b : blocks) mprotect(b.second.pages, b.second.n_pages_bytes, open ? PROT_READ | PROT_WRITE : PROT_NONE);
-    open_to_all = open;
 }
 
 /* The block that holds all of [p, p + bytes), or NULL. */
@@ -121,8 +78,12 @@ static const block *block_of(const void *p, size_t bytes) {
     return (const char *)p + bytes <= at->first + at->second.bytes ? &at->second : NULL;
 }
 
+bool cuda_on_host_is_reserved(const void *p, size_t bytes) {
+    return block_of(p, bytes) != NULL;
+}
+
 cudaError_t cudaMemGetInfo(size_t *left, size_t *all) {
-    *all = from_environment("CUDA_ON_HOST_MEMORY", (size_t)1 << 34);
+    *all = cuda_on_host_setting("CUDA_ON_HOST_MEMORY", (size_t)1 << 34);
     *left = *all > in_use ? *all - in_use : 0;
     return stuck;
 }
@@ -136,62 +97,80 @@ cudaError_t cudaMalloc(void **out, size_t bytes) {
     if (p == MAP_FAILED) return cudaErrorMemoryAllocation;
     memset(p, 0xff, pages); /* floats that are not numbers */
     mprotect((char *)p + pages, page, PROT_NONE);
-    if (!open_to_all) mprotect(p, pages, PROT_NONE);
+    if (!opened) mprotect(p, pages, PROT_NONE);
     *out = (char *)p + pages - aligned;
     blocks[(char *)*out] = block{(char *)p, pages, bytes};
     in_use += bytes;
     return cudaSuccess;
 }
 
+static bool is_filled(const char *from, const char *to) {
+    for (; from < to; from++)
+        if (*from != -1) return false;
+    return true;
+}
+
+/* Whether what lies around a block, on its pages, is as it was. */
+static bool is_untouched(const char *p, const struct block *b) {
+    cuda_on_host_open_memory(true);
+    bool as_it_was = is_filled(b->pages, p) && is_filled(p + b->bytes, b->pages + b->n_pages_bytes);
+    cuda_on_host_open_memory(false);
+    return as_it_was;
+}
+
 cudaError_t cudaFree(void *p) {
-    auto at = blocks.find((char *)p);
     if (!p) return stuck;
-    if (at == blocks.end()) return breach(cudaErrorInvalidValue, NULL, "cudaFree of what is no memory of the device");
+    cuda_on_host_finish(NULL);
+    auto at = blocks.find((char *)p);
+    if (at == blocks.end())
+        return cuda_on_host_breach(cudaErrorInvalidValue, NULL, "cudaFree of what is no memory of the device");
+    if (!is_untouched((char *)p, &at->second))
+        cuda_on_host_breach(cudaErrorIllegalAddress, NULL, "somebody wrote beside what was reserved");
     munmap(at->second.pages, at->second.n_pages_bytes + page_size());
     in_use -= at->second.bytes;
     blocks.erase(at);
     return stuck;
 }
 
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
-    if (captured) return breach(cudaErrorInvalidValue, NULL, "a copy on a stream that is captured");
+/* As from memory that is not pinned: the host's side is read, or written, before this returns. */
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+    if (cuda_on_host_is_captured(stream))
+        return cuda_on_host_breach(cudaErrorInvalidValue, NULL, "a copy on a stream that is captured");
     const void *there = kind == cudaMemcpyHostToDevice ? to : from, *here = kind == cudaMemcpyHostToDevice ? from : to;
     bool within = kind == cudaMemcpyDeviceToDevice;
-    if (stuck != cudaSuccess) return stuck;
-    if (bytes > 0 && !block_of(there, bytes))
-        return breach(cudaErrorInvalidValue, NULL, "a copy outside of the device's memory");
-    if (bytes > 0 && within && !block_of(here, bytes))
-        return breach(cudaErrorInvalidValue, NULL, "a copy outside of the device's memory");
-    if (bytes > 0 && !within && block_of(here, 1))
-        return breach(cudaErrorInvalidValue, NULL, "a copy whose host side is the device's memory");
-    open_memory(true);
-    memcpy(to, from, bytes);
-    open_memory(false);
-    return cudaSuccess;
+    if (stuck != cudaSuccess || bytes == 0) return stuck;
+    if (!block_of(there, bytes) || (within && !block_of(here, bytes)))
+        return cuda_on_host_breach(cudaErrorInvalidValue, NULL, "a copy outside of the device's memory");
+    if (!within && block_of(here, 1))
+        return cuda_on_host_breach(cudaErrorInvalidValue, NULL, "a copy whose host side is the device's memory");
+    if (kind == cudaMemcpyHostToDevice) {
+        std::vector<char> staged((const char *)from, (const char *)from + bytes);
+        return cuda_on_host_do(stream, [=] { memcpy(to, staged.data(), staged.size()); });
+    }
+    cuda_on_host_do(stream, [=] { memcpy(to, from, bytes); });
+    if (!within) cuda_on_host_finish(stream);
+    return stuck;
 }
 
 static void clear(void *to, size_t pitch, int value, size_t width, size_t height) {
     if (stuck != cudaSuccess) return;
     if (width > 0 && height > 0 && !block_of(to, (height - 1) * pitch + width))
-        return (void)breach(cudaErrorInvalidValue, NULL, "memory outside of the device's is cleared");
-    open_memory(true);
+        return (void)cuda_on_host_breach(cudaErrorInvalidValue, NULL, "memory outside of the device's is cleared");
     for (size_t i = 0; i < height; i++) memset((char *)to + i * pitch, value, width);
-    open_memory(false);
 }
 
-cudaError_t cudaMemset2DAsync(void *to, size_t pitch, int value, size_t width, size_t height, cudaStream_t) {
-    do_or_capture([=] { clear(to, pitch, value, width, height); });
-    return stuck;
+cudaError_t cudaMemset2DAsync(void *to, size_t pitch, int value, size_t width, size_t height, cudaStream_t stream) {
+    return cuda_on_host_do(stream, [=] { clear(to, pitch, value, width, height); });
 }
 
 cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stream) {
     return cudaMemset2DAsync(to, bytes, value, bytes, 1, stream);
 }
 
-/* ---- devices and streams -------------------------------------------------------------------------------------------- */
+/* ---- devices -------------------------------------------------------------------------------------------------------- */
 
 cudaError_t cudaGetDeviceCount(int *n) {
-    *n = (int)from_environment("CUDA_ON_HOST_DEVICES", 1);
+    *n = (int)cuda_on_host_setting("CUDA_ON_HOST_DEVICES", 1);
     return stuck;
 }
 
@@ -203,44 +182,6 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *out, int) {
     *out = cudaDeviceProp{};
     snprintf(out->name, sizeof out->name, "CUDA on the host (a mock)");
     out->major = 8;
-    return stuck;
-}
-
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned) {
-    *out = NULL;
-    return stuck;
-}
-
-cudaError_t cudaStreamDestroy(cudaStream_t) {
-    return stuck;
-}
-
-cudaError_t cudaStreamSynchronize(cudaStream_t) {
-    return stuck;
-}
-
-bool cuda_on_host_hangs;
-
-/* All is done when it is asked for. */
-cudaError_t cudaStreamQuery(cudaStream_t) {
-    if (captured) return breach(cudaErrorInvalidValue, NULL, "a stream that is captured is waited for");
-    return stuck == cudaSuccess && cuda_on_host_hangs ? cudaErrorNotReady : stuck;
-}
-
-cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) {
-    return stuck;
-}
-
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t *out, unsigned) {
-    *out = NULL;
-    return stuck;
-}
-
-cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
-    return stuck;
-}
-
-cudaError_t cudaEventDestroy(cudaEvent_t) {
     return stuck;
 }
 
@@ -274,10 +215,20 @@ static jmp_buf scheduler;
 static void (*jump)(jmp_buf, int);
 static const std::function<void()> *running;
 static char *shared_memory;
+static const char *running_name;
+static size_t shared_bytes, interval;
 extern char __start_cuda_shared[], __stop_cuda_shared[];
 
 void *cuda_on_host_shared(void) {
     return shared_memory;
+}
+
+const char *cuda_on_host_running(void) {
+    return running_name;
+}
+
+cuda_on_host_moment cuda_on_host_now(void) {
+    return {(int)(current - all_threads), shared_bytes, interval};
 }
 
 /* The C library's own: sanitizers put theirs before it and look around at every jump. */
@@ -343,11 +294,36 @@ static int count(int from, int to, enum state state) {
     return n;
 }
 
+/* An order of n things, as CUDA_ON_HOST_ORDER says: the i-th is at(i). */
+struct order {
+    size_t n, step, begin;
+    size_t at(size_t i) const {
+        return (begin + i * step) % n;
+    }
+};
+
+static size_t common_divisor(size_t a, size_t b) {
+    return b == 0 ? a : common_divisor(b, a % b);
+}
+
+static order new_order(size_t n) {
+    order o = {n, 1, 0};
+    if (cuda_on_host_order() == CUDA_ON_HOST_FORWARD) return o;
+    if (cuda_on_host_order() == CUDA_ON_HOST_BACKWARD) return {n, n > 1 ? n - 1 : 1, n - 1};
+    o.begin = cuda_on_host_draw(n);
+    do o.step = 1 + cuda_on_host_draw(n);
+    while (common_divisor(o.step, n) != 1);
+    return o;
+}
+
 /* The threads [from, to) of a warp until none of them can go on without others. */
 static bool run_warp(int from, int to) {
     for (;;) {
-        for (int i = from; i < to; i++)
-            if (all_threads[i].state == READY) resume(&all_threads[i]);
+        order turns = new_order((size_t)(to - from));
+        for (size_t i = 0; i < turns.n; i++) {
+            thread *t = &all_threads[from + (int)turns.at(i)];
+            if (t->state == READY) resume(t);
+        }
         int waiting = count(from, to, AT_WARP_BARRIER);
         if (waiting == 0) return true;
         if (waiting < to - from) return false;
@@ -358,13 +334,17 @@ static bool run_warp(int from, int to) {
 /* All threads of a block to their end. */
 static const char *run_block(void) {
     for (;;) {
-        for (int from = 0; from < n_threads; from += WARP)
+        order turns = new_order((size_t)(n_threads + WARP - 1) / WARP);
+        for (size_t i = 0; i < turns.n; i++) {
+            int from = (int)turns.at(i) * WARP;
             if (!run_warp(from, from + WARP < n_threads ? from + WARP : n_threads))
                 return "some threads of a warp wait for others that do not come";
+        }
         int waiting = count(0, n_threads, AT_BARRIER);
         if (waiting == 0) return NULL;
         if (waiting < n_threads) return "some threads of a block wait at a barrier that others do not reach";
         voted = 0;
+        interval++;
         for (int i = 0; i < n_threads; i++) {
             voted |= all_threads[i].vote;
             all_threads[i].vote = 0;
@@ -374,6 +354,8 @@ static const char *run_block(void) {
 }
 
 static void begin_block(size_t shared) {
+    shared_bytes = shared;
+    interval++;
     memset(__start_cuda_shared, 0xff, (size_t)(__stop_cuda_shared - __start_cuda_shared));
     memset(shared_memory, 0xff, shared);
     for (int i = 0; i < n_threads; i++) {
@@ -394,66 +376,94 @@ void cuda_on_host_check(const char *kernel, const void *argument, size_t bytes, 
         /* two small integers side by side are no pointer, though sanitizers may have something mapped there */
         bool mapped =
             p >> 44 > 1 && p < (uintptr_t)1 << 47 && mincore((void *)(p / page_size() * page_size()), 1, &in_core) == 0;
-        if (pointer || mapped) breach(cudaErrorIllegalAddress, kernel, "an argument does not point into the device's memory");
+        if (pointer || mapped)
+            cuda_on_host_breach(cudaErrorIllegalAddress, kernel, "an argument does not point into the device's memory");
     }
 }
 
 static void run_kernel(const char *kernel, dim3 grid, dim3 block, size_t shared, const std::function<void()> &body) {
     static size_t launches;
-    size_t threads = (size_t)block.x * block.y * block.z;
     if (stuck != cudaSuccess) return;
-    if (++launches == from_environment("CUDA_ON_HOST_FAIL_LAUNCH", 0))
-        return (void)breach(cudaErrorLaunchFailure, kernel, "this launch was to fail");
-    if (threads == 0 || threads > MOST_THREADS || grid.x == 0 || grid.y == 0 || grid.y > 65535 || grid.z != 1 ||
-        shared > MOST_SHARED)
-        return (void)breach(cudaErrorInvalidConfiguration, kernel, "no such grid, block or shared memory");
+    if (++launches == cuda_on_host_setting("CUDA_ON_HOST_FAIL_LAUNCH", 0))
+        return (void)cuda_on_host_breach(cudaErrorLaunchFailure, kernel, "this launch was to fail");
     if (!shared_memory) shared_memory = (char *)aligned_alloc(256, (MOST_SHARED + 255) / 256 * 256);
-    n_threads = (int)threads;
+    n_threads = (int)(block.x * block.y * block.z);
     if (!shared_memory || !prepare(n_threads) || !(jump || find_jump()))
-        return (void)breach(cudaErrorMemoryAllocation, kernel, "no memory for its threads");
+        return (void)cuda_on_host_breach(cudaErrorMemoryAllocation, kernel, "no memory for its threads");
     running = &body;
+    running_name = kernel;
     blockDim = block, gridDim = grid;
-    open_memory(true);
-    for (unsigned y = 0; y < grid.y; y++)
-        for (unsigned x = 0; x < grid.x && stuck == cudaSuccess; x++) {
-            blockIdx = dim3(x, y);
-            begin_block(shared);
-            const char *wrong = run_block();
-            if (wrong) breach(cudaErrorLaunchFailure, kernel, wrong);
-        }
-    open_memory(false);
+    order turns = new_order((size_t)grid.x * grid.y);
+    for (size_t i = 0; i < turns.n && stuck == cudaSuccess; i++) {
+        blockIdx = dim3((unsigned)(turns.at(i) % grid.x), (unsigned)(turns.at(i) / grid.x));
+        begin_block(shared);
+        const char *wrong = run_block();
+        if (wrong) cuda_on_host_breach(cudaErrorLaunchFailure, kernel, wrong);
+    }
 }
 
 struct known {
     const char *name;
     cuda_on_host_binder bind;
+    size_t shared;            /* bytes that it may take of what is known at launch only */
+    std::vector<size_t> size; /* of its arguments */
+    cuda_on_host_code code;
 };
 static std::map<const void *, known> kernels;
 
-void cuda_on_host_remember(const void *kernel, const char *name, const cuda_on_host_binder &bind) {
-    if (kernels.find(kernel) == kernels.end()) kernels[kernel] = {name, bind};
+void cuda_on_host_remember(const void *kernel, const char *name, const char *type, const cuda_on_host_binder &bind,
+                           const std::vector<size_t> &size) {
+    cuda_on_host_code code;
+    if (kernels.find(kernel) != kernels.end()) return;
+    if (!cuda_on_host_compiled(name, type, &code)) cuda_on_host_breach(cudaErrorInvalidValue, name, "it was not compiled");
+    kernels[kernel] = {name, bind, USUAL_SHARED - code.static_shared, size, code};
+}
+
+/* A call of what nvcc made of a kernel, with a copy of these arguments. */
+static std::function<void()> bind_compiled(const struct known &k, void **arguments) {
+    std::vector<std::vector<unsigned char>> copies;
+    for (size_t i = 0; i < k.size.size(); i++) {
+        const unsigned char *from = (const unsigned char *)arguments[i];
+        copies.emplace_back(from, from + k.size[i]);
+    }
+    return [=] {
+        const unsigned char *param[64];
+        for (size_t i = 0; i < copies.size(); i++) param[i] = copies[i].data();
+        k.code.run(param);
+    };
 }
 
 cudaError_t cudaFuncSetAttribute(const void *kernel, cudaFuncAttribute, int value) {
-    if (kernels.find(kernel) == kernels.end()) return breach(cudaErrorInvalidValue, NULL, "no such kernel");
-    return value > MOST_SHARED ? breach(cudaErrorInvalidValue, kernels[kernel].name, "more shared memory than there is") : stuck;
+    auto at = kernels.find(kernel);
+    if (at == kernels.end()) return cuda_on_host_breach(cudaErrorInvalidValue, NULL, "no such kernel");
+    if (value + at->second.code.static_shared > MOST_SHARED)
+        return cuda_on_host_breach(cudaErrorInvalidValue, at->second.name, "more shared memory than there is");
+    at->second.shared = (size_t)value;
+    return stuck;
 }
 
-cudaError_t cudaLaunchKernel(const void *kernel, dim3 grid, dim3 block, void **arguments, size_t shared, cudaStream_t) {
+cudaError_t cudaLaunchKernel(const void *kernel, dim3 grid, dim3 block, void **arguments, size_t shared, cudaStream_t stream) {
     auto at = kernels.find(kernel);
+    size_t threads = (size_t)block.x * block.y * block.z;
     if (stuck != cudaSuccess) return stuck;
-    if (at == kernels.end()) return breach(cudaErrorInvalidValue, NULL, "no such kernel");
+    if (at == kernels.end()) return cuda_on_host_breach(cudaErrorInvalidValue, NULL, "no such kernel");
     const char *name = at->second.name;
-    std::function<void()> body = at->second.bind(arguments);
-    do_or_capture([=] { run_kernel(name, grid, block, shared, body); });
-    return stuck;
+    if (threads == 0 || threads > MOST_THREADS || grid.x == 0 || grid.x > INT32_MAX || grid.y == 0 || grid.y > 65535 ||
+        grid.z != 1)
+        return cuda_on_host_breach(cudaErrorInvalidConfiguration, name, "no such grid or block");
+    if (shared > at->second.shared)
+        return cuda_on_host_breach(cudaErrorInvalidValue, name, "more shared memory than it was allowed");
+    std::function<void()> body = at->second.bind(arguments); /* looks at them, too */
+    if (at->second.code.run) body = bind_compiled(at->second, arguments);
+    size_t in_all = shared + at->second.code.static_shared;
+    return cuda_on_host_do(stream, [=] { run_kernel(name, grid, block, in_all, body); });
 }
 
 /* ---- copies beside computation ---------------------------------------------------------------------------------------- */
 
 void cuda_on_host_copy_later(void *to, const void *from) {
     if ((uintptr_t)to % 16 || (uintptr_t)from % 16)
-        breach(cudaErrorIllegalAddress, NULL, "16 bytes are copied from or to odd places");
+        cuda_on_host_breach(cudaErrorIllegalAddress, NULL, "16 bytes are copied from or to odd places");
     if (!current->copies) current->copies = new std::vector<struct copy>();
     current->copies->push_back({to, from, current->groups});
 }

@@ -5,12 +5,15 @@
  *   - memory of the device is filled with NaN when it is reserved and cannot be touched by the host except through copies;
  * behind it is a page that nobody can touch;
  *   - a kernel's arguments do not point into the host's memory, nor do pointers inside of structures among them;
- *   - shared memory is filled with NaN before every block;
+ *   - nobody wrote beside it on its pages when it is released;
+ *   - shared memory is filled with NaN before every block, and more of it than usual was allowed;
  *   - all threads of a block, or of a warp, meet at the same kind of barrier;
+ *   - streams are ordered by events where they have to be (streams_on_host.cpp);
  *   - a stream whose launches are captured is not copied on, nor waited for.
  * A breach is an error of the next call, as a failed launch would be, and sticks. Environment: CUDA_ON_HOST_MEMORY, the bytes
  * that the device has (2^34); CUDA_ON_HOST_FAIL_LAUNCH, the number of a launch, from 1, that fails; CUDA_ON_HOST_DEVICES, how
- * many there are (1).
+ * many there are (1); CUDA_ON_HOST_ORDER, of threads, warps and blocks, and of streams: 0, as they are counted, and work of streams
+ * as late as may be; 1, backward, and work of streams at once; more, drawn by this seed.
  *
  * Nothing here says how fast a kernel is, and weaker ordering of memory than a processor's is not seen. */
 #ifndef STAC_CUDA_ON_HOST_CUDA_RUNTIME_H
@@ -24,7 +27,9 @@
 #include <functional>
 #include <tuple>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
+#include <vector>
 
 #define __global__
 #define __device__
@@ -113,15 +118,17 @@ template <typename T> static inline void cuda_on_host_check_one(const char *kern
 
 /* A call with a copy of these arguments. */
 typedef std::function<std::function<void()>(void **argument)> cuda_on_host_binder;
-void cuda_on_host_remember(const void *kernel, const char *name, const cuda_on_host_binder &bind);
+void cuda_on_host_remember(const void *kernel, const char *name, const char *type, const cuda_on_host_binder &bind,
+                           const std::vector<size_t> &size);
 
 template <typename... P, size_t... I>
 static inline void cuda_on_host_know(const char *name, void (*kernel)(P...), std::index_sequence<I...>) {
-    cuda_on_host_remember((const void *)kernel, name, [=](void **argument) -> std::function<void()> {
+    const cuda_on_host_binder bind = [=](void **argument) -> std::function<void()> {
         (cuda_on_host_check_one(name, *(P *)argument[I]), ...);
         std::tuple<P...> copies(*(P *)argument[I]...);
         return [=] { std::apply(kernel, copies); };
-    });
+    };
+    cuda_on_host_remember((const void *)kernel, name, typeid(void(P...)).name(), bind, {sizeof(P)...});
 }
 
 /* A kernel as cudaLaunchKernel finds it. */
