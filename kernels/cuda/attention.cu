@@ -88,9 +88,9 @@ static __device__ inline struct code send(const struct stac_levels *levels, cons
 }
 
 /* code times weight, or the weight once for every spike. */
-static __device__ inline int drive(int code, int weight, bool by_spikes) {
+template <bool by_spikes> static __device__ inline int drive(int code, int weight) {
+    if constexpr (!by_spikes) return code * weight;
     int sum = 0;
-    if (!by_spikes) return code * weight;
     for (int r = 0; r < code; r++) sum += weight;
     for (int r = 0; r > code; r--) sum -= weight;
     return sum;
@@ -134,20 +134,54 @@ struct played {
     int filled[2 * STAC_MAX_TIMESTEPS], begin[2 * STAC_MAX_TIMESTEPS + 1];
 };
 
+/* Four bytes that lie side by side, at a multiple of four. */
+union four {
+    unsigned all;
+    int8_t byte[4];
+};
+
+/* acc[4] = codes times n <= 4 keys side by side; `whole`: all four, at once. */
+template <bool by_spikes, bool whole>
+static __device__ inline void drive_keys(const struct stac_attention *a, const int *code, const int8_t *key, int n, int acc[4]) {
+#pragma unroll 16
+    for (int d = 0; d < a->head_dim; d++) {
+        union four k;
+        if (whole)
+            k.all = *(const unsigned *)(key + (size_t)d * a->capacity);
+        else
+            for (int i = 0; i < 4; i++) k.byte[i] = i < n ? key[(size_t)d * a->capacity + i] : (int8_t)0;
+        for (int i = 0; i < 4; i++) acc[i] += drive<by_spikes>(code[d], k.byte[i]);
+    }
+}
+
+/* The same in the way that this attention takes. */
+static __device__ inline void add_keys(const struct stac_attention *a, const int *code, const int8_t *key, int n, int acc[4]) {
+    if (a->q_sums.by_spikes)
+        drive_keys<true, false>(a, code, key, n, acc);
+    else if (n == 4 && a->capacity % 4 == 0)
+        drive_keys<false, true>(a, code, key, n, acc);
+    else
+        drive_keys<false, false>(a, code, key, n, acc);
+}
+
 /* Scores of all keys, to score[seen], by codes or, if they are played in time, by events; the largest of them times scale. */
 static __device__ float score_keys(const struct stac_attention *a, const struct place *p, const int *code,
                                    const struct events *e, float unit, float scale, float *score, float *most) {
     const float *k_scale = a->k_scale + p->cache / a->head_dim;
     float largest = -INFINITY;
-    for (int j = (int)threadIdx.x; j < p->seen; j += THREADS) {
+    int each = a->q_time.timesteps ? 1 : 4;
+    for (int j = (int)threadIdx.x * each; j < p->seen; j += THREADS * each) {
         const int8_t *key = a->qk + p->cache + j;
-        int acc = 0;
+        int n = p->seen - j < each ? p->seen - j : each, acc[4] = {0};
         if (a->q_time.timesteps)
-            acc = add_all_steps(&a->q_time, e, key, (size_t)a->capacity);
+            acc[0] = add_all_steps(&a->q_time, e, key, (size_t)a->capacity);
         else
-            for (int d = 0; d < a->head_dim; d++) acc += drive(code[d], key[(size_t)d * a->capacity], a->q_sums.by_spikes);
-        score[j] = (float)acc * (unit * k_scale[j]);
-        largest = score[j] * scale > largest ? score[j] * scale : largest;
+            add_keys(a, code, key, n, acc);
+        for (int i = 0; i < 4; i++) {
+            if (i >= n) continue;
+            score[j + i] = (float)acc[i] * (unit * k_scale[j + i]);
+            largest = score[j + i] * scale > largest ? score[j + i] * scale : largest;
+        }
     }
     return block_max(largest, most);
 }
@@ -177,6 +211,28 @@ static __device__ int encode_weights(const struct stac_attention *a, const struc
     return block_sum(sum, sums);
 }
 
+/* Adds codes times values to acc[head_dim]. A thread takes four channels, or one, of every so many keys. */
+template <bool by_spikes>
+static __device__ inline void drive_values(const struct stac_attention *a, const struct place *p, const int *code,
+                                           const int8_t *value, int *acc) {
+    int dim = a->head_dim, each = dim % 4 == 0 ? 4 : 1, threads = dim / each; /* of a key */
+    int keys = threads < THREADS ? THREADS / threads : 1, first = (int)threadIdx.x / threads;
+    for (int d = (int)threadIdx.x % threads * each; d < dim && first < keys; d += THREADS * each) {
+        int total[4] = {0};
+#pragma unroll 8
+        for (int j = first; j < p->seen; j += keys) {
+            union four v = {};
+            if (each == 4)
+                v.all = *(const unsigned *)(value + (size_t)j * dim + d);
+            else
+                v.byte[0] = value[(size_t)j * dim + d];
+            for (int i = 0; i < 4; i++) total[i] += drive<by_spikes>(code[j], v.byte[i]);
+        }
+        for (int i = 0; i < 4; i++)
+            if (i < each) atomicAdd(&acc[d + i], total[i]);
+    }
+}
+
 /* acc[head_dim] = what codes, or events, take from the values. */
 static __device__ void add_values(const struct stac_attention *a, const struct place *p, const int *code,
                                   const struct events *e, int *acc) {
@@ -185,11 +241,8 @@ static __device__ void add_values(const struct stac_attention *a, const struct p
     for (int d = (int)threadIdx.x; d < dim; d += THREADS)
         acc[d] = a->p_time.timesteps ? add_all_steps(&a->p_time, e, value + d, (size_t)dim) : 0;
     __syncthreads();
-    for (int i = (int)threadIdx.x; i < dim * WARP && !a->p_time.timesteps; i += THREADS) { /* every 32nd key of a channel */
-        int d = i % dim, total = 0;
-        for (int j = i / dim; j < p->seen; j += WARP) total += drive(code[j], value[(size_t)j * dim + d], a->p_sums.by_spikes);
-        atomicAdd(&acc[d], total);
-    }
+    if (!a->p_time.timesteps)
+        a->p_sums.by_spikes ? drive_values<true>(a, p, code, value, acc) : drive_values<false>(a, p, code, value, acc);
     __syncthreads();
 }
 
@@ -229,6 +282,7 @@ static __global__ void attend_dense(struct stac_attention a) {
     float scale = 1.0f / sqrtf((float)dim), largest = -INFINITY;
     for (int j = (int)threadIdx.x; j < p.seen; j += THREADS) {
         float sum = 0;
+#pragma unroll 16
         for (int d = 0; d < dim; d++) sum = fmaf(p.q[d], a.k[p.cache + (size_t)d * a.capacity + j], sum);
         score[j] = sum;
         largest = sum * scale > largest ? sum * scale : largest;
@@ -239,6 +293,7 @@ static __global__ void attend_dense(struct stac_attention a) {
     float worth = 1.0f / sum_row<false>(p.seen, score, nullptr, 0, lane);
     for (int d = (int)threadIdx.x; d < dim; d += THREADS) {
         float sum = 0;
+#pragma unroll 32
         for (int j = 0; j < p.seen; j++) sum = fmaf(score[j], a.v[p.cache + (size_t)j * dim + d], sum);
         p.out[d] = sum * worth;
     }

@@ -15,10 +15,10 @@
 #include "kernels/cuda/queue.cuh"
 #include "kernels/kernels.h"
 
-/* kernel<<<grid, block, bytes of shared memory>>>(arguments...), when the queue starts */
+/* kernel<<<grid, block, bytes of shared memory>>>(arguments...), when the queue starts; a template of several in parentheses */
 #ifdef STAC_CUDA_ON_HOST
 #define LAUNCH(kernel, grid, block, bytes, ...)                                                                                \
-    (cuda_on_host_know(#kernel, kernel), stac_queue(kernel, (grid), (block), (bytes), __VA_ARGS__))
+    (cuda_on_host_know(cuda_on_host_name<kernel>(), kernel), stac_queue(kernel, (grid), (block), (bytes), __VA_ARGS__))
 #define SHARED(type, name) type *name = (type *)cuda_on_host_shared()
 #else
 #define LAUNCH(kernel, grid, block, bytes, ...) stac_queue(kernel, (grid), (block), (bytes), __VA_ARGS__)

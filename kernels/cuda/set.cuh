@@ -66,7 +66,8 @@ template <bool squares> static __device__ float sum_row(int n, const float *x, c
     int l = (int)threadIdx.x;
     if (l < STAC_LANES) {
         float sum = 0;
-        for (int i = l; i < n; i += STAC_LANES) {
+#pragma unroll 16
+        for (int i = l; i < n; i += STAC_LANES) { /* a chain; what it reads is on its way */
             float d = mean ? x[i] - mean[i] : squares ? x[i] - centre : x[i];
             sum = squares ? fmaf(d, d, sum) : sum + d;
         }

@@ -52,8 +52,12 @@ static const int shapes[][3] = {{1, 1, 1},    {1, 64, 7},    {2, 200, 300}, {4, 
                                 {64, 64, 64}, {65, 129, 70}, {3, 16, 257},  {130, 40, 128}, {2, 96, 1100}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
-static void float_products_agree(int m, int n, int k, int ldw) {
-    int ldx = k + 3, ldy = n + 2;
+static int padded(int n) {
+    return (n + 15) / 16 * 16;
+}
+
+static void float_products_agree(int m, int n, int k, int ldx, int ldw) {
+    int ldy = n + 2;
     size_t nx = (size_t)m * ldx, nw = (size_t)k * ldw, ny = (size_t)m * ldy;
     float *x = floats(nx, 1), *w = floats(nw, 1), *y = floats(ny, 1), *z = floats(ny, 1);
     uint16_t *half = calloc(nw, sizeof *half);
@@ -140,13 +144,14 @@ static void float_products_have_the_bits_of_the_definition(void **state) {
     (void)state;
     for (int s = 0; s < SHAPES; s++) {
         int m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
-        float_products_agree(m, n, k, n + 5);
-        float_products_agree(m, n, k, (n + 15) / 16 * 16);
+        float_products_agree(m, n, k, k + 3, n + 5);
+        float_products_agree(m, n, k, padded(k), padded(n)); /* by sixteen bytes */
     }
+    float_products_agree(1290, 1281, 19, 19, 1281); /* by large tiles */
 }
 
-static void integer_product_is_exact(int m, int n, int k, int ldw, int most) {
-    int ldx = k + 3, ldy = n + 2;
+static void integer_product_is_exact(int m, int n, int k, int ldx, int ldw, int most) {
+    int ldy = n + 2;
     size_t nx = (size_t)m * ldx, nw = (size_t)k * ldw, ny = (size_t)m * ldy;
     int16_t *x = calloc(nx, sizeof *x);
     int8_t *w = calloc(nw, 1);
@@ -168,8 +173,8 @@ static void integer_products_are_exact(void **state) {
     for (int s = 0; s < SHAPES; s++)
         for (int most = 127; most <= 32767; most = most * 256 + 255) { /* one digit, two */
             int m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
-            integer_product_is_exact(m, n, k, n + 5, most);
-            integer_product_is_exact(m, n, k, (n + 15) / 16 * 16, most);
+            integer_product_is_exact(m, n, k, k + 3, n + 5, most);
+            integer_product_is_exact(m, n, k, padded(k), padded(n), most);
         }
 }
 

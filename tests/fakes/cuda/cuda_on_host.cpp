@@ -403,7 +403,7 @@ static void run_kernel(const char *kernel, dim3 grid, dim3 block, size_t shared,
 }
 
 struct known {
-    const char *name;
+    std::string name;
     cuda_on_host_binder bind;
     size_t shared;            /* bytes that it may take of what is known at launch only */
     std::vector<size_t> size; /* of its arguments */
@@ -411,11 +411,11 @@ struct known {
 };
 static std::map<const void *, known> kernels;
 
-void cuda_on_host_remember(const void *kernel, const char *name, const char *type, const cuda_on_host_binder &bind,
+void cuda_on_host_remember(const void *kernel, const std::string &name, const cuda_on_host_binder &bind,
                            const std::vector<size_t> &size) {
     cuda_on_host_code code;
     if (kernels.find(kernel) != kernels.end()) return;
-    if (!cuda_on_host_compiled(name, type, &code)) cuda_on_host_breach(cudaErrorInvalidValue, name, "it was not compiled");
+    if (!cuda_on_host_compiled(name, &code)) cuda_on_host_breach(cudaErrorInvalidValue, name.c_str(), "it was not compiled");
     kernels[kernel] = {name, bind, USUAL_SHARED - code.static_shared, size, code};
 }
 
@@ -437,7 +437,7 @@ cudaError_t cudaFuncSetAttribute(const void *kernel, cudaFuncAttribute, int valu
     auto at = kernels.find(kernel);
     if (at == kernels.end()) return cuda_on_host_breach(cudaErrorInvalidValue, NULL, "no such kernel");
     if (value + at->second.code.static_shared > MOST_SHARED)
-        return cuda_on_host_breach(cudaErrorInvalidValue, at->second.name, "more shared memory than there is");
+        return cuda_on_host_breach(cudaErrorInvalidValue, at->second.name.c_str(), "more shared memory than there is");
     at->second.shared = (size_t)value;
     return stuck;
 }
@@ -447,7 +447,7 @@ cudaError_t cudaLaunchKernel(const void *kernel, dim3 grid, dim3 block, void **a
     size_t threads = (size_t)block.x * block.y * block.z;
     if (stuck != cudaSuccess) return stuck;
     if (at == kernels.end()) return cuda_on_host_breach(cudaErrorInvalidValue, NULL, "no such kernel");
-    const char *name = at->second.name;
+    const char *name = at->second.name.c_str();
     if (threads == 0 || threads > MOST_THREADS || grid.x == 0 || grid.x > INT32_MAX || grid.y == 0 || grid.y > 65535 ||
         grid.z != 1)
         return cuda_on_host_breach(cudaErrorInvalidConfiguration, name, "no such grid or block");
@@ -498,6 +498,16 @@ uint32_t cuda_on_host_shuffle(uint32_t mine, int from_lane) {
     uint32_t theirs = warp[from_lane].posted;
     stop(AT_WARP_BARRIER); /* before anybody posts anew */
     return theirs;
+}
+
+unsigned cuda_on_host_ballot(bool mine) {
+    thread *warp = warp_of_current();
+    unsigned bits = 0;
+    current->posted = mine;
+    stop(AT_WARP_BARRIER);
+    for (int i = 0; i < WARP && warp + i < all_threads + n_threads; i++) bits |= warp[i].posted << i;
+    stop(AT_WARP_BARRIER);
+    return bits;
 }
 
 /* The layout that launch.cuh quotes. */

@@ -12,8 +12,8 @@
  *   - a stream whose launches are captured is not copied on, nor waited for.
  * A breach is an error of the next call, as a failed launch would be, and sticks. Environment: CUDA_ON_HOST_MEMORY, the bytes
  * that the device has (2^34); CUDA_ON_HOST_FAIL_LAUNCH, the number of a launch, from 1, that fails; CUDA_ON_HOST_DEVICES, how
- * many there are (1); CUDA_ON_HOST_ORDER, of threads, warps and blocks, and of streams: 0, as they are counted, and work of streams
- * as late as may be; 1, backward, and work of streams at once; more, drawn by this seed.
+ * many there are (1); CUDA_ON_HOST_ORDER, of threads, warps and blocks, and of streams: 0, as they are counted, and work of
+ * streams as late as may be; 1, backward, and work of streams at once; more, drawn by this seed.
  *
  * Nothing here says how fast a kernel is, and weaker ordering of memory than a processor's is not seen. */
 #ifndef STAC_CUDA_ON_HOST_CUDA_RUNTIME_H
@@ -25,13 +25,14 @@
 #include <string.h>
 
 #include <functional>
+#include <string>
 #include <tuple>
 #include <type_traits>
-#include <typeinfo>
 #include <utility>
 #include <vector>
 
 #define __global__
+#define __launch_bounds__(...)
 #define __device__
 #define __host__
 #define __align__(n) __attribute__((aligned(n)))
@@ -118,21 +119,28 @@ template <typename T> static inline void cuda_on_host_check_one(const char *kern
 
 /* A call with a copy of these arguments. */
 typedef std::function<std::function<void()>(void **argument)> cuda_on_host_binder;
-void cuda_on_host_remember(const void *kernel, const char *name, const char *type, const cuda_on_host_binder &bind,
+void cuda_on_host_remember(const void *kernel, const std::string &name, const cuda_on_host_binder &bind,
                            const std::vector<size_t> &size);
 
+/* What a kernel is called, with the types that a template was given; as the compiler spells it. */
+template <auto kernel> static inline std::string cuda_on_host_name(void) {
+    std::string text = __PRETTY_FUNCTION__;
+    size_t from = text.find("kernel = ") + strlen("kernel = "), semicolon = text.find(';', from);
+    return text.substr(from, (semicolon == std::string::npos ? text.size() - 1 : semicolon) - from);
+}
+
 template <typename... P, size_t... I>
-static inline void cuda_on_host_know(const char *name, void (*kernel)(P...), std::index_sequence<I...>) {
+static inline void cuda_on_host_know(const std::string &name, void (*kernel)(P...), std::index_sequence<I...>) {
     const cuda_on_host_binder bind = [=](void **argument) -> std::function<void()> {
-        (cuda_on_host_check_one(name, *(P *)argument[I]), ...);
+        (cuda_on_host_check_one(name.c_str(), *(P *)argument[I]), ...);
         std::tuple<P...> copies(*(P *)argument[I]...);
         return [=] { std::apply(kernel, copies); };
     };
-    cuda_on_host_remember((const void *)kernel, name, typeid(void(P...)).name(), bind, {sizeof(P)...});
+    cuda_on_host_remember((const void *)kernel, name, bind, {sizeof(P)...});
 }
 
 /* A kernel as cudaLaunchKernel finds it. */
-template <typename... P> static inline void cuda_on_host_know(const char *name, void (*kernel)(P...)) {
+template <typename... P> static inline void cuda_on_host_know(const std::string &name, void (*kernel)(P...)) {
     cuda_on_host_know(name, kernel, std::index_sequence_for<P...>());
 }
 
@@ -141,6 +149,7 @@ template <typename... P> static inline void cuda_on_host_know(const char *name, 
 void __syncthreads(void);
 int __syncthreads_or(int mine);
 uint32_t cuda_on_host_shuffle(uint32_t mine, int from_lane); /* met by all threads of the warp */
+unsigned cuda_on_host_ballot(bool mine);                     /* the same; a bit for every thread */
 void cuda_on_host_mma(int c[4], const unsigned a[4], const unsigned b[2], bool is_signed);
 
 /* Copies of 16 bytes that happen no sooner than they are waited for. */
@@ -150,6 +159,18 @@ void cuda_on_host_wait_copies(int but);
 
 static inline int cuda_on_host_lane(void) {
     return (int)(threadIdx.x % 32);
+}
+
+static inline unsigned __ballot_sync(unsigned, int mine) {
+    return cuda_on_host_ballot(mine != 0);
+}
+
+static inline int __ffs(unsigned bits) {
+    return __builtin_ffs((int)bits);
+}
+
+static inline int __shfl_sync(unsigned, int x, int lane) {
+    return (int)cuda_on_host_shuffle((uint32_t)x, lane);
 }
 
 static inline int __shfl_xor_sync(unsigned, int x, int mask) {

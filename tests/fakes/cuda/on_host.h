@@ -31,7 +31,7 @@ struct cuda_on_host_code {
     void (*run)(const unsigned char *const *param); /* NULL: the C++ compiler's is run */
     size_t static_shared;                           /* bytes */
 };
-bool cuda_on_host_compiled(const char *name, const char *type, cuda_on_host_code *out);
+bool cuda_on_host_compiled(const std::string &name, cuda_on_host_code *out);
 
 /* Who runs: the kernel, its thread, bytes of shared memory, and how many barriers there were so far in all. */
 struct cuda_on_host_moment {

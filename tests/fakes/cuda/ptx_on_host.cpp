@@ -16,10 +16,18 @@ static std::string demangled(const char *symbol) {
     return out;
 }
 
-/* "void product<float>(int, float const*)": what it is called, less the types that a template takes, and its arguments. */
-static std::string key_of(std::string name, const std::string &arguments) {
-    name = name.substr(0, name.find_first_of("<("));
-    return name.substr(name.find_last_of(' ') + 1) + arguments;
+/* Of "void product<unsigned short, 2>(int, float const*)" what it is called and the types that the template was given. */
+static std::string name_of(const char *symbol) {
+    std::string whole = demangled(symbol);
+    whole = whole.substr(0, whole.find('('));
+    return whole.compare(0, 5, "void ") == 0 ? whole.substr(5) : whole;
+}
+
+/* The compiler's spelling as the demangler has it. */
+static std::string as_demangled(std::string name) {
+    static const std::string theirs = "short unsigned int", ours = "unsigned short";
+    size_t at = name.find(theirs);
+    return at == std::string::npos ? name : name.replace(at, theirs.size(), ours);
 }
 
 static std::vector<ptx_entry> &entries(void) {
@@ -32,14 +40,11 @@ bool ptx_know(std::initializer_list<ptx_entry> kernels) {
     return true;
 }
 
-bool cuda_on_host_compiled(const char *name, const char *type, cuda_on_host_code *out) {
-    const std::string signature = demangled(type), wanted = key_of(name, signature.substr(signature.find('(')));
+bool cuda_on_host_compiled(const std::string &name, cuda_on_host_code *out) {
     *out = {};
     if (entries().empty()) return true;
-    for (const ptx_entry &e : entries()) {
-        const std::string whole = demangled(e.symbol);
-        if (key_of(whole, whole.substr(whole.find('('))) == wanted) *out = {e.kernel, e.static_shared};
-    }
+    for (const ptx_entry &e : entries())
+        if (name_of(e.symbol) == as_demangled(name)) *out = {e.kernel, e.static_shared};
     return out->run != NULL;
 }
 

@@ -34,6 +34,20 @@ template <typename R, typename T> static inline void to(R &r, T t) {
         r = as<R>(t);
 }
 
+/* Two registers side by side in one of twice the size, the first one low; and the other way. */
+template <typename T, typename R> static inline T ptx_pack(R low, R high) {
+    static_assert(2 * sizeof(R) == sizeof(T), "halves");
+    const R both[2] = {low, high};
+    T t;
+    memcpy(&t, both, sizeof t);
+    return t;
+}
+template <typename T, typename R> static inline void ptx_unpack(T t, R &low, R &high) {
+    static_assert(2 * sizeof(R) == sizeof(T), "halves");
+    memcpy(&low, &t, sizeof low);
+    memcpy(&high, (const char *)&t + sizeof low, sizeof high);
+}
+
 static inline float ptx_float(uint32_t bits) {
     return as<float>(bits);
 }
@@ -79,6 +93,17 @@ template <typename T> static inline T ptx_shl(T a, uint32_t by) {
 }
 template <typename T> static inline T ptx_shr(T a, uint32_t by) {
     return by >= 8 * sizeof a ? (a < 0 ? (T)-1 : 0) : (T)(a >> by);
+}
+
+/* Bits in the other order. */
+static inline uint32_t ptx_brev(uint32_t a) {
+    uint32_t out = 0;
+    for (int i = 0; i < 32; i++) out |= (a >> i & 1) << (31 - i);
+    return out;
+}
+/* How far the highest bit is from the left; all bits, where there is none. */
+static inline uint32_t ptx_bfind(uint32_t a) {
+    return a == 0 ? UINT32_MAX : (uint32_t)__builtin_clz(a);
 }
 
 /* ---- conversions ---------------------------------------------------------------------------------------------------- */
@@ -147,8 +172,12 @@ static inline void ptx_copy_later(uint64_t shared, uint64_t global) {
 
 /* ---- warps ---------------------------------------------------------------------------------------------------------- */
 
-static inline uint32_t ptx_butterfly(uint32_t mine, int64_t mask) {
-    return cuda_on_host_shuffle(mine, cuda_on_host_lane() ^ (int)mask);
+static inline uint32_t ptx_shuffle_bfly(uint32_t mine, int mask) {
+    return cuda_on_host_shuffle(mine, cuda_on_host_lane() ^ mask);
+}
+
+static inline uint32_t ptx_shuffle_idx(uint32_t mine, int lane) {
+    return cuda_on_host_shuffle(mine, lane);
 }
 
 static inline void ptx_mma(uint32_t &c0, uint32_t &c1, uint32_t &c2, uint32_t &c3, uint32_t a0, uint32_t a1, uint32_t a2,

@@ -100,6 +100,8 @@ def arithmetic(k, op, type_, args):
         return a[0]
     if op == "selp":
         return f"{k.value(args[3])} ? {a[0]} : {a[1]}"
+    if op in ("brev", "bfind.shiftamt"):
+        return f"ptx_{op.split('.')[0]}({u[0]})"
     if op == "prmt":
         return f"__byte_perm({', '.join(a)})"
     return None
@@ -142,9 +144,12 @@ def statement(k, op, operands):
         return "__syncthreads();"
     if op == "bar.red.or.pred":
         return f"to({k.value(args[0])}, __syncthreads_or({k.value(args[2])}) != 0);"
-    if op == "shfl.sync.bfly.b32":
-        d, p = args[0].split("|")
-        return f"to({k.value(d)}, ptx_butterfly({k.value(args[1])}, {k.value(args[2])})); {k.value(p)} = true;"
+    if op in ("shfl.sync.bfly.b32", "shfl.sync.idx.b32"):
+        d, _, p = args[0].partition("|")
+        out = f"to({k.value(d)}, ptx_shuffle_{parts[2]}({k.value(args[1])}, as<int32_t>({k.value(args[2])})));"
+        return out + (f" {k.value(p)} = true;" if p else "")
+    if op == "vote.sync.ballot.b32":
+        return f"to({k.value(args[0])}, cuda_on_host_ballot({k.value(args[1])}));"
     if op.startswith("mma.sync.aligned.m16n8k32.row.col.s32."):
         d, a, b, c = ([k.value(x) for x in registers(v)] for v in args)
         assert d == c
@@ -166,6 +171,11 @@ def statement(k, op, operands):
         return f"to({k.value(args[0])}, ptx_to_generic(as<uint64_t>({k.value(args[1])})));"
     if op in ("cvta.to.global.u64", "cvta.local.u64", "cvta.param.u64"):
         return f"to({k.value(args[0])}, as<uint64_t>({k.value(args[1])}));"
+    if parts[0] == "mov" and args[1].startswith("{"):
+        return f"to({k.value(args[0])}, ptx_pack<{TYPES[type_]}>({', '.join(k.value(x) for x in registers(args[1]))}));"
+    if parts[0] == "mov" and args[0].startswith("{"):
+        low, high = (k.value(x) for x in registers(args[0]))
+        return f"ptx_unpack({typed(k, type_, args[1])}, {low}, {high});"
     if parts[0] == "cvt":
         rounding = f"ptx_round_{parts[1]}" if len(parts) == 4 else "ptx_keep"
         return f"to({k.value(args[0])}, ptx_convert<{TYPES[parts[-2]]}, {TYPES[type_]}, {rounding}>({typed(k, type_, args[1])}));"
