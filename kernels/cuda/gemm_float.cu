@@ -99,7 +99,7 @@ static __global__ void __launch_bounds__(THREADS, 2) product_tiles(int m, int n,
         __syncthreads();
         if (from + DEEP < k) bring(&next, &source);
         if (k - from >= DEEP)
-#pragma unroll 4
+#pragma unroll 2
             for (int l = 0; l < DEEP; l++) add_line(&t, l, tx, ty, sum);
         else
             for (int l = 0; l < k - from; l++) add_line(&t, l, tx, ty, sum);
