@@ -16,30 +16,64 @@ int stac_calibration_place(struct stac_calibration *c, struct stac_error *err) {
     return stac_network_place(c->net, c->device, c->streams, &c->placed, err);
 }
 
+/* What is there beside the network when n windows are read together. */
+static double bytes_beside(const struct stac_calibration *c, int n) {
+    double runs = stac_run_bytes(c->net, STAC_MODE_DENSE, c->length, n * c->length) + stac_backward_bytes(c->net, c->length);
+    return runs + 2.0 * n * c->length * c->hp->n_embd * sizeof(float); /* and residual streams */
+}
+
+/* Windows that make it worth while to bring a layer, as far as there is room for them. */
+static int windows_together(const struct stac_calibration *c) {
+    enum { MOST = 16 };
+    size_t left = 0, all = 0;
+    int n = 1;
+    if (!c->streams || c->device->room(&left, &all)) return 1; /* a failure is told by what is reserved next */
+    double weights = (double)stac_network_placed_bytes(c->net, true);
+    while (n < MOST && n < c->n_windows && weights + bytes_beside(c, n + 1) <= 0.9 * (double)left) n++;
+    return n;
+}
+
 /* Whether all of the network has room there, beside a run. */
 static int prepare_device(struct stac_calibration *c, struct stac_error *err) {
     if (!c->device) return STAC_OK;
-    double runs = stac_run_bytes(c->net, STAC_MODE_DENSE, c->length, c->length) + stac_backward_bytes(c->net, c->length);
-    double streams = 2.0 * c->length * c->hp->n_embd * sizeof(float);
-    c->streams = stac_network_must_stream(c->net, c->device, runs + streams, c->log);
+    c->streams = stac_network_must_stream(c->net, c->device, bytes_beside(c, 1), c->log);
+    c->together = windows_together(c);
+    if (c->together > 1) stac_log_info(c->log, "  %d windows are read together, layer by layer", c->together);
     return stac_calibration_place(c, err);
+}
+
+/* All ranks of a group read the same windows together. */
+static int agree_on_windows(struct stac_calibration *c, struct stac_error *err) {
+    return stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, &c->together, 1, MPI_INT, MPI_MIN, c->ranks->comm),
+                          "ranks cannot agree on their windows", err);
+}
+
+static int make_index(struct stac_calibration *c, struct stac_error *err) {
+    int rows = c->together * c->length;
+    STAC_TRY(STAC_NEW(c->index, 2 * (size_t)rows, "positions", err));
+    for (int i = 0; i < rows; i++) c->index[i] = i % c->length, c->index[rows + i] = i / c->length;
+    return STAC_OK;
+}
+
+static int begin_runs(struct stac_calibration *c, struct stac_error *err) {
+    struct stac_run *run = &c->run;
+    STAC_TRY(stac_cache_init(&c->cache, c->net, c->together, c->length, err));
+    STAC_TRY(stac_run_init(&c->run, c->device ? &c->placed : c->net, &c->cache, STAC_MODE_DENSE, c->together * c->length, err));
+    return stac_pipeline_init(&c->pipeline, c->grid, 1, &run, err);
 }
 
 int stac_calibrate_begin(struct stac_calibration *c, struct stac_error *err) {
     int status = STAC_OK;
     STAC_TRY_DONE(stac_statistics_init(&c->stats, c->hp, err));
     c->stats.context = c->stats.longest = c->length;
-    STAC_TRY_DONE(STAC_NEW(c->index, 2 * (size_t)c->length, "positions", err));
     STAC_TRY_DONE(STAC_NEW(c->mean, c->stats.sums_at[c->stats.n_sites], "means", err));
-    for (int i = 0; i < c->length; i++) c->index[i] = i;
-    if (c->grid->stage >= 0) {
-        struct stac_run *run = &c->run;
-        STAC_TRY_DONE(stac_cache_init(&c->cache, c->net, 1, c->length, err));
-        STAC_TRY_DONE(prepare_device(c, err));
-        STAC_TRY_DONE(stac_run_init(&c->run, c->device ? &c->placed : c->net, &c->cache, STAC_MODE_DENSE, c->length, err));
-        STAC_TRY_DONE(stac_pipeline_init(&c->pipeline, c->grid, 1, &run, err));
-    }
+    c->together = c->n_windows > 0 ? c->n_windows : 1;
+    if (c->grid->stage >= 0) c->together = 1, status = prepare_device(c, err);
 done:
+    STAC_TRY(stac_agree(c->ranks, c->ranks->comm, status, err));
+    STAC_TRY(agree_on_windows(c, err));
+    status = make_index(c, err);
+    if (status == STAC_OK && c->grid->stage >= 0) status = begin_runs(c, err);
     return stac_agree(c->ranks, c->ranks->comm, status, err);
 }
 
@@ -67,25 +101,47 @@ struct pass {
     struct stac_progress *progress;
     struct stac_error error;
     struct coded *coded; /* damage passes */
+    int from, to;        /* windows that are worked at; an item is some of them together */
 };
 
+struct stac_batch stac_calibration_windows(const struct stac_calibration *c, int first, int n) {
+    return (struct stac_batch){n * c->length, c->tokens + (size_t)first * c->length, c->index,
+                               c->index + (size_t)c->together * c->length};
+}
+
 struct stac_batch stac_calibration_window(const struct stac_calibration *c, int window) {
-    return (struct stac_batch){c->length, c->tokens + (size_t)window * c->length, c->index, c->index + c->length};
+    return stac_calibration_windows(c, window, 1);
+}
+
+/* Windows between two chances to write a checkpoint. */
+static int piece_of(const struct stac_calibration *c) {
+    return stac_grid_piece(c->grid) * c->together;
+}
+
+static int first_window(const struct pass *p, int item) {
+    return p->from + item * p->c->together;
+}
+
+static int windows_of(const struct pass *p, int item) {
+    int left = p->to - first_window(p, item);
+    return left < p->c->together ? left : p->c->together;
 }
 
 static int window_batch(void *ctx, int item, struct stac_batch *out, struct stac_error *err) {
+    const struct pass *p = ctx;
     (void)err;
-    *out = stac_calibration_window(((struct pass *)ctx)->c, item);
+    *out = stac_calibration_windows(p->c, first_window(p, item), windows_of(p, item));
     return STAC_OK;
 }
 
-/* What the cache holds of the last window: what passed through this stage. */
-static int add_cache(struct stac_calibration *c, struct stac_error *err) {
+/* What the cache holds of the last windows, one in each slot: what passed through this stage. */
+static int add_cache(struct stac_calibration *c, int n, struct stac_error *err) {
     const struct stac_cache *cache = &c->cache;
     for (int l = 0; l < cache->n_layers; l++)
-        for (int h = 0; h < cache->n_head_kv; h++) {
-            size_t at = stac_cache_offset(cache, l, 0, h);
-            STAC_TRY(stac_statistics_add_cache(&c->stats, c->net->first + l, h, cache->length[0], cache->k + at,
+        for (int i = 0; i < n * cache->n_head_kv; i++) {
+            int slot = i / cache->n_head_kv, head = i % cache->n_head_kv;
+            size_t at = stac_cache_offset(cache, l, slot, head);
+            STAC_TRY(stac_statistics_add_cache(&c->stats, c->net->first + l, head, cache->length[slot], cache->k + at,
                                                cache->capacity, cache->v + at, err));
         }
     return STAC_OK;
@@ -93,17 +149,17 @@ static int add_cache(struct stac_calibration *c, struct stac_error *err) {
 
 static void window_step(void *ctx, int item) {
     struct pass *p = ctx;
-    (void)item;
-    if (p->cached && p->error.status == STAC_OK) add_cache(p->c, &p->error);
-    stac_progress_step(p->progress, p->c->grid->n_groups);
+    if (p->cached && p->error.status == STAC_OK) add_cache(p->c, windows_of(p, item), &p->error);
+    stac_progress_step(p->progress, p->c->grid->n_groups * windows_of(p, item));
 }
 
 /* Windows [from, to). */
 static int pass_windows(void *ctx, int from, int to, struct stac_error *err) {
     struct pass *p = ctx;
     struct stac_calibration *c = p->c;
-    struct stac_work work = {from, to, window_batch, p->output, window_step, p};
+    struct stac_work work = {0, (to - from + c->together - 1) / c->together, window_batch, p->output, window_step, p};
     int status = STAC_OK;
+    p->from = from, p->to = to;
     if (c->grid->stage >= 0) {
         c->run.probe = (struct stac_probe){p->see, p, p->coded != NULL};
         status = stac_pipeline_work(&c->pipeline, &work, err);
@@ -125,8 +181,8 @@ static int run_pass(struct pass *p, const char *phase, const char *record, const
                     struct stac_error *err) {
     struct stac_calibration *c = p->c;
     struct stac_progress progress;
-    struct stac_pieces work = {c->ranks,     c->checkpoint, record, part, n_parts, c->n_windows, stac_grid_piece(c->grid),
-                               pass_windows, skip_windows,  p};
+    struct stac_pieces work = {c->ranks,     c->checkpoint, record,       part,         n_parts,
+                               c->n_windows, piece_of(c),   pass_windows, skip_windows, p};
     p->progress = &progress;
     STAC_TRY(stac_agree(c->ranks, c->ranks->comm, stac_calibration_place(c, err), err));
     stac_progress_begin(&progress, c->log, phase, c->n_windows, "windows");
@@ -146,9 +202,12 @@ static int show_head_input(void *ctx, int item, const struct stac_batch *batch, 
 
 static void add_rows(void *ctx, const struct stac_site *site, int head, int first, int n_rows, int n, float *x, int ld) {
     struct pass *p = ctx;
-    (void)first, (void)n, (void)ld;
-    if (head >= 0 || p->error.status != STAC_OK) return;
-    stac_statistics_add_rows(&p->c->stats, stac_site_index(&p->c->stats.hp, site), n_rows, x, &p->error);
+    int length = p->c->length;
+    (void)first, (void)ld;
+    if (head >= 0) return;
+    for (int i = 0; i < n_rows && p->error.status == STAC_OK; i += length) /* each window's sum is rounded */
+        stac_statistics_add_rows(&p->c->stats, stac_site_index(&p->c->stats.hp, site),
+                                 n_rows - i < length ? n_rows - i : length, x + (size_t)i * n, &p->error);
 }
 
 int stac_calibrate_means(struct stac_calibration *c, struct stac_error *err) {
@@ -281,7 +340,6 @@ struct coded {
     const struct stac_code *codes;
     enum stac_site_kind kind; /* coded in this pass; STAC_SITE_KINDS: none, the pass keeps the reference */
     int rows;                 /* compared in each window */
-    int from;                 /* first window of the piece */
     int32_t *row;             /* [rows] which ones; this and x are where the run is */
     float *x, *logits, *scratch;
     float *reference;   /* [windows of this rank in a piece][rows][n_vocab] */
@@ -317,16 +375,14 @@ static void code_rows(void *ctx, const struct stac_site *site, int head, int fir
     }
 }
 
-static int compare_window(void *ctx, int item, const struct stac_batch *batch, float *const *x, struct stac_error *err) {
-    struct pass *p = ctx;
+/* A window whose residual stream is x; `reference` is its. */
+static int compare_window(struct pass *p, int window, const float *x, float *reference, struct stac_error *err) {
     struct coded *d = p->coded;
     struct stac_calibration *c = p->c;
     size_t vocab = (size_t)c->stats.hp.n_vocab;
-    float *reference = d->reference + (size_t)((item - d->from) / c->grid->n_groups) * d->rows * vocab;
     bool keep = d->kind == STAC_SITE_KINDS;
     double sum = 0;
-    (void)batch;
-    c->run.kernels->gather(d->rows, c->stats.hp.n_embd, d->row, x[0], 0, d->x);
+    c->run.kernels->gather(d->rows, c->stats.hp.n_embd, d->row, x, 0, d->x);
     STAC_TRY(stac_run_head(&c->run, 0, d->rows, d->x, keep ? reference : d->logits, err));
     for (int i = 0; i < d->rows && !keep; i++) {
         const float *a = reference + i * vocab, *b = d->logits + i * vocab;
@@ -334,7 +390,19 @@ static int compare_window(void *ctx, int item, const struct stac_batch *batch, f
         double zb = stac_log_partition(c->run.kernels_here, (int)vocab, b, d->scratch);
         sum += stac_divergence(c->run.kernels_here, (int)vocab, a, za, b, zb, d->scratch);
     }
-    d->divergence[(size_t)d->kind * d->n_windows + item] = sum / d->rows;
+    d->divergence[(size_t)d->kind * d->n_windows + window] = sum / d->rows;
+    return STAC_OK;
+}
+
+static int compare_windows(void *ctx, int item, const struct stac_batch *batch, float *const *x, struct stac_error *err) {
+    struct pass *p = ctx;
+    const struct stac_calibration *c = p->c;
+    size_t first = (size_t)(item / c->grid->n_groups) * (size_t)c->together; /* of this group's in the piece */
+    size_t stream = (size_t)c->length * (size_t)c->hp->n_embd, logits = (size_t)p->coded->rows * (size_t)c->hp->n_vocab;
+    (void)batch;
+    for (int w = 0; w < windows_of(p, item); w++)
+        STAC_TRY(compare_window(p, first_window(p, item) + w, x[0] + (size_t)w * stream,
+                                p->coded->reference + (first + (size_t)w) * logits, err));
     return STAC_OK;
 }
 
@@ -350,7 +418,7 @@ static int choose_rows(struct coded *d, const struct stac_run *run, struct stac_
 
 static int coded_init(struct coded *d, const struct stac_calibration *c, int n_windows, struct stac_error *err) {
     size_t vocab = (size_t)c->stats.hp.n_vocab, width = (size_t)c->stats.hp.n_embd;
-    size_t mine = (size_t)(stac_grid_piece(c->grid) / c->grid->n_groups);
+    size_t mine = (size_t)(piece_of(c) / c->grid->n_groups);
     d->rows = c->length / EVERY;
     d->n_windows = n_windows;
     STAC_TRY(STAC_NEW(d->divergence, (STAC_SITE_KINDS + 1) * n_windows, "divergences", err));
@@ -374,7 +442,6 @@ static void coded_clean(struct coded *d, const struct stac_device *device) {
 /* Windows [from, to): as they are, then with each kind of site coded. */
 static int damage_of_windows(void *ctx, int from, int to, struct stac_error *err) {
     struct pass *p = ctx;
-    p->coded->from = from;
     for (int pass = 0; pass <= STAC_SITE_KINDS; pass++) {
         p->coded->kind = pass == 0 ? STAC_SITE_KINDS : (enum stac_site_kind)(pass - 1);
         STAC_TRY(pass_windows(p, from, to, err));
@@ -390,13 +457,13 @@ int stac_calibrate_damage(struct stac_calibration *c, const struct stac_code *co
                           struct stac_error *err) {
     struct coded d = {.codes = codes};
     struct stac_progress progress;
-    struct pass p = {.c = c, .see = code_rows, .output = compare_window, .coded = &d, .progress = &progress};
+    struct pass p = {.c = c, .see = code_rows, .output = compare_windows, .coded = &d, .progress = &progress};
     int status = stac_calibration_place(c, err);
     if (status == STAC_OK) status = coded_init(&d, c, n_windows, err);
     STAC_TRY_DONE(stac_agree(c->ranks, c->ranks->comm, status, err));
     struct stac_partial part = {STAC_ADD_F64, d.divergence, (size_t)(STAC_SITE_KINDS + 1) * (size_t)n_windows};
-    struct stac_pieces work = {c->ranks,          c->checkpoint, "damage", &part, 1, n_windows, stac_grid_piece(c->grid),
-                               damage_of_windows, skip_damage,   &p};
+    struct stac_pieces work = {c->ranks,  c->checkpoint, "damage",          &part,       1,
+                               n_windows, piece_of(c),   damage_of_windows, skip_damage, &p};
     stac_progress_begin(&progress, c->log, "calibrate: sensitivity", (double)n_windows * (STAC_SITE_KINDS + 1), "windows");
     STAC_TRY_DONE(stac_work_in_pieces(&work, err));
     stac_progress_end(&progress);

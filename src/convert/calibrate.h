@@ -20,10 +20,11 @@ struct stac_calibration {
     struct stac_statistics stats;
     struct stac_network placed; /* net on the device, block by block where it is larger than that */
     bool streams;
+    int together;            /* windows that are read as one batch: several where layers come one at a time */
     struct stac_cache cache; /* the host's: statistics look at keys and values, and probes at queries and weights */
     struct stac_run run;
     struct stac_pipeline pipeline;
-    int32_t *index; /* positions and slots of a window */
+    int32_t *index; /* [2][together][length] positions and slots of windows */
     float *mean;    /* of every channel, laid out as stats.sums; filled by the second pass */
 };
 
@@ -53,8 +54,9 @@ float stac_calibration_inverse_scale(const struct stac_calibration *c, const str
 void stac_calibration_code_row(const struct stac_calibration *c, const struct stac_site *site, const struct stac_code *code,
                                int n, const float *x, float *out);
 
-/* Batch of a window; borrows from c. */
+/* Batch of a window, or of n <= c->together of them, in slots of their own; borrows from c. */
 struct stac_batch stac_calibration_window(const struct stac_calibration *c, int window);
+struct stac_batch stac_calibration_windows(const struct stac_calibration *c, int first, int n);
 
 /* Gradients of the log-likelihood of labels that the model draws from its own predictions, over the first n_windows windows:
  * the probe sees values and gradients at the sites of this rank (net/backward.h), and adds to `part`, which is put together in

@@ -1,9 +1,13 @@
 #include "dist/muster.h"
 
+#include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -11,20 +15,22 @@
 #include "base/thread.h"
 
 enum { EXIT_CODE = 4 };
-static const double patience = 5, between_looks = 0.2, turn = 0.3; /* seconds; turn: the first says it, and ends the others */
+static const double patience = 5, between_looks = 0.2, farewell = 1.5; /* seconds; farewell: until all have seen it */
 
-static int own_number(const char *variable) {
-    const char *value = getenv(variable);
-    return value ? (int)strtol(value, NULL, 10) : 0;
+/* Whether nobody of this job has said on this machine what ends it: a name that goes away with the process that has it. */
+static bool speaks_first(const char *namespace) {
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int n = snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "stac-muster %.80s", namespace);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
+    return s < 0 || bind(s, (const struct sockaddr *)&name, size) == 0 || errno != EADDRINUSE;
 }
 
-/* The ranks of a machine speak in turn, so that one does. */
-static void end_job(const char *who, const char *fate) {
-    int place = own_number(getenv("SLURM_LOCALID") ? "SLURM_LOCALID" : "OMPI_COMM_WORLD_LOCAL_RANK");
+static void end_job(const struct stac_muster *m, const char *who, const char *fate) {
     char host[64] = "";
     gethostname(host, sizeof host - 1);
-    stac_clock_pause(turn * (place < 8 ? place : 8));
-    fprintf(stderr, "error: rank %s on %s, while ranks gather: %s\n", who, host, fate);
+    if (speaks_first(m->namespace)) fprintf(stderr, "error: rank %s on %s, while ranks gather: %s\n", who, host, fate);
+    stac_clock_pause(farewell);
     _exit(EXIT_CODE);
 }
 
@@ -59,7 +65,7 @@ static void look_around(struct stac_muster *m, double now) {
     m->stopped = look.lowest;
     if (m->stopped == 0 || now - m->since < patience) return;
     stac_process_variable(m->stopped, "PMIX_RANK", rank, sizeof rank);
-    end_job(rank, "it is stopped");
+    end_job(m, rank, "it is stopped");
 }
 
 static void *watch(void *ctx) {
@@ -71,7 +77,7 @@ static void *watch(void *ctx) {
         last = now;
         look_around(m, now);
         if (now - m->began > m->limit)
-            end_job(getenv("PMIX_RANK") ? getenv("PMIX_RANK") : "?",
+            end_job(m, getenv("PMIX_RANK") ? getenv("PMIX_RANK") : "?",
                     "others are missing; see whether they and their machines run");
         stac_clock_pause(between_looks);
     }

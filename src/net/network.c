@@ -230,6 +230,7 @@ void stac_network_drop_embedding(struct stac_network *net) {
 void stac_network_clean(struct stac_network *net) {
     if (net->device) { /* all arrays are in one piece there, and what is not is the host network's */
         stac_device_release(net->device, net->placed);
+        free(net->stream);
         free(net->block);
         *net = (struct stac_network){0};
         return;

@@ -34,6 +34,13 @@ struct stac_block {
     struct stac_site site[STAC_SITE_HEAD_IN];
 };
 
+/* A network on a device that has room for one block only (net/placed.h). */
+struct stac_stream {
+    const struct stac_network *host; /* borrowed: its blocks are brought one at a time */
+    size_t at, room;                 /* where in `placed` the block is, and its room; bytes */
+    int layer;                       /* the one that is there; -1: none */
+};
+
 struct stac_network {
     struct stac_hparams hp;
     int first, last;          /* layers [first, last) are here */
@@ -54,8 +61,7 @@ struct stac_network {
      */
     const struct stac_device *device; /* borrowed */
     void *placed;
-    const struct stac_network *streamed; /* borrowed: the host's, whose blocks are brought one at a time; NULL: all are there */
-    size_t stream_at, stream_room;       /* where in `placed` that block is, and its room; bytes */
+    struct stac_stream *stream; /* owned; NULL: all blocks are there */
 };
 
 /* Part of a network: a stage. */

@@ -114,13 +114,15 @@ int stac_network_place(const struct stac_network *host, const struct stac_device
     out->device = device;
     out->stored = (struct stac_mapping){0};
     out->block = NULL;
+    out->stream = NULL;
     STAC_TRY_DONE(STAC_NEW(out->block, n, "the blocks", err));
     STAC_TRY_DONE(STAC_DEVICE_NEW(device, to.base, stac_network_placed_bytes(host, streams), "the network", err));
     out->placed = to.base;
     place_ends(&to, out);
-    out->stream_at = to.used;
-    out->stream_room = stac_network_placed_bytes(host, true) - to.used;
-    out->streamed = streams ? host : NULL;
+    if (streams) {
+        STAC_TRY_DONE(STAC_NEW(out->stream, 1, "the blocks", err));
+        *out->stream = (struct stac_stream){host, to.used, stac_network_placed_bytes(host, true) - to.used, -1};
+    }
     for (int l = 0; l < n; l++) {
         out->block[l] = host->block[l];
         if (!streams) place_block(&to, &host->hp, &out->block[l]);
@@ -132,10 +134,14 @@ done:
 }
 
 int stac_network_bring(const struct stac_network *net, int layer, struct stac_error *err) {
-    struct placing to = {.device = net->device, .base = net->placed, .used = net->stream_at, .err = err};
-    if (block_bytes(net->streamed, layer) > net->stream_room)
+    struct stac_stream *s = net->stream;
+    struct placing to = {.device = net->device, .base = net->placed, .used = s->at, .err = err};
+    if (s->layer == layer) return STAC_OK;
+    if (block_bytes(s->host, layer) > s->room)
         return stac_fail(err, STAC_ERR_INTERNAL, "layer %d has grown since its network was placed", net->first + layer);
-    net->block[layer] = net->streamed->block[layer];
+    s->layer = -1;
+    net->block[layer] = s->host->block[layer];
     place_block(&to, &net->hp, &net->block[layer]);
+    if (err->status == STAC_OK) s->layer = layer;
     return err->status;
 }

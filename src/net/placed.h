@@ -7,11 +7,13 @@
 #include "net/network.h"
 
 /* A copy of `host` on a device. It borrows from `host`, which must outlive it; stac_network_clean releases it. `streams`: there
- * is room for one block, which stac_network_bring puts there as it then is. */
+ * is room for one block, which stac_network_bring puts there. */
 int stac_network_place(const struct stac_network *host, const struct stac_device *device, bool streams,
                        struct stac_network *out, struct stac_error *err);
 
-/* Block `layer` (counted from the first one here) of a network that is streamed, behind all operators so far. */
+/* Block `layer` (counted from the first one here) of a network that is streamed, as it now is on the host, behind all operators so
+ * far. Nothing where it is the one that was brought last: a block that changes on the host is not run again before its network is
+ * placed anew. */
 int stac_network_bring(const struct stac_network *net, int layer, struct stac_error *err);
 
 /* Bytes that it takes there. */

@@ -339,7 +339,7 @@ static int feed_forward_half(struct stac_run *run, int layer, float *x, struct s
 }
 
 int stac_run_block(struct stac_run *run, int layer, float *x, struct stac_error *err) {
-    if (run->net->streamed) STAC_TRY(stac_network_bring(run->net, layer, err));
+    if (run->net->stream) STAC_TRY(stac_network_bring(run->net, layer, err));
     STAC_TRY(attention_half(run, layer, x, err));
     return feed_forward_half(run, layer, x, err);
 }

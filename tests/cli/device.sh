@@ -108,6 +108,7 @@ says 'the plan of the memory of a conversion' 'device CUDA on the host.*: [0-9]+
 equal 'a conversion on the device' "$work/by.here/snn_model.h5" "$work/by.there/snn_model.h5"
 converts streamed env CUDA_ON_HOST_MEMORY=44000000 stac-convert
 says 'a conversion layer by layer' 'weights take [0-9.]+ MiB, layer by layer, for all of them have no room$' "$work/streamed.log"
+says 'a conversion layer by layer' '^  2 windows are read together, layer by layer$' "$work/streamed.log"
 equal 'a conversion layer by layer' "$work/by.here/snn_model.h5" "$work/by.streamed/snn_model.h5"
 converts stages env CUDA_ON_HOST_DEVICES=2 TMPDIR="$work" mpirun -q -n 2 stac-convert --stages 2
 equal 'a conversion on two stages over NCCL' "$work/by.here/snn_model.h5" "$work/by.stages/snn_model.h5"
