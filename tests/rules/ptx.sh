@@ -2,7 +2,7 @@
 # What nvcc and ptxas make of the kernels: arithmetic rounded as IEEE says, no product fused with a sum that the source does not
 # fuse, no registers spilled into memory. Skipped without nvcc.
 . "$(dirname "$0")/../shell.sh"
-ls "$STAC_BIN"/tests/*.ptx > /dev/null 2>&1 || skip 'no PTX: nvcc, a GNU C++ compiler or Python are missing'
+ls "$STAC_BIN"/tests/*.ptx > /dev/null 2>&1 || skip 'no PTX: nvcc, a GNU C++ compiler or Python is missing, or this build has sanitizers'
 ptxas=$(dirname "$(sed -n 's/^CMAKE_CUDA_COMPILER:[A-Z]*=//p' "$STAC_BIN/CMakeCache.txt")")/ptxas
 [ -x "$ptxas" ] || skip 'no ptxas beside nvcc'
 
