@@ -182,11 +182,6 @@ static __global__ void product_of_few(int m, int n, int k, const float *x, int l
 
 /* ---- all ------------------------------------------------------------------------------------------------------------ */
 
-/* Whether rows `ld` elements apart begin at multiples of sixteen bytes. */
-template <typename element> static bool is_aligned(const element *p, int ld) {
-    return (size_t)ld * sizeof *p % 16 == 0 && (uintptr_t)p % 16 == 0;
-}
-
 template <typename weight>
 static void product(int m, int n, int k, const float *x, int ldx, const weight *w, int ldw, float *y, int ldy) {
     typedef struct tile<8, 8> large;
@@ -194,7 +189,7 @@ static void product(int m, int n, int k, const float *x, int ldx, const weight *
     if (m <= 0 || n <= 0) return;
     if (m <= FEW)
         LAUNCH(product_of_few<weight>, blocks_of(n, SPAN), FEW_THREADS, AHEAD * sizeof(struct piece<weight>), m, n, k, x, ldx,
-               is_aligned(x, ldx), w, ldw, is_aligned(w, ldw), y, ldy);
+               is_aligned(x, ldx, 16), w, ldw, is_aligned(w, ldw, 16), y, ldy);
     else if (blocks_of(n, large::WIDE) * blocks_of(m, large::HIGH) >= BLOCKS)
         product_of_many<large>(m, n, k, x, ldx, w, ldw, y, ldy);
     else

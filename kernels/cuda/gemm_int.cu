@@ -60,7 +60,7 @@ static __global__ void add_products_of_few(int m, int n, int k, const int16_t *x
 }
 
 static void product_of_few(int m, int n, int k, const int16_t *x, int ldx, const int8_t *w, int ldw, int32_t *y, int ldy) {
-    bool aligned = ldw % COLUMNS == 0 && (uintptr_t)w % COLUMNS == 0;
+    bool aligned = is_aligned(w, ldw, COLUMNS);
     stac_queue_clear(y, (size_t)ldy * sizeof *y, (size_t)n * sizeof *y, (size_t)m);
     int steps = WARP; /* fewer where the blocks would be too few for a device */
     while (steps > 4 && blocks_of(n, SPAN) * blocks_of(k, WARPS * steps) < BLOCKS) steps /= 2;
@@ -214,7 +214,7 @@ void stac_gemm_i16i8_cuda(int m, int n, int k, const int16_t *x, int ldx, const 
         product_of_few(m, n, k, x, ldx, w, ldw, y, ldy);
         return;
     }
-    bool x_aligned = ldx % CHUNK == 0 && (uintptr_t)x % 16 == 0, w_aligned = ldw % 4 == 0 && (uintptr_t)w % 4 == 0;
+    bool x_aligned = is_aligned(x, ldx, sizeof(int4)), w_aligned = is_aligned(w, ldw, sizeof(unsigned));
     LAUNCH(product_tiles, dim3(blocks_of(n, SIDE), blocks_of(m, SIDE)), TILE_THREADS, 0, m, n, k, x, ldx, x_aligned, w, ldw,
            w_aligned, y, ldy);
 }

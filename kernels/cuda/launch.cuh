@@ -58,6 +58,11 @@ static inline int blocks_of(long long n, int each) {
     return (int)((n + each - 1) / each);
 }
 
+/* Whether rows `ld` elements apart begin at multiples of so many bytes. */
+template <typename element> static inline bool is_aligned(const element *p, int ld, size_t bytes) {
+    return (size_t)ld * sizeof *p % bytes == 0 && (uintptr_t)p % bytes == 0;
+}
+
 /* Sum over the threads of a warp, on all of them. */
 static __device__ inline int warp_sum(int x) {
     for (int step = WARP / 2; step > 0; step /= 2) x += __shfl_xor_sync(0xffffffffu, x, step);

@@ -42,7 +42,7 @@ static int prepare_device(struct stac_calibration *c, struct stac_error *err) {
     return stac_calibration_place(c, err);
 }
 
-/* All ranks of a group read the same windows together. */
+/* All ranks read as many windows together. */
 static int agree_on_windows(struct stac_calibration *c, struct stac_error *err) {
     return stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, &c->together, 1, MPI_INT, MPI_MIN, c->ranks->comm),
                           "ranks cannot agree on their windows", err);
@@ -104,13 +104,14 @@ struct pass {
     int from, to;        /* windows that are worked at; an item is some of them together */
 };
 
-struct stac_batch stac_calibration_windows(const struct stac_calibration *c, int first, int n) {
+/* n <= c->together windows, in slots of their own. */
+static struct stac_batch batch_of(const struct stac_calibration *c, int first, int n) {
     return (struct stac_batch){n * c->length, c->tokens + (size_t)first * c->length, c->index,
                                c->index + (size_t)c->together * c->length};
 }
 
 struct stac_batch stac_calibration_window(const struct stac_calibration *c, int window) {
-    return stac_calibration_windows(c, window, 1);
+    return batch_of(c, window, 1);
 }
 
 /* Windows between two chances to write a checkpoint. */
@@ -130,7 +131,7 @@ static int windows_of(const struct pass *p, int item) {
 static int window_batch(void *ctx, int item, struct stac_batch *out, struct stac_error *err) {
     const struct pass *p = ctx;
     (void)err;
-    *out = stac_calibration_windows(p->c, first_window(p, item), windows_of(p, item));
+    *out = batch_of(p->c, first_window(p, item), windows_of(p, item));
     return STAC_OK;
 }
 

@@ -54,9 +54,8 @@ float stac_calibration_inverse_scale(const struct stac_calibration *c, const str
 void stac_calibration_code_row(const struct stac_calibration *c, const struct stac_site *site, const struct stac_code *code,
                                int n, const float *x, float *out);
 
-/* Batch of a window, or of n <= c->together of them, in slots of their own; borrows from c. */
+/* Batch of a window; borrows from c. */
 struct stac_batch stac_calibration_window(const struct stac_calibration *c, int window);
-struct stac_batch stac_calibration_windows(const struct stac_calibration *c, int first, int n);
 
 /* Gradients of the log-likelihood of labels that the model draws from its own predictions, over the first n_windows windows:
  * the probe sees values and gradients at the sites of this rank (net/backward.h), and adds to `part`, which is put together in

@@ -14,7 +14,6 @@
 #include "base/process.h"
 #include "base/thread.h"
 
-enum { EXIT_CODE = 4 };
 static const double patience = 5, between_looks = 0.2, farewell = 1.5; /* seconds; farewell: until all have seen it */
 
 /* Whether nobody of this job has said on this machine what ends it: a name that goes away with the process that has it. */
@@ -31,7 +30,7 @@ static void end_job(const struct stac_muster *m, const char *who, const char *fa
     gethostname(host, sizeof host - 1);
     if (speaks_first(m->namespace)) fprintf(stderr, "error: rank %s on %s, while ranks gather: %s\n", who, host, fate);
     stac_clock_pause(farewell);
-    _exit(EXIT_CODE);
+    _exit(stac_exit_code(STAC_ERR_RANK));
 }
 
 /* ---- looking ------------------------------------------------------------------------------------------------------ */

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/thread.h"
 
-enum { MOST_RANKS = 4096, STACK = 65536, EXIT_CODE = 4 };
+enum { MOST_RANKS = 4096, STACK = 65536 };
 static const char *cannot_share = "cannot share memory with the ranks of this machine";
 static const double beat = 0.1, patience = 0.3; /* seconds */
 static const double grace = 0.5;                /* seconds: who stops beside other ranks is noticed, and told, by them */
@@ -92,7 +92,7 @@ static void end_job(struct stac_sentry *w, int rank, const char *host, const cha
     if (atomic_exchange(&w->slot[0].told, 1) == 0)
         fprintf(stderr, "error: rank %d on %s%s%.63s: %s\n", rank, host, phase[0] ? ", in " : "", phase, fate);
     stac_clock_pause(patience);
-    _exit(EXIT_CODE);
+    _exit(stac_exit_code(STAC_ERR_RANK));
 }
 
 static void end_without(struct stac_sentry *w, int i, const char *fate) {

@@ -62,7 +62,7 @@ void ptx_misaligned(void) {
 }
 
 /* A byte of shared memory: who last used it in each way, between which barriers. */
-enum { WAYS = 3, NOBODY = -1, SEVERAL = -2 };
+enum { WAYS = 3, SEVERAL = -1 };
 struct trace {
     size_t interval[WAYS];
     int who[WAYS];
@@ -79,7 +79,7 @@ static bool is_race(const trace &t, size_t now, int me, ptx_access how) {
 void *ptx_shared_at(uint64_t offset, size_t bytes, ptx_access how) {
     const cuda_on_host_moment now = cuda_on_host_now();
     if (offset + bytes > now.shared_bytes) return bad("an address outside of its shared memory");
-    if (traces.size() < now.shared_bytes) traces.resize(now.shared_bytes, {{0, 0, 0}, {NOBODY, NOBODY, NOBODY}});
+    if (traces.size() < now.shared_bytes) traces.resize(now.shared_bytes); /* intervals count from 1 */
     for (size_t i = 0; i < bytes; i++) {
         trace &t = traces[offset + i];
         if (is_race(t, now.interval, now.thread, how))

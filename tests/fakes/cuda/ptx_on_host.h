@@ -108,7 +108,7 @@ static inline uint32_t ptx_bfind(uint32_t a) {
 
 /* ---- conversions ---------------------------------------------------------------------------------------------------- */
 
-enum ptx_rounding { ptx_keep, ptx_round_rn, ptx_round_rz, ptx_round_rni, ptx_round_rzi };
+enum ptx_rounding { ptx_keep, ptx_round_rn, ptx_round_rni, ptx_round_rzi };
 
 /* Floats to integers stop at the ends of the type; what is not a number becomes 0, in 64 bits the lowest. */
 template <typename T, typename F> static inline T ptx_saturated(F x) {
@@ -166,7 +166,6 @@ static inline uint64_t ptx_to_generic(uint64_t offset) {
 }
 
 static inline void ptx_copy_later(uint64_t shared, uint64_t global) {
-    if (shared % 16 || global % 16) ptx_misaligned();
     cuda_on_host_copy_later(ptx_shared_at(shared, 16, PTX_WRITE), ptx_global_at(global, 16));
 }
 

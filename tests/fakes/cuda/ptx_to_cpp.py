@@ -18,7 +18,7 @@ TYPES = {
 WRAPS = {"add": "+", "sub": "-", "mul.lo": "*", "and": "&", "or": "|", "xor": "^"}
 FLOATS = {"add.rn": "+", "sub.rn": "-", "mul.rn": "*", "div.rn": "/"}
 COMPARES = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
-NEGATED = {"equ": "!=", "neu": "==", "ltu": ">=", "leu": ">", "gtu": "<=", "geu": "<"}  # true also for what is not a number
+NEGATED = {"ltu": ">=", "leu": ">", "gtu": "<=", "geu": "<"}  # true also for what is not a number
 SPECIAL = {"%tid": "threadIdx", "%ntid": "blockDim", "%ctaid": "blockIdx", "%nctaid": "gridDim"}
 
 
@@ -28,7 +28,6 @@ class Kernel:
         self.params = []
         self.shared = {}  # symbol: offset
         self.shared_bytes = 0
-        self.lines = []
 
     def reserve(self, symbol, align, size):
         at = (self.shared_bytes + align - 1) // align * align
@@ -112,6 +111,8 @@ def compare(k, op, type_, args):
     how = op.split(".")[1]
     if how == "num":
         return f"{a} == {a} && {b} == {b}"
+    if how not in NEGATED and how not in COMPARES or how == "ne" and type_[0] == "f":  # C's != is another one
+        raise SystemExit(f"instruction {op}")
     return f"!({a} {NEGATED[how]} {b})" if how in NEGATED else f"{a} {COMPARES[how]} {b}"
 
 
