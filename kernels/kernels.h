@@ -54,6 +54,7 @@ struct stac_levels {
     int n_bins;
     float bins_per_unit;
     int rounds; /* the code of an integer quantiser: threshold[i] == i + 0.5, value[i] == i, no spikes */
+    int unused; /* in place of padding, whose bytes are anybody's: devices compare arguments of kernels by theirs */
 };
 
 /* The level of a magnitude: the number of thresholds that it reaches, those below its bin and those inside it that it steps
@@ -78,6 +79,7 @@ struct stac_encoding {
 /* How codes are played in time: what neurons send, and what steps weigh (spike/step_weights.h). */
 struct stac_steps {
     int timesteps;                       /* 0: codes are multiplied, not played */
+    int unused;                          /* in place of padding */
     const struct stac_word *word;        /* [n_levels] what each level sends; NULL: the neuron decides */
     struct stac_neuron neuron;           /* causal, if or lif */
     int most;                            /* spikes of a word */
@@ -131,8 +133,8 @@ struct stac_attention {
     int most_keys;            /* at least as many as a row of the batch sees */
     const int32_t *slot, *at; /* [m] */
     const float *qkv;         /* [m] rows, ldq apart: queries, keys, values */
-    int ldq;
-    float *out; /* [m][n_head * head_dim] */
+    int ldq, unused;          /* unused: in place of padding */
+    float *out;               /* [m][n_head * head_dim] */
     float *k, *v;
     int8_t *qk, *qv;           /* spiking: in place of k and v */
     float *k_scale;            /* [n_slots][n_head_kv][capacity] */
