@@ -1,35 +1,23 @@
-/* The watch while ranks gather: from before MPI begins until the sentry watches. Each rank has a thread that looks, among the
- * processes of this machine, for ranks of the same job (the variable PMIX_NAMESPACE that Open MPI's and Slurm's launchers set)
- * that a signal has stopped. One that stays so ends the job: who sees it says which in one line and leaves, upon which the
- * launcher ends what is left. One that is killed there is the launcher's to notice, and it does. Where ranks are still missing
- * after `limit` seconds (stopped alone on its machine, or that machine is lost), the job ends too.
+/* The watch while ranks gather: from before MPI begins until the sentry watches. A rank that a launcher started (the variable
+ * PMIX_NAMESPACE, which Open MPI's and Slurm's set) has a process beside it that looks at it alone, so it matters not which
+ * machine the others are on. A rank that a signal has stopped, or that has waited for others longer than `limit` seconds (their
+ * machine is lost), is killed there, after one line on the standard error that says which and why; then the launcher ends what
+ * is left. A rank that is killed as ranks gather is the launcher's to notice, and it does.
  */
 #ifndef STAC_DIST_MUSTER_H
 #define STAC_DIST_MUSTER_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-
 #include "base/status.h"
 
 struct stac_muster {
-    double limit, began; /* seconds; by the clock of stac_clock_now */
-    long stopped;        /* the process that was stopped at the last look, 0: none */
-    double since;        /* and when that was seen first */
-    char namespace[256];
-    atomic_bool over;
-    bool watches; /* the thread runs */
-    pthread_t thread;
+    int held;     /* our end of a pipe: when it closes, the watch is over */
+    long watcher; /* the process that watches, 0: there is none */
 };
 
-/* Begin, before MPI. A job without a launcher has one rank, and nobody watches. The watch stays where it is in memory. */
+/* Begin, before MPI: this forks. A job without a launcher has one rank, and nobody watches. */
 int stac_muster_begin(struct stac_muster *m, double limit, struct stac_error *err);
 
-/* All are there: nobody is looked for any more. */
-void stac_muster_dismiss(struct stac_muster *m);
-
-/* This rank leaves. */
+/* All are there, or this rank leaves. Also where nothing has begun. */
 void stac_muster_end(struct stac_muster *m);
 
 #endif

@@ -88,7 +88,7 @@ int stac_start(struct stac_start *s, enum stac_program program, int argc, char *
     }
     STAC_TRY_DONE(check_same(s, version, err));
     STAC_TRY_DONE(stac_sentry_begin(&s->sentry, &s->ranks, s->job.rank_timeout, err));
-    stac_muster_dismiss(&s->muster);
+    stac_muster_end(&s->muster);
     if (program != STAC_CHAT) stac_stop_listen(); /* not before: a launcher that ends ranks while they gather is to end them */
     stac_ranks_set_threads(&s->ranks, (int)s->job.threads);
     if (s->ranks.rank == 0) s->log = (struct stac_log){.screen = stderr, .quiet = s->job.quiet};

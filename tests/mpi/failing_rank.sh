@@ -57,9 +57,9 @@ lose() {
     job=$!
     for i in $(seq 100); do
         sleep 0.1
-        victim=$(pgrep -f "^stac-convert --model_name $tiny --output_dir $work" | sed -n "${nth}p")
-        [ -n "$victim" ] && grep -q "$phase" "$work/err" && break
+        grep -q "$phase" "$work/err" && break
     done
+    victim=$(pgrep -f "^stac-convert --model_name $tiny --output_dir $work" | sed -n "${nth}p")
     sleep 0.2
     before=$(date +%s%N)
     "$@" "$victim" || fail "$what: no rank to lose"

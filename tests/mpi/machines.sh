@@ -24,7 +24,7 @@ lose() {
     job=$!
     for i in $(seq 100); do
         sleep 0.1
-        victims "$host" > "$work/victim" && grep -q 'calibrate: texts' "$work/err" && break
+        grep -q 'calibrate: texts' "$work/err" && victims "$host" > "$work/victim" && break
     done
     sleep 1
     before=$(date +%s%N)
@@ -37,6 +37,15 @@ lose() {
 stop_it() { on m2 kill -STOP "$(cat "$work/victim")"; }
 gone='^error: rank 2 on m3.*: no sign of life\|Remote daemon:.* on node m3' # whoever notices first, the ranks or mpirun
 lose 'its only rank is stopped' m2 '^error: rank 1 on m2, in calibrate: texts: no sign of life from its machine' stop_it
+if [ -z "${STAC_SANITIZED:-}" ]; then # the same as MPI begins, when no machine hears another yet (../fakes/mpi_signal.c)
+    before=$(date +%s%N)
+    over m1 1 stac-convert --model_name "$tiny" --output_dir "$work/lost" $small : --host m2 -n 1 env STAC_FAKE_AT=MPI_Init_thread \
+        STAC_FAKE_SIGNAL=19 LD_PRELOAD="$STAC_FAKE_MPI_SIGNAL" stac-convert --model_name "$tiny" --output_dir "$work/lost" $small : \
+        --host m3 -n 1 stac-convert --model_name "$tiny" --output_dir "$work/lost" $small > "$work/out" 2> "$work/err" &
+    over_soon 'its only rank is stopped as MPI begins' $! "$before"
+    says 'its only rank is stopped as MPI begins' '^error: rank 1 on m2, while ranks gather: it is stopped' "$work/err"
+    echo "its only rank is stopped as MPI begins: over after $took ms; $(grep '^error' "$work/err")"
+fi
 lose 'a machine is cut off' m3 "$gone" cut_off m3
 looked=$((looked + 1))
 for i in $(seq 100); do victims m3 > "$work/victim" || break; sleep 0.1; done

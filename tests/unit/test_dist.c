@@ -4,6 +4,7 @@
 
 #include <limits.h>
 #include <math.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -182,39 +183,54 @@ static void items_are_shared_once_and_nearly_evenly(void **state) {
 
 /* ---- ranks gather ------------------------------------------------------------------------------------------------ */
 
-/* What a rank of a launcher's job writes, and how it ends, when it waits `wait` seconds for others at a limit of half a second.
+/* What is said of a rank of a launcher's job, and how it ends (as waitpid has it), when it waits `wait` seconds for others, or
+ * (0) is stopped, at a limit of `limit` seconds.
  */
-static int waiting_rank(double wait, char *text, size_t size) {
+static int gathering_rank(double wait, double limit, char *text, size_t size) {
     int ends[2], status = 0;
     assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
     if (child == 0) {
-        static struct stac_muster muster;
+        struct stac_muster muster;
         struct stac_error err = {0};
         dup2(ends[1], STDERR_FILENO);
+        close(ends[1]);
         if (setenv("PMIX_NAMESPACE", "test_dist", 1) != 0 || setenv("PMIX_RANK", "7", 1) != 0) _exit(9);
-        if (stac_muster_begin(&muster, 0.5, &err) != STAC_OK) _exit(9);
-        stac_clock_pause(wait);
+        if (stac_muster_begin(&muster, limit, &err) != STAC_OK) _exit(9);
+        if (wait > 0)
+            stac_clock_pause(wait);
+        else
+            raise(SIGSTOP);
+        stac_muster_end(&muster);
         stac_muster_end(&muster);
         _exit(0);
     }
     close(ends[1]);
+    assert_int_equal(waitpid(child, &status, 0), child);
     ssize_t n = read(ends[0], text, size - 1);
     text[n > 0 ? n : 0] = 0;
     close(ends[0]);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
+    return status;
 }
 
 static void a_rank_does_not_wait_for_ever_for_others(void **state) {
     (void)state;
     char text[400];
-    assert_int_equal(waiting_rank(20, text, sizeof text), 4);
+    int status = gathering_rank(20, 0.5, text, sizeof text);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     assert_non_null(strstr(text, "error: rank 7 on "));
     assert_non_null(strstr(text, "while ranks gather: others are missing"));
-    assert_int_equal(waiting_rank(0.01, text, sizeof text), 0);
+    assert_int_equal(gathering_rank(0.01, 0.5, text, sizeof text), 0);
     assert_string_equal(text, "");
+}
+
+static void a_rank_that_is_stopped_as_ranks_gather_is_ended(void **state) {
+    (void)state;
+    char text[400];
+    int status = gathering_rank(0, 300, text, sizeof text);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    assert_non_null(strstr(text, "error: rank 7 on "));
+    assert_non_null(strstr(text, "while ranks gather: it is stopped"));
 }
 
 /* ---- one rank --------------------------------------------------------------------------------------------------- */
@@ -260,6 +276,7 @@ int main(void) {
         cmocka_unit_test(rounding_never_leaves_a_stage_open),
         cmocka_unit_test(items_are_shared_once_and_nearly_evenly),
         cmocka_unit_test(a_rank_does_not_wait_for_ever_for_others),
+        cmocka_unit_test(a_rank_that_is_stopped_as_ranks_gather_is_ended),
         cmocka_unit_test(one_rank_agrees_with_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
