@@ -31,8 +31,9 @@ int stac_check_multi_turn(struct stac_subject *s, char *transcript[STAC_SIDES], 
  * the last is refused. */
 int stac_check_positions(struct stac_subject *s, struct stac_check *out, struct stac_error *err);
 
-/* In a batch of sequences of different length, with masked tokens in them, every sequence gives the logits it gives alone,
- * and later tokens do not change the logits of earlier ones, bit for bit. */
+/* Conversations beside each other, two turns each, with masked tokens in both, as eval/processor.h takes them: every token that
+ * is there has the logits that it has among the present tokens of its conversation alone, whether later ones follow or not, bit
+ * for bit; masked ones have none. A side that does not hold in pieces has one turn. */
 int stac_check_mask(struct stac_subject *s, struct stac_check *out, struct stac_error *err);
 
 /* The SNN played over T time steps, event by event, gives the logits and the spike counts of the collapsed computation, bit

@@ -5,7 +5,6 @@
 
 #include "base/memory.h"
 #include "eval/finding.h"
-#include "eval/processor.h"
 
 enum { CONVERSATIONS = 3, STEPS = 4, PIECE = 5, ROOM = 40, LENGTH = STEPS * PIECE };
 
@@ -13,10 +12,14 @@ enum { CONVERSATIONS = 3, STEPS = 4, PIECE = 5, ROOM = 40, LENGTH = STEPS * PIEC
 struct looking {
     struct stac_subject *s;
     struct stac_finding *f;
-    struct stac_processor processor;
+    struct stac_processor *processor;
     int32_t token[CONVERSATIONS][LENGTH];
     float *logits, *again; /* [CONVERSATIONS][PIECE][n_vocab]; [ROOM][n_vocab] */
 };
+
+static int room_of(const struct stac_subject *s) {
+    return s->hp.n_ctx < ROOM ? s->hp.n_ctx : ROOM;
+}
 
 static size_t vocabulary(const struct looking *l) {
     return (size_t)l->s->hp.n_vocab;
@@ -25,8 +28,8 @@ static size_t vocabulary(const struct looking *l) {
 /* The last prediction of a conversation against that of its tokens, which are `token`[n], read at once without being kept. */
 static int hold(struct looking *l, int conversation, const int32_t *token, int n, struct stac_error *err) {
     struct stac_input in = {.n_seq = 1, .length = n, .input_ids = token, .forget = true};
-    STAC_TRY(stac_processor_forward(&l->processor, &in, l->again, err));
-    const float *last = stac_processor_last(&l->processor, conversation);
+    STAC_TRY(stac_processor_forward(l->processor, &in, l->again, err));
+    const float *last = stac_processor_last(l->processor, conversation);
     if (last) stac_finding_compare(l->f, last, l->again + (size_t)(n - 1) * vocabulary(l), vocabulary(l));
     return STAC_OK;
 }
@@ -36,7 +39,7 @@ static int go_on(struct looking *l, const int step[CONVERSATIONS], int n, const 
     int32_t ids[CONVERSATIONS * PIECE];
     for (int i = 0; i < n; i++) memcpy(ids + i * PIECE, l->token[which[i]] + step[which[i]] * PIECE, PIECE * sizeof *ids);
     struct stac_input in = {.n_seq = n, .length = PIECE, .input_ids = ids, .batch_ids = which};
-    return stac_processor_forward(&l->processor, &in, l->logits, err);
+    return stac_processor_forward(l->processor, &in, l->logits, err);
 }
 
 /* Conversations take turns; each must be as if it were alone, and count its positions on. */
@@ -49,7 +52,7 @@ static int take_turns(struct looking *l, struct stac_error *err) {
         for (int i = 0; i < n[step]; i++) done[which[step][i]]++;
         for (int c = 0; c < CONVERSATIONS; c++) {
             size_t length;
-            stac_processor_position_ids(&l->processor, c, position, &length);
+            stac_processor_position_ids(l->processor, c, position, &length);
             stac_finding_fault(l->f, length != (size_t)(done[c] * PIECE) || (length && position[length - 1] != (int)length - 1),
                                "positions do not count on");
             STAC_TRY(hold(l, c, l->token[c], done[c] * PIECE, err));
@@ -67,7 +70,7 @@ static int go_on_alone(struct looking *l, int step, int conversation, struct sta
 
 /* One is forgotten and begins anew; the others stay. */
 static int begin_anew(struct looking *l, struct stac_error *err) {
-    stac_processor_reset_cache(&l->processor, 0);
+    stac_processor_reset_cache(l->processor, 0);
     STAC_TRY(go_on_alone(l, 1, 0, err));
     STAC_TRY(hold(l, 0, l->token[0] + PIECE, PIECE, err));
     return hold(l, 1, l->token[1], 3 * PIECE, err);
@@ -84,10 +87,10 @@ static int put_away(struct looking *l, struct stac_error *err) {
     STAC_TRY(stac_agree(l->s->ranks, l->s->ranks->comm, status, err));
     snprintf(path, sizeof path, "%s/state.h5", folder);
     STAC_TRY(stac_broadcast(l->s->ranks->comm, path, sizeof path, 0, err));
-    status = stac_processor_save(&l->processor, 1, path, err);
-    stac_processor_reset_cache(&l->processor, 1);
+    status = stac_processor_save(l->processor, 1, path, err);
+    stac_processor_reset_cache(l->processor, 1);
     if (status == STAC_OK) status = go_on_alone(l, 0, 1, err);
-    if (status == STAC_OK) status = stac_processor_restore(&l->processor, 1, path, err);
+    if (status == STAC_OK) status = stac_processor_restore(l->processor, 1, path, err);
     if (root) unlink(path), rmdir(folder);
     STAC_TRY(status);
     STAC_TRY(hold(l, 1, l->token[1], 3 * PIECE, err));
@@ -98,10 +101,10 @@ static int put_away(struct looking *l, struct stac_error *err) {
 /* One grows far beyond its room: what is left is its kept tokens and its newest turns. */
 static int grow(struct looking *l, int room, struct stac_error *err) {
     int32_t wanted[ROOM];
-    const struct stac_session *q = &l->processor.sessions.at[2];
-    stac_processor_reset_cache(&l->processor, 2);
+    const struct stac_session *q = &l->processor->sessions.at[2];
+    stac_processor_reset_cache(l->processor, 2);
     for (int turn = 0; turn < 4 * room / PIECE; turn++) {
-        STAC_TRY(stac_processor_turn(&l->processor, 2, turn == 1, err)); /* the first turn is kept */
+        STAC_TRY(stac_processor_turn(l->processor, 2, turn == 1, err)); /* the first turn is kept */
         STAC_TRY(go_on_alone(l, turn % STEPS, 2, err));
         if (l->s->grid.stage < 0) continue;
         int left = (int)q->n, behind = left - PIECE;
@@ -115,32 +118,28 @@ static int grow(struct looking *l, int room, struct stac_error *err) {
     return STAC_OK;
 }
 
-static int look_at(struct looking *l, int room, struct stac_error *err) {
-    STAC_TRY(STAC_NEW(l->logits, CONVERSATIONS * PIECE * vocabulary(l), "logits", err));
-    STAC_TRY(STAC_NEW(l->again, ROOM * vocabulary(l), "logits", err));
+static int look_at_state(struct stac_processor *p, enum stac_side side, struct stac_finding *f, struct stac_error *err) {
+    struct looking l = {.s = p->subject, .f = f, .processor = p};
+    int status = STAC_OK;
+    if (!stac_subject_holds_in_pieces(l.s, side)) return STAC_OK;
+    STAC_TRY_DONE(STAC_NEW(l.logits, CONVERSATIONS * PIECE * vocabulary(&l), "logits", err));
+    STAC_TRY_DONE(STAC_NEW(l.again, ROOM * vocabulary(&l), "logits", err));
     for (int c = 0; c < CONVERSATIONS; c++)
-        for (int i = 0; i < LENGTH; i++) l->token[c][i] = stac_finding_token(l->s, c * LENGTH + i);
-    STAC_TRY(take_turns(l, err));
-    STAC_TRY(begin_anew(l, err));
-    STAC_TRY(put_away(l, err));
-    return grow(l, room, err);
+        for (int i = 0; i < LENGTH; i++) l.token[c][i] = stac_finding_token(l.s, c * LENGTH + i);
+    STAC_TRY_DONE(take_turns(&l, err));
+    STAC_TRY_DONE(begin_anew(&l, err));
+    STAC_TRY_DONE(put_away(&l, err));
+    STAC_TRY_DONE(grow(&l, room_of(l.s), err));
+done:
+    free(l.logits);
+    free(l.again);
+    return status;
 }
 
 int stac_check_tsp_state(struct stac_subject *s, struct stac_check *out, struct stac_error *err) {
     struct stac_finding f = {0};
-    int room = s->hp.n_ctx < ROOM ? s->hp.n_ctx : ROOM;
     *out = (struct stac_check){.name = "tsp_state"};
-    for (int side = 0; side < STAC_SIDES; side++) {
-        struct looking l = {.s = s, .f = &f};
-        if (!s->side[side] || !stac_subject_holds_in_pieces(s, (enum stac_side)side)) continue;
-        STAC_TRY(stac_processor_init(&l.processor, s, (enum stac_side)side, CONVERSATIONS, room, err));
-        int status = look_at(&l, room, err);
-        stac_processor_clean(&l.processor);
-        free(l.logits);
-        free(l.again);
-        STAC_TRY(stac_agree(s->ranks, s->ranks->comm, status, err));
-    }
-    STAC_TRY(stac_finding_share(s, &f, err));
+    STAC_TRY(stac_finding_on_processors(s, CONVERSATIONS, room_of(s), look_at_state, &f, err));
     stac_finding_conclude(out, &f, "conversations beside others, forgotten, restored and cut, against their tokens read alone");
     stac_check_tell_left_out(s, out);
     return STAC_OK;

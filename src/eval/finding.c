@@ -46,6 +46,19 @@ int stac_finding_on_sides(struct stac_subject *s, int n_slots, int capacity, int
     return stac_finding_share(s, f, err);
 }
 
+int stac_finding_on_processors(struct stac_subject *s, int n_conversations, int room, stac_talk_fn look, struct stac_finding *f,
+                               struct stac_error *err) {
+    for (int side = 0; side < STAC_SIDES; side++) {
+        struct stac_processor processor;
+        if (!s->side[side]) continue;
+        STAC_TRY(stac_processor_init(&processor, s, (enum stac_side)side, n_conversations, room, err));
+        int status = look(&processor, (enum stac_side)side, f, err);
+        stac_processor_clean(&processor);
+        STAC_TRY(stac_agree(s->ranks, s->ranks->comm, status, err));
+    }
+    return stac_finding_share(s, f, err);
+}
+
 void stac_finding_conclude(struct stac_check *out, const struct stac_finding *f, const char *what) {
     out->figure = f->different + f->other;
     out->passed = out->figure == 0 && f->compared > 0;

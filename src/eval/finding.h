@@ -3,6 +3,7 @@
 #define STAC_EVAL_FINDING_H
 
 #include "eval/check.h"
+#include "eval/processor.h"
 
 /* Found on the last stage; all ranks get it from there. */
 struct stac_finding {
@@ -27,6 +28,11 @@ void stac_finding_conclude(struct stac_check *out, const struct stac_finding *f,
 typedef int (*stac_look_fn)(struct stac_subject *s, struct stac_stand *t, struct stac_finding *f, struct stac_error *err);
 int stac_finding_on_sides(struct stac_subject *s, int n_slots, int capacity, int max_rows, stac_look_fn look,
                           struct stac_finding *f, struct stac_error *err);
+
+/* The same with the conversations of a processor, as many, each of `room` tokens. Collective. */
+typedef int (*stac_talk_fn)(struct stac_processor *p, enum stac_side side, struct stac_finding *f, struct stac_error *err);
+int stac_finding_on_processors(struct stac_subject *s, int n_conversations, int room, stac_talk_fn look, struct stac_finding *f,
+                               struct stac_error *err);
 
 /* One batch through a stand, whose caches are emptied first if it is `fresh`: the logits of all its rows, on the last stage. */
 int stac_finding_read(struct stac_stand *t, const struct stac_batch *batch, bool fresh, float *logits, struct stac_error *err);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/batch.h"
+#include "eval/processor.h"
 #include "net/cache.h"
 #include "net/sessions.h"
 #include "store/snn_file.h"
@@ -33,15 +33,13 @@ int __wrap_stac_run_begin(struct stac_run *run, const struct stac_batch *batch, 
 
 /* ---- mask: tokens that are not there are read -------------------------------------------------------------------- */
 
-int __real_stac_batch_from_padded(int n_seq, int length, const int32_t *ids, const int8_t *mask, const int32_t *position,
-                                  const int32_t *begin, struct stac_batch *out, int32_t **storage, int32_t *row_of,
-                                  struct stac_error *err);
+int __real_stac_processor_forward(struct stac_processor *p, const struct stac_input *in, float *logits, struct stac_error *err);
 
-int __wrap_stac_batch_from_padded(int n_seq, int length, const int32_t *ids, const int8_t *mask, const int32_t *position,
-                                  const int32_t *begin, struct stac_batch *out, int32_t **storage, int32_t *row_of,
+int __wrap_stac_processor_forward(struct stac_processor *p, const struct stac_input *in, float *logits,
                                   struct stac_error *err) {
-    return __real_stac_batch_from_padded(n_seq, length, ids, broken("mask") ? NULL : mask, position, begin, out, storage,
-                                         row_of, err);
+    struct stac_input other = *in;
+    if (broken("mask")) other.attention_mask = NULL;
+    return __real_stac_processor_forward(p, &other, logits, err);
 }
 
 /* ---- cache: all conversations look into that of the first ---------------------------------------------------------- */

@@ -7,7 +7,6 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "net/batch.h"
 #include "net/run.h"
 
 enum { WORST = 100 }; /* relative error in units of 1e-6: 1e-4 is promised */
@@ -32,6 +31,19 @@ static int32_t *flatten(const json_t *rows, int *n_rows, int *n_columns) {
     return out;
 }
 
+/* The rows of padded sequences: a slot each, tokens that are masked left out. row[3][n_seq * length] is their storage. */
+static struct stac_batch rows_of(int n_seq, int length, const int32_t *ids, const int8_t *mask, const int32_t *position,
+                                 int32_t *row) {
+    int cells = n_seq * length, n = 0;
+    for (int i = 0; i < cells; i++) {
+        if (!mask[i]) continue;
+        row[n] = ids[i];
+        row[cells + n] = position[i];
+        row[2 * cells + n++] = i / length;
+    }
+    return (struct stac_batch){n, row, row + cells, row + 2 * cells};
+}
+
 /* Largest difference over the largest logit. */
 static double difference(const json_t *rows, const float *logits, int n, int vocab) {
     double worst = 0, largest = 0;
@@ -50,8 +62,6 @@ static double check_model(const char *folder) {
     struct stac_network net;
     struct stac_cache cache;
     struct stac_run run;
-    struct stac_batch batch;
-    int32_t *storage = NULL;
     int n_seq, length;
     json_t *expected = load_expected(folder);
     int32_t *ids = flatten(json_object_get(expected, "ids"), &n_seq, &length);
@@ -65,7 +75,8 @@ static double check_model(const char *folder) {
     OK(stac_network_load(model, (struct stac_part){0, hp->n_layer, true, true}, true, &net, &err));
     OK(stac_cache_init(&cache, &net, n_seq, length, &err));
     OK(stac_run_init(&run, &net, &cache, STAC_MODE_DENSE, n_seq * length, &err));
-    OK(stac_batch_from_padded(n_seq, length, ids, mask, position, NULL, &batch, &storage, NULL, &err));
+    int32_t *row = calloc((size_t)(n_seq * length) * 3, sizeof *row);
+    struct stac_batch batch = rows_of(n_seq, length, ids, mask, position, row);
     float *x = calloc((size_t)(n_seq * length) * (size_t)hp->n_embd, sizeof *x);
     float *logits = calloc((size_t)(n_seq * length) * (size_t)hp->n_vocab, sizeof *logits);
     float *first = calloc((size_t)(n_seq * length) * (size_t)hp->n_vocab, sizeof *logits);
@@ -85,7 +96,7 @@ static double check_model(const char *folder) {
         if (s == 0) memcpy(first, logits, (size_t)(batch.n * hp->n_vocab) * sizeof *logits);
         assert_memory_equal(first, logits, (size_t)(batch.n * hp->n_vocab) * sizeof *logits); /* sets agree to the bit */
     }
-    free(x), free(logits), free(first), free(ids), free(wide), free(position), free(mask), free(storage);
+    free(x), free(logits), free(first), free(ids), free(wide), free(position), free(mask), free(row);
     stac_run_clean(&run);
     stac_cache_clean(&cache);
     stac_network_clean(&net);

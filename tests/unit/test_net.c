@@ -6,7 +6,6 @@
 #include <omp.h>
 
 #include "fixture_networks.h"
-#include "net/batch.h"
 
 enum { LENGTH = 40 }; /* what the golden models can read; more than the rows of one attention piece */
 
@@ -111,49 +110,6 @@ static void read_interleaved(const char *name, const struct stac_network *net, e
 static void texts_read_side_by_side_do_not_touch_each_other(void **state) {
     (void)state;
     on_all_networks(read_interleaved);
-}
-
-/* Padded input with masks: the rows of a sequence are those it gives alone without its masked tokens. */
-static void read_padded(const char *name, const struct stac_network *net, enum stac_mode mode) {
-    enum { N = 5, WIDTH = 9 };
-    static const int8_t mask[N][WIDTH] = {{1, 1, 1, 1, 1, 1, 1, 1, 1},
-                                          {0, 0, 0, 1, 1, 1, 1, 1, 1},
-                                          {1, 1, 1, 1, 0, 0, 0, 0, 0},
-                                          {0, 1, 0, 1, 1, 0, 0, 1, 0},
-                                          {0, 0, 0, 0, 0, 0, 0, 0, 1}};
-    struct stac_error err = {0};
-    struct stac_batch batch;
-    struct fx_reader r;
-    size_t vocab = (size_t)net->hp.n_vocab;
-    int32_t ids[N][WIDTH], row_of[N * WIDTH], *storage = NULL;
-    fx_tokens(ids[0], N * WIDTH, net->hp.n_vocab, 3);
-    OK(stac_batch_from_padded(N, WIDTH, ids[0], mask[0], NULL, NULL, &batch, &storage, row_of, &err));
-    float *logits = calloc((size_t)batch.n * vocab, sizeof *logits);
-    fx_reader_init(&r, net, mode, N, WIDTH, batch.n);
-    fx_read_batch(&r, &batch, logits);
-    for (int s = 0; s < N; s++) {
-        int32_t present[WIDTH];
-        int n = 0, first = -1;
-        for (int i = 0; i < WIDTH; i++) {
-            if (!mask[s][i]) {
-                assert_int_equal(row_of[s * WIDTH + i], -1);
-                continue;
-            }
-            if (first < 0) first = row_of[s * WIDTH + i];
-            assert_int_equal(row_of[s * WIDTH + i], first + n);
-            present[n++] = ids[s][i];
-        }
-        float *alone = fx_logits(net, mode, NULL, present, n, NULL);
-        assert_same_bits(alone, logits + (size_t)first * vocab, (size_t)n * vocab, "%s, sequence %d", name, s);
-        free(alone);
-    }
-    fx_reader_clean(&r);
-    free(storage), free(logits);
-}
-
-static void a_padded_batch_gives_what_its_sequences_give_alone(void **state) {
-    (void)state;
-    on_all_networks(read_padded);
 }
 
 /* Later tokens, and what the cache held before, leave no trace. */
@@ -455,39 +411,10 @@ static void a_converted_network_does_not_run_dense(void **state) {
     fx_spiking_clean(&s);
 }
 
-/* ---- batches ---------------------------------------------------------------------------------------------------- */
-
-static void padded_rows_keep_their_order_and_positions(void **state) {
-    (void)state;
-    static const int32_t ids[2][4] = {{10, 11, 12, 13}, {20, 21, 22, 23}}, given[2][4] = {{7, 6, 5, 4}, {3, 2, 1, 0}};
-    static const int8_t mask[2][4] = {{0, 1, 0, 1}, {1, 1, 1, 0}};
-    static const int32_t begin[2] = {5, 0};
-    struct stac_error err = {0};
-    struct stac_batch b;
-    int32_t *storage = NULL;
-    OK(stac_batch_from_padded(2, 4, ids[0], NULL, NULL, NULL, &b, &storage, NULL, &err));
-    assert_int_equal(b.n, 8);
-    static const int32_t counted[] = {0, 1, 2, 3, 0, 1, 2, 3}, slots[] = {0, 0, 0, 0, 1, 1, 1, 1};
-    assert_memory_equal(b.token, ids, sizeof ids);
-    assert_memory_equal(b.position, counted, sizeof counted);
-    assert_memory_equal(b.slot, slots, sizeof slots);
-    OK(stac_batch_from_padded(2, 4, ids[0], mask[0], NULL, begin, &b, &storage, NULL, &err));
-    static const int32_t token[] = {11, 13, 20, 21, 22}, from[] = {5, 6, 0, 1, 2}, in[] = {0, 0, 1, 1, 1};
-    assert_int_equal(b.n, 5);
-    assert_memory_equal(b.token, token, sizeof token);
-    assert_memory_equal(b.position, from, sizeof from);
-    assert_memory_equal(b.slot, in, sizeof in);
-    OK(stac_batch_from_padded(2, 4, ids[0], mask[0], given[0], begin, &b, &storage, NULL, &err));
-    static const int32_t told[] = {6, 4, 3, 2, 1};
-    assert_memory_equal(b.position, told, sizeof told);
-    free(storage);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text_read_in_pieces_gives_the_bits_of_one_read_at_once),
         cmocka_unit_test(texts_read_side_by_side_do_not_touch_each_other),
-        cmocka_unit_test(a_padded_batch_gives_what_its_sequences_give_alone),
         cmocka_unit_test(no_row_sees_a_later_one),
         cmocka_unit_test(kernels_and_threads_do_not_change_a_bit),
         cmocka_unit_test(bfloat16_weights_give_the_bits_of_floats),
@@ -497,7 +424,6 @@ int main(void) {
         cmocka_unit_test(more_spikes_and_time_come_closer_to_the_dense_logits),
         cmocka_unit_test(batches_that_make_no_sense_are_refused),
         cmocka_unit_test(a_converted_network_does_not_run_dense),
-        cmocka_unit_test(padded_rows_keep_their_order_and_positions),
     };
     return cmocka_run_group_tests(tests, fx_one_rank_begin, fx_one_rank_end);
 }
