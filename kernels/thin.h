@@ -65,12 +65,13 @@ static inline void stac_thin_by_columns(stac_thin_fn add, const struct stac_thin
 static inline void stac_thin_by_inputs(stac_thin_fn add, const struct stac_thin *t, int n, const int8_t *w, int ldw, int32_t *y,
                                        int ldy) {
     int32_t *sum[STAC_THIN_SHARES];
-    int threads = omp_get_max_threads() < STAC_THIN_SHARES ? omp_get_max_threads() : STAC_THIN_SHARES;
+    const int groups = (t->n + STAC_THIN_GROUP - 1) / STAC_THIN_GROUP, most = omp_get_max_threads();
+    int threads = most < STAC_THIN_SHARES ? most : STAC_THIN_SHARES;
+    if (threads > groups) threads = groups > 0 ? groups : 1; /* each has a group: the first one begins y with its own */
 #pragma omp parallel num_threads(threads) if ((double)t->rows * n * t->n > 65536)
     {
         int32_t own[STAC_THIN_ROWS * STAC_THIN_NARROW];
-        long groups = (t->n + STAC_THIN_GROUP - 1) / STAC_THIN_GROUP, share = omp_get_thread_num(),
-             shares = omp_get_num_threads();
+        long share = omp_get_thread_num(), shares = omp_get_num_threads();
         int end = (int)(groups * (share + 1) / shares) * STAC_THIN_GROUP, ld = share == 0 ? ldy : n;
         sum[share] = share == 0 ? y : own;
         if (share > 0) memset(own, 0, (size_t)t->rows * (size_t)n * sizeof *own);
