@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "result/tables.h"
 
 /* pJ per token of a machine; NaN where nothing was measured or the set has no coefficients. */
 static double per_token(const struct stac_energy *e, enum stac_phase p, enum stac_machine m, enum stac_account a) {
@@ -160,7 +161,7 @@ static int write_counts(const struct stac_subject *s, const struct stac_energy *
                 name_it(r->side, side == STAC_SNN ? "snn" : "dense");
                 name_it(r->phase, stac_phase_name((enum stac_phase)p));
                 name_it(r->site, stac_site_name(stac_site_kind_at(&s->hp, i)));
-                r->layer = stac_site_layer_at(&s->hp, i);
+                r->layer = stac_tables_layer(&s->hp, i);
                 r->counts = side == STAC_SNN ? e->phase[p].spiking[i] : e->phase[p].dense[i];
             }
     int status = WRITE(h, "/energy/counts", count_fields, rows, n, err);
@@ -175,7 +176,7 @@ static void fill_row(const struct stac_subject *s, const struct stac_energy *e, 
     bool head = stac_site_kind_at(&s->hp, site) == STAC_SITE_HEAD_IN;
     name_it(r->phase, stac_phase_name(p));
     name_it(r->site, of_layer && !head ? "all" : stac_site_name(stac_site_kind_at(&s->hp, site)));
-    r->layer = stac_site_layer_at(&s->hp, site);
+    r->layer = stac_tables_layer(&s->hp, site);
     r->bits = of_layer && !head ? NAN : e->bits[site];
     for (int a = 0; a < STAC_ACCOUNTS; a++)
         for (int m = 0; m < STAC_MACHINES; m++)
@@ -253,7 +254,7 @@ int stac_spike_rates_h5(const struct stac_subject *s, const struct stac_spike_ra
     STAC_TRY(STAC_NEW(rows, rates->n_sites, "a table", err));
     for (int i = 0; i < rates->n_sites; i++) {
         const struct stac_spike_rate *rate = &rates->site[i];
-        rows[i] = (struct row){.layer = stac_site_layer_at(&s->hp, i),
+        rows[i] = (struct row){.layer = stac_tables_layer(&s->hp, i),
                                .planned = rate->planned,
                                .measured = rate->measured,
                                .most = rate->most};

@@ -289,6 +289,11 @@ static void counters_that_do_not_agree_fail(void **state) {
         if (check.passed || !strstr(check.text, broken[i].says)) fail_msg("%s: %s", broken[i].says, check.text);
         *c = kept;
     }
+    struct stac_counts *head = &t->energy.phase[STAC_PREFILL].spiking[t->energy.n_sites - 1];
+    int64_t acs = head->acs;
+    head->acs = 0;
+    assert_non_null(strstr(energy_of(t).text, "spikes add nothing (head_in, prefill)")); /* of no block */
+    head->acs = acs;
     struct stac_check check, differs = {.passed = false};
     stac_check_energy(&t->subject, &t->energy, &differs, &check);
     assert_true(!check.passed && strstr(check.text, "temporal and count mode differ"));

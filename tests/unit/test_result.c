@@ -1,4 +1,5 @@
-/* result/: every figure and text of the JSON object is in metrics.h5, CSV and the comparison as well. */
+/* result/: every figure and text of the JSON object is in metrics.h5, CSV and the comparison as well; tables agree on the layer
+ * of a site. */
 #include "unit.h"
 
 #include <jansson.h>
@@ -250,10 +251,63 @@ static void an_earlier_file_is_compared(void **state) {
     clean(&m);
 }
 
+/* ---- tables ------------------------------------------------------------------------------------------------------- */
+
+struct place {
+    char site[16];
+    int64_t layer;
+};
+
+/* Rows of a table that have their layer in that many bytes; how many of them are of the head. All must be where they belong. */
+static size_t check_layers(const struct stac_h5_reader *h, const char *path, enum stac_h5_type type) {
+    const struct stac_h5_field fields[] = {
+        {"site", STAC_H5_I8, 16, offsetof(struct place, site), ""},
+        {"layer", type, 0, offsetof(struct place, layer), ""},
+    };
+    struct place row[4 * STAC_PHASES * SITES] = {0};
+    struct stac_error err = {0};
+    size_t n, heads = 0;
+    OK(stac_h5_rows(h, path, sizeof row / sizeof *row, &n, &err));
+    OK(stac_h5_read_table(h, path, fields, 2, sizeof *row, row, n, &err));
+    for (size_t i = 0; i < n; i++) {
+        bool head = strcmp(row[i].site, "head_in") == 0;
+        if (head != (row[i].layer == LAYERS)) fail_msg("%s: %s is of layer %d", path, row[i].site, (int)row[i].layer);
+        heads += head;
+    }
+    return heads;
+}
+
+static void all_tables_have_the_head_behind_the_layers(void **state) {
+    const struct fx_folder *f = *state;
+    struct made_up m;
+    struct stac_error err = {0};
+    struct stac_h5_reader h = {0};
+    struct stac_spike_rate rate[SITES] = {{0}};
+    make(&m);
+    m.result.rates = (struct stac_spike_rates){SITES, rate};
+    m.result.scored = m.subject.side[STAC_SNN] = true;
+    m.result.score.counts = m.spiking;
+    write_all(&m, f);
+    OK(stac_h5_open(fx_path(f, "metrics.h5"), "stac-metrics", STAC_METRICS_VERSION, &h, &err));
+    assert_int_equal(check_layers(&h, "/sites", STAC_H5_I32), 1);
+    assert_int_equal(check_layers(&h, "/energy/counts", STAC_H5_I64), 2 * STAC_PHASES);
+    assert_int_equal(check_layers(&h, "/energy/sites", STAC_H5_I64), STAC_PHASES);
+    assert_int_equal(check_layers(&h, "/energy/layers", STAC_H5_I64), STAC_PHASES);
+    assert_int_equal(check_layers(&h, "/spike_rates", STAC_H5_I64), 1);
+    char *csv = text_of(fx_path(f, "x.csv"));
+    assert_true(has_line(csv, "2,head_in,"));
+    free(csv);
+    stac_h5_close(&h);
+    clean(&m);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fx_folder_make, fx_folder_remove)
-    const struct CMUnitTest tests[] = {TEST(every_figure_is_in_every_file), TEST(units_are_told),
-                                       TEST(what_was_not_measured_is_nowhere), TEST(less_energy_is_better),
-                                       TEST(an_earlier_file_is_compared)};
+    const struct CMUnitTest tests[] = {TEST(every_figure_is_in_every_file),
+                                       TEST(units_are_told),
+                                       TEST(what_was_not_measured_is_nowhere),
+                                       TEST(less_energy_is_better),
+                                       TEST(an_earlier_file_is_compared),
+                                       TEST(all_tables_have_the_head_behind_the_layers)};
     return cmocka_run_group_tests(tests, fx_one_rank_begin, fx_one_rank_end);
 }
