@@ -75,6 +75,17 @@ static void bad_sets_are_refused_by_their_line(void **state) {
     FAILS(stac_energy_model_read("/nonexistent/set.yaml", &m, &err), STAC_ERR_IO, "/nonexistent/set.yaml");
 }
 
+static void names_of_sets_are_shown_on_one_line(void **state) {
+    struct stac_energy_model m;
+    struct stac_error err = {0};
+    char text[2000];
+    (void)state;
+    snprintf(text, sizeof text, "name: \"a\\e[31m\\nb\"\nformat: \"F\\x9bP\"\n%s", strstr(operations, "mac:"));
+    OK(stac_energy_model_parse("set", text, strlen(text), &m, &err));
+    assert_string_equal(m.name, "a [31m b");
+    assert_string_equal(m.format, "F  P");
+}
+
 /* ---- equations ---------------------------------------------------------------------------------------------------- */
 
 /* Coefficients that tell what went in: powers of ten. */
@@ -351,6 +362,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kept_set_is_read),
         cmocka_unit_test(bad_sets_are_refused_by_their_line),
+        cmocka_unit_test(names_of_sets_are_shown_on_one_line),
         cmocka_unit_test(accounts_are_the_equations_of_the_header),
         cmocka_unit_test(the_rival_has_the_bits_of_its_error),
         ON_TWINS(a_sound_network_passes),

@@ -7,62 +7,10 @@
 
 #include "base/file.h"
 #include "fixture_files.h"
-#include "fixture_networks.h"
+#include "fixture_results.h"
 #include "result/compare.h"
 #include "result/csv.h"
-#include "result/energy_result.h"
-
-/* ---- a made-up result --------------------------------------------------------------------------------------------- */
-
-enum { LAYERS = 2, SITES = LAYERS * STAC_SITE_HEAD_IN + 1 };
-
-/* Energy of a network of two layers, on a text that nobody read. */
-struct made_up {
-    struct stac_job job;
-    struct stac_subject subject;
-    struct stac_result result;
-    struct stac_counts dense[SITES], spiking[SITES];
-    double bits[SITES];
-};
-
-static void make_phase(struct made_up *m, enum stac_phase p) {
-    struct stac_energy *e = &m->result.energy;
-    struct stac_phase_work *w = &e->phase[p];
-    *w = (struct stac_phase_work){.tokens = 4, .dense = m->dense, .spiking = m->spiking};
-    for (int i = 0; i < SITES; i++) {
-        struct stac_bill b = stac_energy_of_site(e, p, i);
-        for (int k = 0; k < STAC_MACHINES; k++)
-            for (int c = 0; c < STAC_CHARGES; c++) w->total.pj[k][c] += b.pj[k][c];
-    }
-}
-
-static void make(struct made_up *m) {
-    struct stac_error err = {0};
-    struct stac_energy *e = &m->result.energy;
-    *m = (struct made_up){.job = {0}};
-    OK(stac_job_init(&m->job, STAC_EVAL, &err));
-    m->subject = (struct stac_subject){.job = &m->job, .ranks = &fx_ranks, .hp = {.n_layer = LAYERS}};
-    m->result.subject = &m->subject;
-    snprintf(m->subject.hardware.name, sizeof m->subject.hardware.name, "cpu");
-    for (int i = 0; i < SITES; i++) {
-        m->bits[i] = 5;
-        m->dense[i] = (struct stac_counts){.values = 10, .macs = 200, .outputs = 20, .streamed = 800};
-        m->spiking[i] = (struct stac_counts){.values = 10, .spikes = 12, .acs = 240 + i, .macs = 200, .outputs = 20};
-    }
-    *e = (struct stac_energy){.measured = true, .n_sites = SITES, .passes = 1, .bits = m->bits, .mean_bits = 5.25};
-    e->decode_context = 3;
-    OK(stac_energy_model_read("", &e->model, &err));
-    for (int p = 0; p < STAC_PHASES; p++) make_phase(m, (enum stac_phase)p);
-    for (int u = 0; u < STAC_METERED; u++) {
-        e->used[u] = (struct stac_usage){.seconds = 0.5 + u};
-        e->used[u].of[STAC_METER_CPU] = (struct stac_used){true, 7.5, "measured-rapl"};
-        snprintf(e->used[u].of[STAC_METER_GPU].source, sizeof e->used[u].of[STAC_METER_GPU].source, "not measured: none");
-    }
-}
-
-static void clean(struct made_up *m) {
-    stac_job_clean(&m->job);
-}
+#include "result/tables.h"
 
 /* ---- the list of figures ------------------------------------------------------------------------------------------ */
 
@@ -109,7 +57,7 @@ static char *text_of(const char *path) {
     return text;
 }
 
-static void write_all(const struct made_up *m, const struct fx_folder *f) {
+static void write_all(const struct fx_result *m, const struct fx_folder *f) {
     struct stac_error err = {0};
     OK(stac_result_json(&m->result, fx_path(f, "x.json"), &err));
     OK(stac_result_h5(&m->result, fx_path(f, "metrics.h5"), &err));
@@ -118,7 +66,7 @@ static void write_all(const struct made_up *m, const struct fx_folder *f) {
 
 static void every_figure_is_in_every_file(void **state) {
     const struct fx_folder *f = *state;
-    struct made_up m;
+    struct fx_result m;
     struct stac_error err = {0};
     struct stac_strbuf lines = {0};
     struct stac_h5_reader h = {0};
@@ -126,7 +74,7 @@ static void every_figure_is_in_every_file(void **state) {
     json_t *value;
     bool broken;
     int numbers = 0, texts = 0, missing = 0;
-    make(&m);
+    fx_result_make(&m);
     write_all(&m, f);
     OK(stac_compare(f->path, f->path, &lines, &broken, &err));
     OK(stac_h5_open(fx_path(f, "metrics.h5"), "stac-metrics", STAC_METRICS_VERSION, &h, &err));
@@ -146,7 +94,7 @@ static void every_figure_is_in_every_file(void **state) {
     free(csv);
     stac_h5_close(&h);
     stac_strbuf_clean(&lines);
-    clean(&m);
+    stac_job_clean(&m.job);
 }
 
 static void units_are_told(void **state) {
@@ -155,11 +103,11 @@ static void units_are_told(void **state) {
                                            {"/result", "energy_rival_bits_unit", "bits"},
                                            {"/run", "measured_text_seconds_unit", "s"},
                                            {"/run", "measured_decode_snn_cpu_joules_unit", "J"}};
-    struct made_up m;
+    struct fx_result m;
     struct stac_error err = {0};
     struct stac_h5_reader h = {0};
     char *text;
-    make(&m);
+    fx_result_make(&m);
     write_all(&m, f);
     OK(stac_h5_open(fx_path(f, "metrics.h5"), "stac-metrics", STAC_METRICS_VERSION, &h, &err));
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
@@ -168,17 +116,17 @@ static void units_are_told(void **state) {
         free(text);
     }
     stac_h5_close(&h);
-    clean(&m);
+    stac_job_clean(&m.job);
 }
 
 /* Nothing was measured: null, missing, an empty row, no line. */
 static void what_was_not_measured_is_nowhere(void **state) {
     const struct fx_folder *f = *state;
-    struct made_up m;
+    struct fx_result m;
     struct stac_error err = {0};
     struct stac_strbuf lines = {0};
     bool broken;
-    make(&m);
+    fx_result_make(&m);
     m.result.energy.measured = false;
     write_all(&m, f);
     OK(stac_compare(f->path, f->path, &lines, &broken, &err));
@@ -191,7 +139,7 @@ static void what_was_not_measured_is_nowhere(void **state) {
     assert_non_null(strstr(json, "\"measured_text_cpu_source\": null"));
     free(csv), free(json);
     stac_strbuf_clean(&lines);
-    clean(&m);
+    stac_job_clean(&m.job);
 }
 
 /* ---- the comparison ----------------------------------------------------------------------------------------------- */
@@ -207,11 +155,11 @@ static bool ends_with(const char *lines, const char *name, const char *word) {
 
 static void less_energy_is_better(void **state) {
     const struct fx_folder *f = *state;
-    struct made_up m;
+    struct fx_result m;
     struct stac_error err = {0};
     struct stac_strbuf lines = {0};
     bool broken;
-    make(&m);
+    fx_result_make(&m);
     OK(stac_result_h5(&m.result, fx_path(f, "a.h5"), &err));
     for (int p = 0; p < STAC_PHASES; p++)
         for (int k = STAC_SPIKING; k < STAC_MACHINES; k++) m.result.energy.phase[p].total.pj[k][STAC_CHARGE_PRODUCTS] *= 2;
@@ -231,24 +179,24 @@ static void less_energy_is_better(void **state) {
     OK(stac_compare(fx_path(f, "b.h5"), fx_path(f, "a.h5"), &lines, &broken, &err));
     assert_true(ends_with(stac_strbuf_text(&lines), "energy_decode_everything_snn", "  better"));
     stac_strbuf_clean(&lines);
-    clean(&m);
+    stac_job_clean(&m.job);
 }
 
 /* A file from before these figures has "-" in their place. */
 static void an_earlier_file_is_compared(void **state) {
     const struct fx_folder *f = *state;
-    struct made_up m;
+    struct fx_result m;
     struct stac_error err = {0};
     struct stac_strbuf lines = {0};
     bool broken;
-    make(&m);
+    fx_result_make(&m);
     OK(stac_result_h5(&m.result, fx_path(f, "b.h5"), &err));
     OK(stac_compare(STAC_TEST_DATA "/data/schema/llama", fx_path(f, "b.h5"), &lines, &broken, &err));
     const char *text = stac_strbuf_text(&lines);
     assert_true(has_line(text, "ppl_ratio ") && has_line(text, "energy_prefill_operations_snn "));
     assert_false(ends_with(text, "energy_prefill_operations_snn", "worse"));
     stac_strbuf_clean(&lines);
-    clean(&m);
+    stac_job_clean(&m.job);
 }
 
 /* ---- tables ------------------------------------------------------------------------------------------------------- */
@@ -264,14 +212,14 @@ static size_t check_layers(const struct stac_h5_reader *h, const char *path, enu
         {"site", STAC_H5_I8, 16, offsetof(struct place, site), ""},
         {"layer", type, 0, offsetof(struct place, layer), ""},
     };
-    struct place row[4 * STAC_PHASES * SITES] = {0};
+    struct place row[4 * STAC_PHASES * FX_SITES] = {0};
     struct stac_error err = {0};
     size_t n, heads = 0;
     OK(stac_h5_rows(h, path, sizeof row / sizeof *row, &n, &err));
     OK(stac_h5_read_table(h, path, fields, 2, sizeof *row, row, n, &err));
     for (size_t i = 0; i < n; i++) {
         bool head = strcmp(row[i].site, "head_in") == 0;
-        if (head != (row[i].layer == LAYERS)) fail_msg("%s: %s is of layer %d", path, row[i].site, (int)row[i].layer);
+        if (head != (row[i].layer == FX_LAYERS)) fail_msg("%s: %s is of layer %d", path, row[i].site, (int)row[i].layer);
         heads += head;
     }
     return heads;
@@ -279,12 +227,12 @@ static size_t check_layers(const struct stac_h5_reader *h, const char *path, enu
 
 static void all_tables_have_the_head_behind_the_layers(void **state) {
     const struct fx_folder *f = *state;
-    struct made_up m;
+    struct fx_result m;
     struct stac_error err = {0};
     struct stac_h5_reader h = {0};
-    struct stac_spike_rate rate[SITES] = {{0}};
-    make(&m);
-    m.result.rates = (struct stac_spike_rates){SITES, rate};
+    struct stac_spike_rate rate[FX_SITES] = {{0}};
+    fx_result_make(&m);
+    m.result.rates = (struct stac_spike_rates){FX_SITES, rate};
     m.result.scored = m.subject.side[STAC_SNN] = true;
     m.result.score.counts = m.spiking;
     write_all(&m, f);
@@ -298,7 +246,7 @@ static void all_tables_have_the_head_behind_the_layers(void **state) {
     assert_true(has_line(csv, "2,head_in,"));
     free(csv);
     stac_h5_close(&h);
-    clean(&m);
+    stac_job_clean(&m.job);
 }
 
 int main(void) {
