@@ -15,6 +15,7 @@
 #include "report/raster_picture.h"
 #include "report/site_pictures.h"
 #include "report/turns_section.h"
+#include "result/summary.h"
 
 static const char head[] =
     "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\n"
@@ -98,6 +99,11 @@ static int write_figures(const struct stac_result *r, struct stac_strbuf *s, str
         "operations of the products only: 4.6 pJ a float32 multiply-accumulate, 0.9 pJ an addition (Horowitz 2014, 45 nm)",
         err));
     return stac_strbuf_puts(s, "</table>\n", err);
+}
+
+static int write_outside(const struct stac_result *r, struct stac_strbuf *s, struct stac_error *err) {
+    if (!r->subject->side[STAC_SNN]) return STAC_OK;
+    return stac_strbuf_printf(s, err, "<p class=\"note\">Outside the spikes: %s.</p>\n", stac_outside_spikes);
 }
 
 static int write_checks(const struct stac_result *r, struct stac_strbuf *s, struct stac_error *err) {
@@ -237,6 +243,7 @@ static int write_page(const struct stac_result *r, const char *folder, struct st
                         turns = {has_turns(r), "turns.png", "Turn by turn", "", stac_picture_turns};
     STAC_TRY(write_lead(r, s, err));
     STAC_TRY(write_figures(r, s, err));
+    STAC_TRY(write_outside(r, s, err));
     STAC_TRY(write_checks(r, s, err));
     STAC_TRY(write_network(r, folder, s, err));
     STAC_TRY(stac_page_energy(r, s, err));

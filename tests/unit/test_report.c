@@ -1,4 +1,4 @@
-/* report/: what comes out of files is text on the page, whatever it is. */
+/* report/: what comes out of files is text on the page, whatever it is; reports say what stays outside the spikes. */
 #include "unit.h"
 
 #include "base/file.h"
@@ -6,6 +6,7 @@
 #include "fixture_results.h"
 #include "report/html.h"
 #include "report/page.h"
+#include "result/summary.h"
 
 static void html_is_escaped(void **state) {
     struct stac_strbuf s = {0};
@@ -53,8 +54,43 @@ static void texts_of_files_are_no_markup(void **state) {
     stac_job_clean(&m.job);
 }
 
+/* ---- what does not spike ------------------------------------------------------------------------------------------ */
+
+static void write_reports(const struct fx_folder *f, const struct fx_result *m, struct stac_strbuf *page,
+                          struct stac_strbuf *summary) {
+    struct stac_error err = {0};
+    char *text;
+    size_t size;
+    OK(stac_page_write(&m->result, f->path, &err));
+    OK(stac_file_read(fx_path(f, "report.html"), 1 << 24, &text, &size, &err));
+    fx_put(page, text, size);
+    free(text);
+    OK(stac_summary_write(&m->result, summary, &err));
+}
+
+static void reports_say_what_stays_outside_the_spikes(void **state) {
+    static const char *const outside[] = {"norms",    "softmax",  "SiLU/GELU",        "gate", "RoPE", "residual",
+                                          "Hadamard", "decoding", "embedding look-up"};
+    struct fx_result m;
+    for (int snn = 0; snn < 2; snn++) {
+        struct stac_strbuf page = {0}, summary = {0};
+        make_evil(&m);
+        m.subject.side[STAC_SNN] = snn;
+        write_reports(*state, &m, &page, &summary);
+        const char *of_page = strstr(stac_strbuf_text(&page), "Outside the spikes: ");
+        const char *of_summary = strstr(stac_strbuf_text(&summary), "outside the spikes ");
+        assert_true((of_page != NULL) == snn && (of_summary != NULL) == snn);
+        for (size_t i = 0; snn && i < sizeof outside / sizeof *outside; i++)
+            assert_true(strstr(of_page, outside[i]) && strstr(of_summary, outside[i]));
+        stac_strbuf_clean(&page);
+        stac_strbuf_clean(&summary);
+        stac_job_clean(&m.job);
+    }
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fx_folder_make, fx_folder_remove)
-    const struct CMUnitTest tests[] = {cmocka_unit_test(html_is_escaped), TEST(texts_of_files_are_no_markup)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(html_is_escaped), TEST(texts_of_files_are_no_markup),
+                                       TEST(reports_say_what_stays_outside_the_spikes)};
     return cmocka_run_group_tests(tests, fx_one_rank_begin, fx_one_rank_end);
 }
