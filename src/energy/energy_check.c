@@ -35,10 +35,12 @@ static void check_counters(const struct stac_subject *s, const struct stac_energ
     for (int p = 0; p < STAC_PHASES; p++)
         for (int i = 0; i < e->n_sites; i++) {
             const char *fault = fault_of(&e->phase[p].dense[i], &e->phase[p].spiking[i]);
+            enum stac_site_kind kind = stac_site_kind_at(&s->hp, i);
             if (!fault || !out->passed) continue;
             out->passed = false;
-            add(out, "; counters: %s (block %d %s, %s)", fault, stac_site_layer_at(&s->hp, i),
-                stac_site_name(stac_site_kind_at(&s->hp, i)), stac_phase_name((enum stac_phase)p));
+            add(out, "; counters: %s (", fault);
+            if (kind != STAC_SITE_HEAD_IN) add(out, "block %d ", stac_site_layer_at(&s->hp, i));
+            add(out, "%s, %s)", stac_site_name(kind), stac_phase_name((enum stac_phase)p));
         }
     if (temporal->passed) return;
     out->passed = false;

@@ -7,6 +7,7 @@
 #include <yaml.h>
 
 #include "base/file.h"
+#include "base/strbuf.h"
 
 enum { MOST_BYTES = 64 * 1024 };
 
@@ -134,7 +135,9 @@ static int take_pair(struct reader *r, const char *key, yaml_mark_t at, struct s
     if (name || strcmp(key, "format") == 0) {
         char *to = name ? r->out->name : r->out->format;
         if (*to) return fail_at(r, at, err, "twice there: ", key);
-        return take_text(r, key, to, name ? sizeof r->out->name : sizeof r->out->format, err);
+        STAC_TRY(take_text(r, key, to, name ? sizeof r->out->name : sizeof r->out->format, err));
+        stac_one_line(to); /* it is shown */
+        return STAC_OK;
     }
     for (int c = 0; c < STAC_COEFFICIENTS; c++)
         if (strcmp(key, known[c].name) == 0) return take_number(r, (enum stac_coefficient)c, at, err);

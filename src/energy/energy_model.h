@@ -33,7 +33,7 @@ enum stac_coefficient {
 
 /* Plain data: it is sent to other ranks. */
 struct stac_energy_model {
-    char name[64], format[16];
+    char name[64], format[16]; /* without control characters */
     double c[STAC_COEFFICIENTS];
     bool has_rest, has_memory; /* accounts 2 and 3 can be drawn up; account 3 needs account 2 */
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include "dist/share.h"
 #include "eval/conversation.h"
 #include "net/logits.h"
@@ -333,7 +334,10 @@ int stac_parity_run(struct stac_subject *s, const struct stac_dialogues *set, st
     struct parity p = {.s = s, .set = set};
     int capacity = stac_subject_context(s), status = STAC_OK;
     *out = (struct stac_parity){.conversations = set->n, .n_turns = set->longest, .n_kinds = set->n_kinds};
-    for (int k = 0; k < set->n_kinds; k++) snprintf(out->kind_name[k], sizeof out->kind_name[k], "%s", set->kind[k]);
+    for (int k = 0; k < set->n_kinds; k++) {
+        snprintf(out->kind_name[k], sizeof out->kind_name[k], "%s", set->kind[k]);
+        stac_one_line(out->kind_name[k]);
+    }
     for (int side = 0; side < STAC_SIDES; side++)
         STAC_TRY_DONE(stac_stand_init(&p.stand[side], s, (enum stac_side)side, TOGETHER + 1, capacity, 256, err));
     status = STAC_NEW(p.spoken, set->n * STAC_MOST_TURNS, "conversations", err);

@@ -29,8 +29,8 @@ struct stac_parity {
     int n_turns, n_kinds;
     struct stac_parity_turn turn[STAC_MOST_TURNS];
     struct stac_parity_kind kind[STAC_MOST_KINDS];
-    char kind_name[STAC_MOST_KINDS][32];
-    double compared, different; /* logits of conversations read turn by turn among others, and again */
+    char kind_name[STAC_MOST_KINDS][32]; /* as the set has it, on one line */
+    double compared, different;          /* logits of conversations read turn by turn among others, and again */
 };
 
 /* Run the set. Groups of ranks take conversations in turn; the result is the same for any number of them, and on every rank.

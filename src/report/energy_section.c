@@ -1,5 +1,6 @@
 #include "report/energy_section.h"
 
+#include "report/html.h"
 #include "report/picture.h"
 #include "result/energy_result.h"
 
@@ -36,7 +37,7 @@ static int write_meters(const struct stac_energy *e, struct stac_strbuf *s, stru
             const struct stac_used *u = &e->used[m].of[k];
             if (u->measured || m == 0) STAC_TRY(stac_strbuf_printf(s, err, ", %s ", stac_meter_name((enum stac_meter_kind)k)));
             if (u->measured) STAC_TRY(stac_strbuf_printf(s, err, "%.1f J, ", u->joules));
-            if (u->measured || m == 0) STAC_TRY(stac_strbuf_puts(s, u->source, err));
+            if (u->measured || m == 0) STAC_TRY(stac_html_text(s, u->source, err));
         }
     }
     return stac_strbuf_puts(s, ".</p>\n", err);
@@ -53,15 +54,16 @@ int stac_page_energy(const struct stac_result *r, struct stac_strbuf *s, struct 
                            e->mean_bits));
     for (int p = 0; p < STAC_PHASES; p++)
         for (int a = 0; a < STAC_ACCOUNTS; a++) STAC_TRY(write_row(e, (enum stac_phase)p, (enum stac_account)a, s, err));
+    STAC_TRY(stac_strbuf_puts(s, "</table>\n<p class=\"note\">Microjoules per token, by the coefficients ", err));
+    STAC_TRY(stac_html_text(s, e->model.name, err));
+    STAC_TRY(stac_strbuf_puts(s, "; original and SNN in ", err));
+    STAC_TRY(stac_html_text(s, e->model.format, err));
     STAC_TRY(stac_strbuf_printf(
         s, err,
-        "</table>\n<p class=\"note\">Microjoules per token, by the coefficients %s; original and SNN in %s. INT-%.1f: this "
-        "network "
-        "with dense integers in place of spikes, as many bits as give the same error, against the SNN with its additions in "
-        "integers. Prefill: %lld tokens in windows; decode: %lld tokens one by one after %d. Not counted: control, clocks, "
-        "leakage, the network between cores.</p>\n",
-        e->model.name, e->model.format, e->mean_bits, (long long)e->phase[STAC_PREFILL].tokens,
-        (long long)e->phase[STAC_DECODE].tokens, e->decode_context));
+        ". INT-%.1f: this network with dense integers in place of spikes, as many bits as give the same error, against the SNN "
+        "with its additions in integers. Prefill: %lld tokens in windows; decode: %lld tokens one by one after %d. "
+        "Not counted: control, clocks, leakage, the network between cores.</p>\n",
+        e->mean_bits, (long long)e->phase[STAC_PREFILL].tokens, (long long)e->phase[STAC_DECODE].tokens, e->decode_context));
     return write_meters(e, s, err);
 }
 

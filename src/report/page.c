@@ -9,11 +9,13 @@
 #include "base/memory.h"
 #include "report/code_picture.h"
 #include "report/energy_section.h"
+#include "report/html.h"
 #include "report/layer_picture.h"
 #include "report/picture.h"
 #include "report/raster_picture.h"
 #include "report/site_pictures.h"
 #include "report/turns_section.h"
+#include "result/summary.h"
 
 static const char head[] =
     "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\n"
@@ -27,15 +29,6 @@ static const char head[] =
     ".ok{color:#007a4d}.bad{color:#b00020;font-weight:600}img{max-width:100%;height:auto}\n"
     "pre{white-space:pre-wrap;background:#f6f6f6;padding:.8rem;border-radius:4px;font-size:.9rem}\n"
     "</style></head><body>\n";
-
-/* Text with the characters of HTML escaped. */
-static int escape(struct stac_strbuf *s, const char *text, struct stac_error *err) {
-    for (const char *c = text; *c; c++) {
-        const char *as = *c == '<' ? "&lt;" : *c == '>' ? "&gt;" : *c == '&' ? "&amp;" : *c == '"' ? "&quot;" : NULL;
-        STAC_TRY(as ? stac_strbuf_puts(s, as, err) : stac_strbuf_add(s, c, 1, err));
-    }
-    return STAC_OK;
-}
 
 static int row(struct stac_strbuf *s, const char *name, const char *value, const char *note, struct stac_error *err) {
     STAC_TRY(stac_strbuf_printf(s, err, "<tr><td>%s</td><td class=\"n\">%s</td><td class=\"note\">%s</td></tr>\n", name, value,
@@ -108,6 +101,11 @@ static int write_figures(const struct stac_result *r, struct stac_strbuf *s, str
     return stac_strbuf_puts(s, "</table>\n", err);
 }
 
+static int write_outside(const struct stac_result *r, struct stac_strbuf *s, struct stac_error *err) {
+    if (!r->subject->side[STAC_SNN]) return STAC_OK;
+    return stac_strbuf_printf(s, err, "<p class=\"note\">Outside the spikes: %s.</p>\n", stac_outside_spikes);
+}
+
 static int write_checks(const struct stac_result *r, struct stac_strbuf *s, struct stac_error *err) {
     if (r->n_checks == 0) return STAC_OK;
     STAC_TRY(stac_strbuf_puts(s, "<h2>Checks</h2>\n<table>\n", err));
@@ -116,7 +114,7 @@ static int write_checks(const struct stac_result *r, struct stac_strbuf *s, stru
         STAC_TRY(stac_strbuf_printf(s, err,
                                     "<tr><td class=\"%s\">%s</td><td>%s</td><td class=\"n\">%.6g</td><td class=\"note\">",
                                     c->passed ? "ok" : "bad", c->passed ? "passed" : "FAILED", c->name, c->figure));
-        STAC_TRY(escape(s, c->text, err));
+        STAC_TRY(stac_html_text(s, c->text, err));
         STAC_TRY(stac_strbuf_puts(s, "</td></tr>\n", err));
     }
     return stac_strbuf_puts(s, "</table>\n", err);
@@ -172,7 +170,7 @@ static int write_talks(const struct stac_result *r, struct stac_strbuf *s, struc
         if (!r->transcript[side]) continue;
         STAC_TRY(
             stac_strbuf_printf(s, err, "<h2>A conversation with the %s</h2>\n<pre>", side == STAC_SNN ? "SNN" : "original"));
-        STAC_TRY(escape(s, r->transcript[side], err));
+        STAC_TRY(stac_html_text(s, r->transcript[side], err));
         STAC_TRY(stac_strbuf_puts(s, "</pre>\n", err));
     }
     return STAC_OK;
@@ -181,17 +179,18 @@ static int write_talks(const struct stac_result *r, struct stac_strbuf *s, struc
 static int write_origin(const struct stac_result *r, struct stac_strbuf *s, struct stac_error *err) {
     const struct stac_origin *o = &r->subject->snn.origin;
     STAC_TRY(stac_strbuf_puts(s, "<h2>Where it comes from</h2>\n<table>\n<tr><td>model</td><td>", err));
-    STAC_TRY(escape(s, o->model_path, err));
-    STAC_TRY(stac_strbuf_printf(s, err, "<br><span class=\"note\">SHA-256 %s</span></td></tr>\n<tr><td>calibrated on</td><td>",
-                                o->model_sha256));
-    STAC_TRY(escape(s, o->calibration, err));
+    STAC_TRY(stac_html_text(s, o->model_path, err));
+    STAC_TRY(stac_strbuf_puts(s, "<br><span class=\"note\">SHA-256 ", err));
+    STAC_TRY(stac_html_text(s, o->model_sha256, err));
+    STAC_TRY(stac_strbuf_puts(s, "</span></td></tr>\n<tr><td>calibrated on</td><td>", err));
+    STAC_TRY(stac_html_text(s, o->calibration, err));
     if (r->text.name) {
         STAC_TRY(stac_strbuf_puts(s, "</td></tr>\n<tr><td>evaluated on</td><td>", err));
-        STAC_TRY(escape(s, r->text.name, err));
+        STAC_TRY(stac_html_text(s, r->text.name, err));
         if (r->text.sha256) STAC_TRY(stac_strbuf_printf(s, err, "<br><span class=\"note\">SHA-256 %s</span>", r->text.sha256));
     }
     STAC_TRY(stac_strbuf_puts(s, "</td></tr>\n<tr><td>job</td><td><pre>", err));
-    STAC_TRY(escape(s, o->job, err));
+    STAC_TRY(stac_html_text(s, o->job, err));
     return stac_strbuf_printf(s, err, "</pre></td></tr>\n<tr><td>program</td><td>%s</td></tr>\n</table>\n</body></html>\n",
                               stac_build_info());
 }
@@ -244,6 +243,7 @@ static int write_page(const struct stac_result *r, const char *folder, struct st
                         turns = {has_turns(r), "turns.png", "Turn by turn", "", stac_picture_turns};
     STAC_TRY(write_lead(r, s, err));
     STAC_TRY(write_figures(r, s, err));
+    STAC_TRY(write_outside(r, s, err));
     STAC_TRY(write_checks(r, s, err));
     STAC_TRY(write_network(r, folder, s, err));
     STAC_TRY(stac_page_energy(r, s, err));

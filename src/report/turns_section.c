@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "report/html.h"
 #include "report/picture.h"
 
 /* ---- tables ------------------------------------------------------------------------------------------------------- */
@@ -35,10 +36,11 @@ static int write_answers(const struct stac_parity *p, struct stac_strbuf *s, str
                               err));
     for (int k = 0; k < p->n_kinds; k++) {
         const struct stac_parity_kind *one = &p->kind[k];
+        STAC_TRY(stac_strbuf_puts(s, "<tr><td>", err));
+        STAC_TRY(stac_html_text(s, p->kind_name[k], err));
         STAC_TRY(stac_strbuf_printf(s, err,
-                                    "<tr><td>%s</td><td class=\"n\">%.0f</td><td class=\"n\">%.0f</td><td class=\"n\">%.0f</td>"
-                                    "</tr>\n",
-                                    p->kind_name[k], one->asked, one->right[STAC_BASELINE], one->right[STAC_SNN]));
+                                    "</td><td class=\"n\">%.0f</td><td class=\"n\">%.0f</td><td class=\"n\">%.0f</td></tr>\n",
+                                    one->asked, one->right[STAC_BASELINE], one->right[STAC_SNN]));
     }
     return stac_strbuf_puts(s, "</table>\n", err);
 }

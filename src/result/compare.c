@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "result/tables.h"
 
-enum { SIDES = 2, LONGEST_NAME = 80 };
+enum { SIDES = 2, LONGEST_NAME = 80, COLUMN = 38 };
 
 /* One of the two files. */
 struct measured {
@@ -35,11 +35,19 @@ static void close_result(struct measured *m) {
 /* ---- conditions --------------------------------------------------------------------------------------------------- */
 
 /* A condition of the measurement, as text; "" where the file has none. */
-static void text_of(struct measured *m, const char *name, char *out, size_t size) {
+static void text_of(struct measured *m, const char *group, const char *name, char *out, size_t size) {
     struct stac_error none = {0};
     char *text = NULL;
-    if (stac_h5_get_text(&m->h, "/result", name, &text, &none) == STAC_OK) snprintf(out, size, "%s", stac_one_line(text));
+    if (stac_h5_get_text(&m->h, group, name, &text, &none) == STAC_OK) snprintf(out, size, "%s", stac_one_line(text));
     free(text);
+}
+
+/* The sets of coefficients, where both files account for energy: /energy has had the name for longer than /result. */
+static int tell_energy_models(struct measured *m, struct stac_strbuf *out, struct stac_error *err) {
+    char name[SIDES][80] = {"", ""};
+    for (int s = 0; s < SIDES; s++) text_of(&m[s], "/energy", "model", name[s], sizeof name[s]);
+    if (!*name[0] || !*name[1] || strcmp(name[0], name[1]) == 0) return STAC_OK;
+    return stac_strbuf_printf(out, err, "note: not the same energy_model: %s in A, %s in B\n", name[0], name[1]);
 }
 
 static int tell_conditions(struct measured *m, struct stac_strbuf *out, struct stac_error *err) {
@@ -49,8 +57,8 @@ static int tell_conditions(struct measured *m, struct stac_strbuf *out, struct s
     for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
         char value[SIDES][600] = {"", ""}, name[SIDES][600] = {"", ""};
         for (int s = 0; s < SIDES; s++) {
-            text_of(&m[s], notes[i], value[s], sizeof value[s]);
-            text_of(&m[s], called[i], name[s], sizeof name[s]);
+            text_of(&m[s], "/result", notes[i], value[s], sizeof value[s]);
+            text_of(&m[s], "/result", called[i], name[s], sizeof name[s]);
             if (!*value[s]) memcpy(value[s], name[s], sizeof name[s]);
         }
         if (strcmp(value[0], value[1]) != 0)
@@ -66,10 +74,21 @@ static int tell_conditions(struct measured *m, struct stac_strbuf *out, struct s
             STAC_TRY(
                 stac_strbuf_printf(out, err, "note: not the same %s: %.0f in A, %.0f in B\n", sizes[i], value[0], value[1]));
     }
-    return STAC_OK;
+    return tell_energy_models(m, out, err);
 }
 
 /* ---- figures ------------------------------------------------------------------------------------------------------ */
+
+/* Whether a figure is the energy of a token on the dense machine or the SNN. Not on the rival: it needs more where the code
+ * errs less. */
+static bool is_energy(const char *name) {
+    static const char *const ends[] = {"_dense", "_snn", "_snn_integer"};
+    size_t n = strlen(name);
+    if (strncmp(name, "energy_", strlen("energy_")) != 0) return false;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (n > strlen(ends[i]) && strcmp(name + n - strlen(ends[i]), ends[i]) == 0) return true;
+    return false;
+}
 
 /* Whether more of a figure is better (+1), worse (-1), or just other (0). */
 static int direction_of(const char *name) {
@@ -80,7 +99,7 @@ static int direction_of(const char *name) {
         if (strncmp(name, less[i], strlen(less[i])) == 0) return -1;
     for (size_t i = 0; i < sizeof more / sizeof *more; i++)
         if (strncmp(name, more[i], strlen(more[i])) == 0) return 1;
-    return 0;
+    return is_energy(name) ? -1 : 0;
 }
 
 static int tell_figure(struct measured *m, const char *group, const char *name, struct stac_strbuf *out,
@@ -103,7 +122,8 @@ static int tell_figure(struct measured *m, const char *group, const char *name, 
         if (gap == 0) snprintf(change, sizeof change, "=");
     }
     snprintf(shown, sizeof shown, "%s", name);
-    return stac_strbuf_printf(out, err, "%-26s %16s %16s  %-24s%s\n", stac_one_line(shown), text[0], text[1], change, flag);
+    return stac_strbuf_printf(out, err, "%-*s %16s %16s  %-24s%s\n", COLUMN, stac_one_line(shown), text[0], text[1], change,
+                              flag);
 }
 
 static int tell_figures(struct measured *m, const char *group, struct stac_strbuf *out, struct stac_error *err) {
@@ -136,7 +156,7 @@ static int tell_check(const struct stac_check_row *a, const struct stac_check_ro
     char name[64];
     snprintf(name, sizeof name, "check %s", a ? a->name : b->name);
     *broken = *broken || breaks;
-    return stac_strbuf_printf(out, err, "%-26s %16s %16s  %-24s%s%s%s\n", name, word_of(a), word_of(b), "",
+    return stac_strbuf_printf(out, err, "%-*s %16s %16s  %-24s%s%s%s\n", COLUMN, name, word_of(a), word_of(b), "",
                               breaks ? "  worse: " : "", breaks ? b->text : "",
                               a && b && !a->passed && b->passed ? "  better" : "");
 }
@@ -157,7 +177,7 @@ int stac_compare(const char *a, const char *b, struct stac_strbuf *out, bool *br
     STAC_TRY_DONE(open_result(b, &m[1], err));
     STAC_TRY_DONE(stac_strbuf_printf(out, err, "A: %s\nB: %s\n", m[0].h.path, m[1].h.path));
     STAC_TRY_DONE(tell_conditions(m, out, err));
-    STAC_TRY_DONE(stac_strbuf_printf(out, err, "%-26s %16s %16s  %s\n", "", "A", "B", "B - A"));
+    STAC_TRY_DONE(stac_strbuf_printf(out, err, "%-*s %16s %16s  %s\n", COLUMN, "", "A", "B", "B - A"));
     STAC_TRY_DONE(tell_figures(m, "/result", out, err));
     STAC_TRY_DONE(tell_figures(m, "/run", out, err));
     STAC_TRY_DONE(tell_checks(m, broken, out, err));

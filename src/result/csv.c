@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "result/figures.h"
 #include "result/tables.h"
 
 static int write_rows(const struct stac_result *r, struct stac_strbuf *s, struct stac_error *err) {
@@ -34,8 +35,9 @@ static int write_sites(const struct stac_result *r, struct stac_strbuf *s, struc
     return write_rows(r, s, err);
 }
 
-/* A text in quotes, quotes in it twice. */
+/* A text in quotes, quotes in it twice; nothing where there is none. */
 static int put_text(struct stac_strbuf *s, const char *name, const char *value, struct stac_error *err) {
+    if (!value) return stac_strbuf_printf(s, err, "%s,,\n", name);
     STAC_TRY(stac_strbuf_printf(s, err, "%s,\"", name));
     for (const char *c = value; *c; c++) STAC_TRY(stac_strbuf_add(s, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1, err));
     return stac_strbuf_puts(s, "\",\n", err);

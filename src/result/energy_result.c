@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "result/tables.h"
 
 /* pJ per token of a machine; NaN where nothing was measured or the set has no coefficients. */
 static double per_token(const struct stac_energy *e, enum stac_phase p, enum stac_machine m, enum stac_account a) {
@@ -16,51 +17,58 @@ static double ratio_of(const struct stac_energy *e, enum stac_phase p, bool inte
     return e->measured ? stac_bill_ratio(&e->model, &e->phase[p].total, integers, a) : NAN;
 }
 
-/* ---- JSON --------------------------------------------------------------------------------------------------------- */
+/* ---- figures ------------------------------------------------------------------------------------------------------ */
 
-static int set_real(json_t *o, const char *key, double value) {
-    return json_object_set_new(o, key, isfinite(value) ? json_real(value) : json_null());
+/* A figure that has a name, behind those before it; NaN: not measured. */
+static void put(struct stac_figure **f, double value, const char *unit) {
+    (*f)->value = value;
+    (*f)->unit = unit;
+    (*f)->measured = !isnan(value);
+    (*f)->whole = false;
+    ++*f;
 }
 
-static int set_accounts(const struct stac_energy *e, enum stac_phase p, enum stac_account a, json_t *o) {
+static void put_accounts(const struct stac_energy *e, enum stac_phase p, enum stac_account a, struct stac_figure **f) {
     const char *phase = stac_phase_name(p), *account = stac_account_name(a);
-    char key[96];
-    int bad = 0;
     for (int m = 0; m < STAC_MACHINES; m++) {
-        snprintf(key, sizeof key, "energy_%s_%s_%s", phase, account, stac_machine_name((enum stac_machine)m));
-        bad |= set_real(o, key, per_token(e, p, (enum stac_machine)m, a));
+        const char *machine = stac_machine_name((enum stac_machine)m);
+        snprintf((*f)->name, sizeof(*f)->name, "energy_%s_%s_%s", phase, account, machine);
+        put(f, per_token(e, p, (enum stac_machine)m, a), "pJ per token");
     }
-    snprintf(key, sizeof key, "energy_ratio_%s_%s", phase, account);
-    bad |= set_real(o, key, ratio_of(e, p, false, a));
-    snprintf(key, sizeof key, "energy_ratio_rival_%s_%s", phase, account);
-    return bad | set_real(o, key, ratio_of(e, p, true, a));
+    snprintf((*f)->name, sizeof(*f)->name, "energy_ratio_%s_%s", phase, account);
+    put(f, ratio_of(e, p, false, a), "");
+    snprintf((*f)->name, sizeof(*f)->name, "energy_ratio_rival_%s_%s", phase, account);
+    put(f, ratio_of(e, p, true, a), "");
 }
 
-static int set_metered(const struct stac_energy *e, enum stac_metered m, json_t *o) {
+static void put_metered(const struct stac_energy *e, enum stac_metered m, struct stac_figure **f) {
     const struct stac_usage *u = &e->used[m];
-    char key[96];
-    snprintf(key, sizeof key, "measured_%s_seconds", stac_metered_name(m));
-    int bad = set_real(o, key, e->measured ? u->seconds : NAN);
+    snprintf((*f)->name, sizeof(*f)->name, "measured_%s_seconds", stac_metered_name(m));
+    put(f, e->measured ? u->seconds : NAN, "s");
     for (int k = 0; k < STAC_METER_KINDS; k++) {
         const char *name = stac_meter_name((enum stac_meter_kind)k);
-        snprintf(key, sizeof key, "measured_%s_%s_joules", stac_metered_name(m), name);
-        bad |= set_real(o, key, e->measured && u->of[k].measured ? u->of[k].joules : NAN);
-        snprintf(key, sizeof key, "measured_%s_%s_source", stac_metered_name(m), name);
-        bad |= json_object_set_new(o, key, e->measured ? json_string(u->of[k].source) : json_null());
+        snprintf((*f)->name, sizeof(*f)->name, "measured_%s_%s_joules", stac_metered_name(m), name);
+        put(f, e->measured && u->of[k].measured ? u->of[k].joules : NAN, "J");
     }
-    return bad;
 }
 
-int stac_energy_json(const struct stac_energy *e, json_t *object, struct stac_error *err) {
-    int bad = json_object_set_new(object, "energy_model", e->measured ? json_string(e->model.name) : json_null());
-    bad |= set_real(object, "energy_rival_bits", e->measured ? e->mean_bits : NAN);
-    bad |= json_object_set_new(object, "energy_decode_tokens",
-                               e->measured ? json_integer(e->phase[STAC_DECODE].tokens) : json_null());
-    bad |= json_object_set_new(object, "energy_decode_context", e->measured ? json_integer(e->decode_context) : json_null());
+void stac_energy_figures(const struct stac_energy *e, struct stac_figure f[STAC_ENERGY_FIGURES]) {
+    *f++ = (struct stac_figure){"energy_rival_bits", "bits", e->mean_bits, e->measured, false};
+    *f++ = (struct stac_figure){"energy_decode_tokens", "tokens", (double)e->phase[STAC_DECODE].tokens, e->measured, true};
+    *f++ = (struct stac_figure){"energy_decode_context", "tokens", e->decode_context, e->measured, true};
     for (int p = 0; p < STAC_PHASES; p++)
-        for (int a = 0; a < STAC_ACCOUNTS; a++) bad |= set_accounts(e, (enum stac_phase)p, (enum stac_account)a, object);
-    for (int m = 0; m < STAC_METERED; m++) bad |= set_metered(e, (enum stac_metered)m, object);
-    return bad ? stac_fail(err, STAC_ERR_MEMORY, "cannot describe the energy as JSON") : STAC_OK;
+        for (int a = 0; a < STAC_ACCOUNTS; a++) put_accounts(e, (enum stac_phase)p, (enum stac_account)a, &f);
+    for (int m = 0; m < STAC_METERED; m++) put_metered(e, (enum stac_metered)m, &f);
+}
+
+void stac_energy_notes(const struct stac_energy *e, struct stac_note n[STAC_ENERGY_NOTES]) {
+    *n++ = (struct stac_note){"energy_model", e->measured ? e->model.name : NULL};
+    for (int m = 0; m < STAC_METERED; m++)
+        for (int k = 0; k < STAC_METER_KINDS; k++, n++) {
+            snprintf(n->name, sizeof n->name, "measured_%s_%s_source", stac_metered_name((enum stac_metered)m),
+                     stac_meter_name((enum stac_meter_kind)k));
+            n->value = e->measured ? e->used[m].of[k].source : NULL;
+        }
 }
 
 /* ---- metrics.h5 --------------------------------------------------------------------------------------------------- */
@@ -153,7 +161,7 @@ static int write_counts(const struct stac_subject *s, const struct stac_energy *
                 name_it(r->side, side == STAC_SNN ? "snn" : "dense");
                 name_it(r->phase, stac_phase_name((enum stac_phase)p));
                 name_it(r->site, stac_site_name(stac_site_kind_at(&s->hp, i)));
-                r->layer = stac_site_layer_at(&s->hp, i);
+                r->layer = stac_tables_layer(&s->hp, i);
                 r->counts = side == STAC_SNN ? e->phase[p].spiking[i] : e->phase[p].dense[i];
             }
     int status = WRITE(h, "/energy/counts", count_fields, rows, n, err);
@@ -168,7 +176,7 @@ static void fill_row(const struct stac_subject *s, const struct stac_energy *e, 
     bool head = stac_site_kind_at(&s->hp, site) == STAC_SITE_HEAD_IN;
     name_it(r->phase, stac_phase_name(p));
     name_it(r->site, of_layer && !head ? "all" : stac_site_name(stac_site_kind_at(&s->hp, site)));
-    r->layer = stac_site_layer_at(&s->hp, site);
+    r->layer = stac_tables_layer(&s->hp, site);
     r->bits = of_layer && !head ? NAN : e->bits[site];
     for (int a = 0; a < STAC_ACCOUNTS; a++)
         for (int m = 0; m < STAC_MACHINES; m++)
@@ -212,22 +220,6 @@ static int write_charges(const struct stac_energy *e, struct stac_h5_writer *h, 
     return WRITE(h, "/energy/charges", fields, rows, (size_t)STAC_PHASES * STAC_CHARGES, err);
 }
 
-/* What was metered depends on the machine and lies in /run. */
-static int write_metered(const struct stac_energy *e, struct stac_h5_writer *h, struct stac_error *err) {
-    char name[80];
-    for (int m = 0; m < STAC_METERED; m++)
-        for (int k = 0; k < STAC_METER_KINDS; k++) {
-            const struct stac_used *u = &e->used[m].of[k];
-            const char *metered = stac_metered_name((enum stac_metered)m), *kind = stac_meter_name((enum stac_meter_kind)k);
-            snprintf(name, sizeof name, "measured_%s_%s_source", metered, kind);
-            STAC_TRY(stac_h5_set_text(h, "/run", name, u->source, err));
-            if (!u->measured) continue;
-            snprintf(name, sizeof name, "measured_%s_%s_joules", metered, kind);
-            STAC_TRY(stac_h5_set_real(h, "/run", name, u->joules, err));
-        }
-    return STAC_OK;
-}
-
 int stac_energy_h5(const struct stac_subject *s, const struct stac_energy *e, struct stac_h5_writer *h,
                    struct stac_error *err) {
     if (!e->measured) return STAC_OK;
@@ -240,8 +232,7 @@ int stac_energy_h5(const struct stac_subject *s, const struct stac_energy *e, st
     STAC_TRY(stac_h5_set_real(h, "/energy", "rival_bits", e->mean_bits, err));
     STAC_TRY(stac_h5_set_int(h, "/energy", "prefill_tokens", e->phase[STAC_PREFILL].tokens, err));
     STAC_TRY(stac_h5_set_int(h, "/energy", "decode_tokens", e->phase[STAC_DECODE].tokens, err));
-    STAC_TRY(stac_h5_set_int(h, "/energy", "decode_context", e->decode_context, err));
-    return write_metered(e, h, err);
+    return stac_h5_set_int(h, "/energy", "decode_context", e->decode_context, err);
 }
 
 int stac_spike_rates_h5(const struct stac_subject *s, const struct stac_spike_rates *rates, struct stac_h5_writer *h,
@@ -263,7 +254,7 @@ int stac_spike_rates_h5(const struct stac_subject *s, const struct stac_spike_ra
     STAC_TRY(STAC_NEW(rows, rates->n_sites, "a table", err));
     for (int i = 0; i < rates->n_sites; i++) {
         const struct stac_spike_rate *rate = &rates->site[i];
-        rows[i] = (struct row){.layer = stac_site_layer_at(&s->hp, i),
+        rows[i] = (struct row){.layer = stac_tables_layer(&s->hp, i),
                                .planned = rate->planned,
                                .measured = rate->measured,
                                .most = rate->most};

@@ -8,7 +8,7 @@
 #include "eval/raster.h"
 #include "eval/spike_rates.h"
 
-enum { STAC_MAX_CHECKS = 16, STAC_MOST_FIGURES = 64, STAC_MOST_NOTES = 16, STAC_METRICS_VERSION = 3 };
+enum { STAC_MAX_CHECKS = 16, STAC_METRICS_VERSION = 3 };
 
 struct stac_result {
     const struct stac_subject *subject; /* borrowed */
@@ -28,25 +28,6 @@ struct stac_result {
     double seconds;
     size_t peak_memory; /* of rank 0, bytes */
 };
-
-/* One figure: a number with its unit ("": none). */
-struct stac_figure {
-    const char *name, *unit;
-    double value;
-    bool measured, whole;
-};
-
-/* One text about the result. */
-struct stac_note {
-    const char *name, *value; /* borrowed from the result */
-};
-
-/* All figures and notes, in the order in which files tell them; how many. Room for STAC_MOST_FIGURES and STAC_MOST_NOTES. */
-int stac_result_figures(const struct stac_result *r, struct stac_figure *f);
-int stac_result_notes(const struct stac_result *r, struct stac_note *n);
-
-/* Whether a figure depends on the machine and not on the network. */
-bool stac_figure_varies(const struct stac_figure *f);
 
 /* The perplexities of a side that was scored. */
 struct stac_perplexity stac_result_perplexity(const struct stac_result *r, enum stac_side side);

@@ -5,6 +5,9 @@
 #include "base/clock.h"
 #include "result/energy_result.h"
 
+const char stac_outside_spikes[] =
+    "norms, softmax, SiLU/GELU and gate, RoPE, residual additions, the Hadamard, decoding, embedding look-up";
+
 /* Perplexity of a side, per token; and per word and byte where the text is a file. */
 static int write_perplexity(const struct stac_result *r, const char *name, enum stac_side side, struct stac_strbuf *s,
                             struct stac_error *err) {
@@ -81,6 +84,8 @@ int stac_summary_write(const struct stac_result *r, struct stac_strbuf *s, struc
     const char *folder = r->subject->folder;
     char took[32];
     if (r->scored) STAC_TRY(write_score(r, s, err));
+    if (r->subject->side[STAC_SNN])
+        STAC_TRY(stac_strbuf_printf(s, err, "%-28s %s\n", "outside the spikes", stac_outside_spikes));
     if (r->talked) STAC_TRY(write_parity(&r->parity, s, err));
     STAC_TRY(stac_energy_text(&r->energy, s, err));
     for (int i = 0; i < r->n_checks; i++)

@@ -153,12 +153,15 @@ static const struct stac_h5_field site_fields[] = {
     NUMBER(stac_site_row, coverage, STAC_H5_F64, "share of the multiply-accumulates"),
 };
 
+int stac_tables_layer(const struct stac_hparams *hp, int site) {
+    return stac_site_kind_at(hp, site) == STAC_SITE_HEAD_IN ? hp->n_layer : stac_site_layer_at(hp, site);
+}
+
 void stac_tables_sites(const struct stac_result *r, struct stac_site_row *rows) {
     const struct stac_hparams *hp = &r->subject->hp;
     for (int i = 0; i < stac_site_count(hp); i++) {
         const struct stac_counts *c = &r->score.counts[i];
-        enum stac_site_kind kind = stac_site_kind_at(hp, i);
-        rows[i] = (struct stac_site_row){.layer = kind == STAC_SITE_HEAD_IN ? hp->n_layer : stac_site_layer_at(hp, i),
+        rows[i] = (struct stac_site_row){.layer = stac_tables_layer(hp, i),
                                          .activations = c->values,
                                          .spikes = c->spikes,
                                          .acs = c->acs,
@@ -168,7 +171,7 @@ void stac_tables_sites(const struct stac_result *r, struct stac_site_row *rows) 
                                          .spikes_per_activation = stac_spikes_per_activation(c),
                                          .ac_per_mac = stac_ac_per_mac(c),
                                          .coverage = stac_coverage(c)};
-        snprintf(rows[i].site, sizeof rows[i].site, "%s", stac_site_name(kind));
+        snprintf(rows[i].site, sizeof rows[i].site, "%s", stac_site_name(stac_site_kind_at(hp, i)));
     }
 }
 

@@ -7,9 +7,12 @@
 #include "store/h5_reader.h"
 #include "store/h5_writer.h"
 
+/* What all tables tell as the layer of a site: that of its block, and n_layer for the head, which is of no block. */
+int stac_tables_layer(const struct stac_hparams *hp, int site);
+
 /* One site of the SNN. */
 struct stac_site_row {
-    int32_t layer; /* n_layer for the head */
+    int32_t layer; /* stac_tables_layer */
     char site[16];
     int64_t activations, spikes, acs, macs, covered_macs, multiplies;
     double spikes_per_activation, ac_per_mac, coverage;

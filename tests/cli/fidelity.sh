@@ -27,8 +27,13 @@ for mode in count temporal; do
     grep -v -E '"(seconds|peak_memory_bytes|measured_.*)"' "$json" > "$work/$mode.same"
 done
 equal 'temporal and count mode have the same digits' "$work/count.same" "$work/temporal.same"
-evaluate all.json --limit_tokens 8192
+evaluate all.json --limit_tokens 8192 --csv "$work/all.csv"
 cat "$json"
+expect 'a result beside itself' 0 stac-eval --compare "$work/snn" "$work/snn"
+for key in $(sed -n 's/^ *"\(.*\)": -\{0,1\}[0-9].*/\1/p' "$json"); do
+    says "$key in the comparison" "^$key " "$work/out"
+    says "$key in the CSV" "^$key,[-0-9]" "$work/all_summary.csv"
+done
 holds 'perplexity ratio' "$(value "$json" ppl_ratio) <= 1.01 && $(value "$json" ppl_ratio) > 0.99"
 holds 'additions per multiply-accumulate' "$(value "$json" ac_per_mac) <= 0.9 && $(value "$json" ac_per_mac) > 0.5"
 holds 'coverage' "$(value "$json" coverage) == 1"

@@ -68,6 +68,13 @@ says 'all checks without a text' '"text": "4 texts written by the original' "$wo
 says 'all checks without a text' '"passed_fidelity": true' "$work/result.json"
 expect 'conversations that fit no context' 1 stac-eval "$work/snn" --test_parity_multi_turn --parity_steps 3 --max_context_length 16 --quiet
 says 'conversations that fit no context' '^left out +3 of 3' "$work/out"
+cat > "$work/kinds.json" << 'END'
+{"conversations": [{"name": "a", "kind": "<i>\u001b[31mred", "turns": [{"user": "Who?", "assistant": "Romeo.", "expect": ["Romeo"]}]}]}
+END
+expect 'a kind with control characters' 0 stac-eval "$work/snn" --test_parity_multi_turn --conversations "$work/kinds.json" \
+    --parity_tolerance 1 --quiet
+says 'a kind with control characters' '^<i> \[31mred +[01] of 1 right' "$work/out"
+says 'a kind with control characters' '<td>&lt;i&gt; \[31mred</td>' "$work/snn/report.html"
 printf 'ROMEO:\n\nJULIET:\n' > "$work/talk"
 for seed in 1 1 2; do
     input=$work/talk expect "a conversation with seed $seed" 0 stac-chat "$work/snn" --mode snn --quiet --seed $seed --max_new_tokens 20

@@ -75,6 +75,17 @@ static void bad_sets_are_refused_by_their_line(void **state) {
     FAILS(stac_energy_model_read("/nonexistent/set.yaml", &m, &err), STAC_ERR_IO, "/nonexistent/set.yaml");
 }
 
+static void names_of_sets_are_shown_on_one_line(void **state) {
+    struct stac_energy_model m;
+    struct stac_error err = {0};
+    char text[2000];
+    (void)state;
+    snprintf(text, sizeof text, "name: \"a\\e[31m\\nb\"\nformat: \"F\\x9bP\"\n%s", strstr(operations, "mac:"));
+    OK(stac_energy_model_parse("set", text, strlen(text), &m, &err));
+    assert_string_equal(m.name, "a [31m b");
+    assert_string_equal(m.format, "F  P");
+}
+
 /* ---- equations ---------------------------------------------------------------------------------------------------- */
 
 /* Coefficients that tell what went in: powers of ten. */
@@ -289,6 +300,11 @@ static void counters_that_do_not_agree_fail(void **state) {
         if (check.passed || !strstr(check.text, broken[i].says)) fail_msg("%s: %s", broken[i].says, check.text);
         *c = kept;
     }
+    struct stac_counts *head = &t->energy.phase[STAC_PREFILL].spiking[t->energy.n_sites - 1];
+    int64_t acs = head->acs;
+    head->acs = 0;
+    assert_non_null(strstr(energy_of(t).text, "spikes add nothing (head_in, prefill)")); /* of no block */
+    head->acs = acs;
     struct stac_check check, differs = {.passed = false};
     stac_check_energy(&t->subject, &t->energy, &differs, &check);
     assert_true(!check.passed && strstr(check.text, "temporal and count mode differ"));
@@ -346,6 +362,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kept_set_is_read),
         cmocka_unit_test(bad_sets_are_refused_by_their_line),
+        cmocka_unit_test(names_of_sets_are_shown_on_one_line),
         cmocka_unit_test(accounts_are_the_equations_of_the_header),
         cmocka_unit_test(the_rival_has_the_bits_of_its_error),
         ON_TWINS(a_sound_network_passes),
