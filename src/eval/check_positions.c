@@ -35,9 +35,9 @@ static int look_at_positions(struct stac_subject *s, struct stac_stand *t, struc
     STAC_TRY_DONE(stac_finding_read(t, &in_front, true, b, err));
     if (last) {
         const float *p = a + all - vocab, *q = b + all - vocab;
-        double zp = stac_log_partition(t->run[0].kernels, vocab, p, scratch),
-               zq = stac_log_partition(t->run[0].kernels, vocab, q, scratch);
-        double divergence = stac_divergence(t->run[0].kernels, vocab, p, zp, q, zq, scratch);
+        double zp = stac_log_partition(t->run[0].kernels_here, vocab, p, scratch),
+               zq = stac_log_partition(t->run[0].kernels_here, vocab, q, scratch);
+        double divergence = stac_divergence(t->run[0].kernels_here, vocab, p, zp, q, zq, scratch);
         if (divergence > f->divergence || isnan(divergence)) f->divergence = divergence;
         if (s->hp.rope_theta > 0) /* only distances count */
             stac_finding_fault(f, !(divergence < 0.5), "the same text predicts something else further back");

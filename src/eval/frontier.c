@@ -111,6 +111,7 @@ static int compute(struct stac_frontier *f, struct stac_point *p, struct stac_er
     STAC_TRY(scheme_named(p->code, p->timesteps, &scheme, err));
     STAC_TRY(stac_recode_plan(&f->recoding, &scheme, p->spike_budget, err));
     int status = s->grid.stage >= 0 ? stac_recode_network(&f->recoding, scheme.timesteps, &s->net[STAC_SNN], err) : STAC_OK;
+    if (status == STAC_OK) status = stac_subject_place(s, STAC_SNN, err);
     STAC_TRY(stac_agree(s->ranks, s->ranks->comm, status, err));
     STAC_TRY_DONE(stac_score_text(s, &f->text, &f->kept, &score, err));
     p->planned_ac_per_mac = scheme.code == STAC_CODE_INTEGER ? 0 : f->recoding.expected_ac_per_mac;

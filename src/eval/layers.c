@@ -46,11 +46,12 @@ static int codes_build(struct codes *c, const struct stac_recoding *r, struct st
 }
 
 /* Layers before `spiking` spike; at n_layer + 1 the head too. */
-static void codes_choose(struct codes *c, int n_layer, int spiking) {
+static int codes_choose(struct codes *c, struct stac_subject *s, int spiking, struct stac_error *err) {
     for (int i = 0; i < c->n; i++) {
-        int layer = c->site[i]->kind == STAC_SITE_HEAD_IN ? n_layer : c->site[i]->layer;
+        int layer = c->site[i]->kind == STAC_SITE_HEAD_IN ? s->hp.n_layer : c->site[i]->layer;
         c->site[i]->code = layer < spiking ? c->spikes[i] : c->integers[i];
     }
+    return stac_agree(s->ranks, s->ranks->comm, stac_subject_place(s, STAC_SNN, err), err);
 }
 
 static int plan_integers(struct stac_subject *s, struct stac_recoding *r, struct stac_error *err) {
@@ -79,7 +80,7 @@ static int walk_steps(void *ctx, int from, int to, struct stac_error *err) {
     for (int i = from; i < to; i++) {
         struct stac_score score = {0};
         stac_progress_fact(&w->progress, "spiking layers", i);
-        codes_choose(w->codes, w->s->hp.n_layer, i);
+        STAC_TRY(codes_choose(w->codes, w->s, i, err));
         STAC_TRY(stac_score_text(w->s, w->text, &w->kept, &score, err));
         if (w->s->ranks->rank == 0) {
             w->tokens = (int64_t)score.tokens;
@@ -107,31 +108,42 @@ static int walk(struct walk *w, const struct stac_log *log, struct stac_error *e
     return status;
 }
 
-int stac_layers_measure(struct stac_subject *s, const struct stac_reading *text, struct stac_layers *out,
-                        struct stac_error *err) {
-    static const struct stac_log silent = {0};
-    struct stac_subject quiet = *s;
-    struct stac_job job = *s->job;
-    struct stac_reading start = *text;
+/* Of a subject that is silent. */
+static int measure(struct stac_subject *s, const struct stac_reading *text, const struct stac_log *log, struct stac_layers *out,
+                   struct stac_error *err) {
     struct stac_recoding recoding = {0};
     struct codes codes = {0};
     int status = STAC_OK;
-    *out = (struct stac_layers){.n = s->hp.n_layer + 2};
-    job.neurobench = ""; /* of the whole network only */
-    quiet.job = &job;
-    quiet.log = &silent;
-    if (start.n > TOKENS) start.n = TOKENS;
-    if (start.context > TOKENS) start.context = start.stride = TOKENS;
     STAC_TRY_DONE(plan_integers(s, &recoding, err));
     status = STAC_NEW(out->step, out->n, "layers", err);
-    if (status == STAC_OK && s->grid.stage >= 0) status = codes_init(&codes, &quiet.net[STAC_SNN], err);
+    if (status == STAC_OK && s->grid.stage >= 0) status = codes_init(&codes, &s->net[STAC_SNN], err);
     if (status == STAC_OK) status = codes_build(&codes, &recoding, err);
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, status, err));
-    struct walk w = {.s = &quiet, .text = &start, .codes = &codes, .out = out};
-    STAC_TRY_DONE(walk(&w, s->log, err));
+    struct walk w = {.s = s, .text = text, .codes = &codes, .out = out};
+    STAC_TRY_DONE(walk(&w, log, err));
+    STAC_TRY_DONE(codes_choose(&codes, s, s->hp.n_layer + 1, err)); /* as it was */
 done:
     codes_clean(&codes);
     stac_recoding_clean(&recoding);
+    return status;
+}
+
+int stac_layers_measure(struct stac_subject *s, const struct stac_reading *text, struct stac_layers *out,
+                        struct stac_error *err) {
+    static const struct stac_log silent = {0};
+    const struct stac_job *asked = s->job;
+    const struct stac_log *log = s->log;
+    struct stac_job job = *asked;
+    struct stac_reading start = *text;
+    *out = (struct stac_layers){.n = s->hp.n_layer + 2};
+    job.neurobench = ""; /* of the whole network only */
+    if (start.n > TOKENS) start.n = TOKENS;
+    if (start.context > TOKENS) start.context = start.stride = TOKENS;
+    s->job = &job;
+    s->log = &silent;
+    int status = measure(s, &start, log, out, err);
+    s->job = asked;
+    s->log = log;
     if (status != STAC_OK) stac_layers_clean(out);
     return status;
 }

@@ -119,11 +119,17 @@ static void tell_plan(const struct stac_subject *s) {
     stac_hardware_tell(s->hardware.device, s->log, weights, more);
 }
 
+int stac_subject_place(struct stac_subject *s, enum stac_side side, struct stac_error *err) {
+    if (!s->hardware.device || s->grid.stage < 0) return STAC_OK;
+    stac_network_clean(&s->placed[side]);
+    return stac_network_place(&s->net[side], s->hardware.device, false, &s->placed[side], err);
+}
+
 static int place_parts(struct stac_subject *s, struct stac_error *err) {
     if (!s->hardware.device || s->grid.stage < 0) return STAC_OK;
     tell_plan(s);
     for (int i = 0; i < STAC_SIDES; i++)
-        if (s->side[i]) STAC_TRY(stac_network_place(&s->net[i], s->hardware.device, false, &s->placed[i], err));
+        if (s->side[i]) STAC_TRY(stac_subject_place(s, (enum stac_side)i, err));
     return STAC_OK;
 }
 

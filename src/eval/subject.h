@@ -38,6 +38,9 @@ struct stac_subject {
  * for and there is none; STAC_ERR_INPUT when the original is not the one that was converted. */
 int stac_subject_open(struct stac_subject *s, struct stac_error *err);
 
+/* Put a network, as it now is in net, on the device, if there is one: after its codes were changed. Not collective. */
+int stac_subject_place(struct stac_subject *s, enum stac_side side, struct stac_error *err);
+
 /* What the results of a job about this subject depend on (job/digest.h). Rank 0 alone has all that it takes. */
 int stac_subject_digest(const struct stac_subject *s, char hex[STAC_SHA256_HEX], struct stac_error *err);
 

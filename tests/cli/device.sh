@@ -79,6 +79,19 @@ says 'time steps on processors, their sum on the device' '^passed  temporal +0 '
 figures temporal stac-eval "$work/snn" --device cuda --execution temporal
 equal 'time steps on the device' "$work/cpu" "$work/temporal"
 
+# Codes that change while the network is there: a sweep, and the walk through its layers.
+for d in cpu cuda; do
+    expect "a sweep on $d" 0 stac-eval "$work/snn" --device $d --text "$text" --limit_tokens 24 --frontier "$work/frontier.$d.h5" \
+        --code ternary,rate --timesteps 4 --spike_budget 0.8,1.2
+    grep -o '[a-z_]*, T = .* AC/MAC' "$work/err" > "$work/points.$d"
+    expect "layer by layer on $d" 0 stac-eval "$work/snn" --device $d --text "$text" --limit_tokens 24 --csv "$work/sites.csv" \
+        --test_all --parity_steps 52 --energy_ratio_min 0 --fidelity_ratio_max 9 --fidelity_top1_min 0 --force
+    h5dump -d /layers "$work/snn/metrics.h5" | grep -v -E '^HDF5|xxh3' > "$work/layers.$d"
+done
+equal 'a sweep on the device' "$work/points.cpu" "$work/points.cuda"
+equal 'layer by layer on the device' "$work/layers.cpu" "$work/layers.cuda"
+holds 'points that differ' "$(sed 's/.*ratio//' "$work/points.cuda" | sort -u | wc -l) == 3"
+
 # ST-BIF+ neurons: a batch passes all stages once for every time step.
 expect 'conversion to ST-BIF+ neurons' 0 stac-convert --from "$work/snn" --output_dir "$work/gradual" --code rate --neuron st_bif \
     --timesteps 4 --quiet
