@@ -91,6 +91,13 @@ holds "evaluation: $runs runs" "$runs > 6"
 for json in once pieces; do grep -vE '"(seconds|peak_memory_bytes|ranks|measured_.*)":' "$work/$json.json" > "$work/$json.figures"; done
 equal "an evaluation in $runs pieces" "$work/once.figures" "$work/pieces.figures"
 equal "NeuroBench's figures in $runs pieces" "$work/once.nb" "$work/pieces.nb"
+says 'what was metered at once' '"measured_text_seconds": [0-9]' "$work/once.json"
+says 'what was metered in pieces' '"measured_text_seconds": null' "$work/pieces.json"
+for kind in cpu gpu; do
+    says 'what was metered in pieces' "\"measured_text_${kind}_source\": \"not measured: part of the text was read before an interruption\"" \
+        "$work/pieces.json"
+done
+says 'what was metered in pieces' '"measured_decode_snn_seconds": [0-9]' "$work/pieces.json"
 looked=$((looked + 1))
 ls -d "$work"/closed.eval* 2> /dev/null && fail "evaluation: the checkpoint is left behind"
 expect "evaluated once" 0 ranks 2 $evaluate --json "$work/pieces.json" --neurobench "$work/pieces.nb" --once
