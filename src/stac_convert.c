@@ -15,6 +15,7 @@
 #include "model/hub.h"
 #include "store/output.h"
 #include "store/windows_file.h"
+#include "text/utf8.h"
 
 /* What the program holds while it works. */
 struct program {
@@ -61,6 +62,15 @@ static int describe_job(struct program *p, const char *model_sha256, struct stac
     return status;
 }
 
+/* Where the model is, as the result tells it: in JSON, which is UTF-8. Rank 0. */
+static int locate(struct program *p, struct stac_error *err) {
+    char *path = realpath(p->model_path, NULL);
+    if (!path) path = stac_strdup(p->model_path, err);
+    p->origin.model_path = path;
+    if (!path || stac_utf8_valid(path, strlen(path)) == strlen(path)) return err->status;
+    return stac_fail(err, STAC_ERR_USAGE, "the path of the model, from the root, is not a text in UTF-8");
+}
+
 /* Find, open and identify the model; make the output folder. */
 static int open_all(struct program *p, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
@@ -72,16 +82,14 @@ static int open_all(struct program *p, struct stac_error *err) {
     STAC_TRY(stac_model_open(p->model_path, &p->model, err));
     if (job->calibration_data[0]) STAC_TRY(stac_windows_read(job->calibration_data, &p->windows, err));
     if (p->start.ranks.rank != 0) return STAC_OK;
+    if (!job->create_calibration_data[0]) STAC_TRY(locate(p, err));
     STAC_TRY(stac_tokenizer_open(p->model_path, &p->tokenizer, err));
     STAC_TRY(stac_model_digest(p->model, hex, err));
     STAC_TRY(identify(p, hex, p->model_path, p->model_path, err));
     if (p->there || job->create_calibration_data[0]) return STAC_OK;
     STAC_TRY(stac_output_begin(&p->output, job->output_dir, job->force, err));
     p->start.log.file = p->output.log;
-    STAC_TRY(describe_job(p, hex, err));
-    p->origin.model_path = realpath(p->model_path, NULL);
-    if (!p->origin.model_path) p->origin.model_path = stac_strdup(p->model_path, err);
-    return err->status;
+    return describe_job(p, hex, err);
 }
 
 /* --once: every rank knows that the result is there. */
