@@ -15,6 +15,7 @@
 #include "model/hub.h"
 #include "store/output.h"
 #include "store/windows_file.h"
+#include "text/utf8.h"
 
 /* What the program holds while it works. */
 struct program {
@@ -32,11 +33,17 @@ struct program {
     int there; /* --once: the result of this job was there before */
 };
 
-/* What the result depends on; whether it is there already. Rank 0. */
-static int identify(struct program *p, const char *subject, struct stac_error *err) {
+/* What the result depends on; whether it is there already. The digest is that of the weights, beside which are the tokenizer
+ * and the model (NULL: none). Rank 0. */
+static int identify(struct program *p, const char *sha256, const char *tokenizer, const char *model, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
+    struct stac_strbuf subject = {0};
     char digest[STAC_SHA256_HEX];
-    STAC_TRY(stac_job_digest(job, stac_build_info(), subject, digest, err));
+    int status = stac_strbuf_puts(&subject, sha256, err);
+    if (status == STAC_OK) status = stac_digest_companions(tokenizer, model, &subject, err);
+    if (status == STAC_OK) status = stac_job_digest(job, stac_build_info(), stac_strbuf_text(&subject), digest, err);
+    stac_strbuf_clean(&subject);
+    STAC_TRY(status);
     p->there = job->once && stac_output_is_there(job->output_dir, digest);
     if (p->there) stac_checkpoint_tidy(job->output_dir, digest);
     return (p->origin.job_digest = stac_strdup(digest, err)) ? STAC_OK : err->status;
@@ -55,6 +62,15 @@ static int describe_job(struct program *p, const char *model_sha256, struct stac
     return status;
 }
 
+/* Where the model is, as the result tells it: in JSON, which is UTF-8. Rank 0. */
+static int locate(struct program *p, struct stac_error *err) {
+    char *path = realpath(p->model_path, NULL);
+    if (!path) path = stac_strdup(p->model_path, err);
+    p->origin.model_path = path;
+    if (!path || stac_utf8_valid(path, strlen(path)) == strlen(path)) return err->status;
+    return stac_fail(err, STAC_ERR_USAGE, "the path of the model, from the root, is not a text in UTF-8");
+}
+
 /* Find, open and identify the model; make the output folder. */
 static int open_all(struct program *p, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
@@ -66,16 +82,14 @@ static int open_all(struct program *p, struct stac_error *err) {
     STAC_TRY(stac_model_open(p->model_path, &p->model, err));
     if (job->calibration_data[0]) STAC_TRY(stac_windows_read(job->calibration_data, &p->windows, err));
     if (p->start.ranks.rank != 0) return STAC_OK;
+    if (!job->create_calibration_data[0]) STAC_TRY(locate(p, err));
     STAC_TRY(stac_tokenizer_open(p->model_path, &p->tokenizer, err));
     STAC_TRY(stac_model_digest(p->model, hex, err));
-    STAC_TRY(identify(p, hex, err));
+    STAC_TRY(identify(p, hex, p->model_path, p->model_path, err));
     if (p->there || job->create_calibration_data[0]) return STAC_OK;
     STAC_TRY(stac_output_begin(&p->output, job->output_dir, job->force, err));
     p->start.log.file = p->output.log;
-    STAC_TRY(describe_job(p, hex, err));
-    p->origin.model_path = realpath(p->model_path, NULL);
-    if (!p->origin.model_path) p->origin.model_path = stac_strdup(p->model_path, err);
-    return err->status;
+    return describe_job(p, hex, err);
 }
 
 /* --once: every rank knows that the result is there. */
@@ -163,12 +177,12 @@ static int create_calibration_data(struct program *p, struct stac_error *err) {
 
 /* Where the result comes from: the source's origin, the job that results, the digest of its file; then the output folder. Rank
  * 0. */
-static int begin_recoding(struct program *p, const char *path, struct stac_error *err) {
+static int begin_recoding(struct program *p, const char *path, const char *tokenizer, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
     const struct stac_origin *o = &p->source.origin;
     char hex[STAC_SHA256_HEX];
     STAC_TRY(stac_digest_file(path, hex, err));
-    STAC_TRY(identify(p, hex, err));
+    STAC_TRY(identify(p, hex, tokenizer, NULL, err));
     if (p->there) return STAC_OK;
     STAC_TRY(stac_output_begin(&p->output, job->output_dir, job->force, err));
     p->start.log.file = p->output.log;
@@ -194,8 +208,8 @@ static int open_source(struct program *p, struct stac_error *err) {
     if (status == STAC_OK) status = STAC_NEW(p->recoding.plan, stac_site_count(&p->source.hp), "plans", err);
     if (status == STAC_OK) status = stac_snn_read_design(&p->source, &p->recoding.stats, p->recoding.plan, err);
     if (status == STAC_OK && p->start.ranks.rank == 0) {
-        status = begin_recoding(p, path, err);
-        if (status == STAC_OK && !(tokenizer = stac_file_join(job->from, "tokenizer", err))) status = err->status;
+        if (!(tokenizer = stac_file_join(job->from, "tokenizer", err))) status = err->status;
+        if (status == STAC_OK) status = begin_recoding(p, path, tokenizer, err);
         if (status == STAC_OK) status = stac_tokenizer_open(tokenizer, &p->tokenizer, err);
     }
     free(tokenizer);

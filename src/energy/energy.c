@@ -240,6 +240,13 @@ static int prepare(struct stac_subject *s, const struct stac_score *score, struc
     return find_bits(s, e->bits, err);
 }
 
+/* The meter saw a part of the text only. */
+static void tell_interruption(struct stac_usage *u) {
+    u->seconds = NAN;
+    for (int k = 0; k < STAC_METER_KINDS; k++)
+        u->of[k] = (struct stac_used){.source = "not measured: part of the text was read before an interruption"};
+}
+
 int stac_energy_measure(struct stac_subject *s, const struct stac_reading *text, const struct stac_score *score,
                         struct stac_meter *meter, const struct stac_usage *read, struct stac_energy *out,
                         struct stac_error *err) {
@@ -250,6 +257,7 @@ int stac_energy_measure(struct stac_subject *s, const struct stac_reading *text,
     STAC_TRY_DONE(stac_broadcast(s->ranks->comm, &out->model, sizeof out->model, 0, err));
     STAC_TRY_DONE(stac_broadcast(s->ranks->comm, out->bits, (size_t)out->n_sites * sizeof *out->bits, 0, err));
     out->used[STAC_METERED_TEXT] = *read;
+    if (score->found > 0) tell_interruption(&out->used[STAC_METERED_TEXT]);
     STAC_TRY_DONE(decode(s, text, meter, out, err));
     draw_up(out);
     out->measured = true;

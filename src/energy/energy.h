@@ -100,8 +100,9 @@ struct stac_energy {
 };
 
 /* Account for a text that both sides of a subject were scored on (the prefill), and for the last tokens of its first window,
- * which are read again, one by one after those before them (the decode). `read` is what scoring used, by the meter. Collective;
- * ends with an agreement. */
+ * which are read again, one by one after those before them (the decode). `read` is what scoring used, by the meter; where an
+ * interrupted run had read a part of the text, what the text used is not measured, its seconds NaN. Collective; ends with an
+ * agreement. */
 int stac_energy_measure(struct stac_subject *s, const struct stac_reading *text, const struct stac_score *score,
                         struct stac_meter *meter, const struct stac_usage *read, struct stac_energy *out,
                         struct stac_error *err);

@@ -22,7 +22,7 @@ struct stac_used {
 
 /* Plain data. */
 struct stac_usage {
-    double seconds;
+    double seconds; /* NaN: not measured */
     struct stac_used of[STAC_METER_KINDS];
 };
 

@@ -76,7 +76,7 @@ static int begin_anew(struct looking *l, struct stac_error *err) {
     return hold(l, 1, l->token[1], 3 * PIECE, err);
 }
 
-/* One is put away, another takes its place, and it is taken up again. */
+/* One is put away, another takes its place, and it is taken up again. The file is on the machine of rank 0. */
 static int put_away(struct looking *l, struct stac_error *err) {
     const char *place = getenv("TMPDIR");
     char folder[4040], path[4096];
@@ -86,7 +86,6 @@ static int put_away(struct looking *l, struct stac_error *err) {
     if (root && !mkdtemp(folder)) status = stac_fail(err, STAC_ERR_IO, "no temporary folder %s", folder);
     STAC_TRY(stac_agree(l->s->ranks, l->s->ranks->comm, status, err));
     snprintf(path, sizeof path, "%s/state.h5", folder);
-    STAC_TRY(stac_broadcast(l->s->ranks->comm, path, sizeof path, 0, err));
     status = stac_processor_save(l->processor, 1, path, err);
     stac_processor_reset_cache(l->processor, 1);
     if (status == STAC_OK) status = go_on_alone(l, 0, 1, err);

@@ -167,14 +167,34 @@ int stac_processor_save(struct stac_processor *p, int conversation, const char *
     return agree(p, status, err);
 }
 
+/* What rank 0 has read goes to all. */
+static int share_session(const struct stac_processor *p, struct stac_session *q, struct stac_error *err) {
+    MPI_Comm comm = p->subject->ranks->comm;
+    uint64_t head[] = {q->n, q->n_turns, q->kept, q->forgotten, q->random.state};
+    int status = STAC_OK;
+    STAC_TRY(stac_broadcast(comm, head, sizeof head, 0, err));
+    if (p->subject->ranks->rank != 0) {
+        *q = (struct stac_session){.kept = head[2], .forgotten = head[3], .random = {head[4]}};
+        status = stac_grow(&q->token, &q->cap, head[0], sizeof *q->token, "tokens", err);
+        if (status == STAC_OK) status = stac_grow(&q->turn, &q->turn_cap, head[1], sizeof *q->turn, "turns", err);
+        q->n = head[0], q->n_turns = head[1];
+    }
+    STAC_TRY(agree(p, status, err));
+    STAC_TRY(stac_broadcast(comm, q->token, q->n * sizeof *q->token, 0, err));
+    return stac_broadcast(comm, q->turn, q->n_turns * sizeof *q->turn, 0, err);
+}
+
 int stac_processor_restore(struct stac_processor *p, int conversation, const char *path, struct stac_error *err) {
     struct stac_session read = {0};
     int status = STAC_OK;
-    if (works(p)) {
+    if (p->subject->ranks->rank == 0)
         status = stac_session_read(path, &read, stac_sessions_room(&p->sessions), p->subject->hp.n_vocab, weights_of(p), err);
-        if (status == STAC_OK) status = stac_sessions_replace(&p->sessions, conversation, &read, err);
-        free(read.token);
-        free(read.turn);
-    }
-    return agree(p, status, err);
+    STAC_TRY_DONE(agree(p, status, err));
+    STAC_TRY_DONE(share_session(p, &read, err));
+    if (works(p)) status = stac_sessions_replace(&p->sessions, conversation, &read, err);
+    status = agree(p, status, err);
+done:
+    free(read.token);
+    free(read.turn);
+    return status;
 }

@@ -53,7 +53,7 @@ int stac_processor_turn(struct stac_processor *p, int conversation, bool keep, s
 void stac_processor_position_ids(const struct stac_processor *p, int conversation, int32_t *position, size_t *n);
 
 /* Put a conversation away as a file, and take one up again in the place of another (store/session_file.h): it goes on as if it
- * had never stopped. Rank 0 writes. */
+ * had never stopped. Rank 0 writes and reads: the file is on its machine, and `path` means nothing to others. */
 int stac_processor_save(struct stac_processor *p, int conversation, const char *path, struct stac_error *err);
 int stac_processor_restore(struct stac_processor *p, int conversation, const char *path, struct stac_error *err);
 

@@ -148,17 +148,30 @@ done:
     return status;
 }
 
-int stac_subject_digest(const struct stac_subject *s, char hex[STAC_SHA256_HEX], struct stac_error *err) {
-    char subject[STAC_SHA256_HEX] = "";
+/* The network or the model, but for what lies beside it. */
+static int describe(const struct stac_subject *s, struct stac_strbuf *subject, struct stac_error *err) {
+    char hex[STAC_SHA256_HEX];
     struct stac_mapping map = {0};
     if (!s->folder) {
-        STAC_TRY(stac_model_digest(s->model, subject, err));
-    } else {
-        STAC_TRY(stac_file_map(s->snn.h5.path, &map, err));
-        snprintf(subject, sizeof subject, "%016" PRIx64 " of %zu bytes", stac_xxh3(map.data, map.size), map.size);
-        stac_file_unmap(&map);
+        STAC_TRY(stac_model_digest(s->model, hex, err));
+        return stac_strbuf_puts(subject, hex, err);
     }
-    return stac_job_digest(s->job, stac_build_info(), subject, hex, err);
+    STAC_TRY(stac_file_map(s->snn.h5.path, &map, err));
+    int status = stac_strbuf_printf(subject, err, "%016" PRIx64 " of %zu bytes", stac_xxh3(map.data, map.size), map.size);
+    stac_file_unmap(&map);
+    return status;
+}
+
+int stac_subject_digest(const struct stac_subject *s, char hex[STAC_SHA256_HEX], struct stac_error *err) {
+    struct stac_strbuf subject = {0};
+    const char *model = s->model ? stac_model_path(s->model) : NULL;
+    char *tokenizer = s->folder ? stac_file_join(s->folder, "tokenizer", err) : stac_strdup(model, err);
+    int status = tokenizer ? describe(s, &subject, err) : err->status;
+    if (status == STAC_OK) status = stac_digest_companions(tokenizer, model, &subject, err);
+    if (status == STAC_OK) status = stac_job_digest(s->job, stac_build_info(), stac_strbuf_text(&subject), hex, err);
+    free(tokenizer);
+    stac_strbuf_clean(&subject);
+    return status;
 }
 
 void stac_subject_close(struct stac_subject *s) {

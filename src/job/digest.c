@@ -1,5 +1,6 @@
 #include "job/digest.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -10,6 +11,30 @@ int stac_digest_file(const char *path, char hex[STAC_SHA256_HEX], struct stac_er
     int status = stac_sha256_bytes(map.data, map.size, hex, err);
     stac_file_unmap(&map);
     return status;
+}
+
+enum { LARGEST_COMPANION = 64 << 20 };
+
+static int add_companion(const char *folder, const char *name, struct stac_strbuf *subject, struct stac_error *err) {
+    char hex[STAC_SHA256_HEX], *path = stac_file_join(folder, name, err), *text = NULL;
+    size_t size;
+    int status = path ? STAC_OK : err->status;
+    if (path && stac_file_exists(path)) {
+        status = stac_file_read(path, LARGEST_COMPANION, &text, &size, err); /* which may be empty */
+        if (status == STAC_OK) status = stac_sha256_bytes(text, size, hex, err);
+        if (status == STAC_OK) status = stac_strbuf_printf(subject, err, "\n%s %s", name, hex);
+    }
+    free(text);
+    free(path);
+    return status;
+}
+
+int stac_digest_companions(const char *tokenizer, const char *model, struct stac_strbuf *subject, struct stac_error *err) {
+    static const char *const files[] = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+                                        "chat_template.jinja"};
+    for (size_t i = 0; tokenizer && i < sizeof files / sizeof *files; i++)
+        STAC_TRY(add_companion(tokenizer, files[i], subject, err));
+    return model ? add_companion(model, "generation_config.json", subject, err) : STAC_OK;
 }
 
 int stac_job_digest(const struct stac_job *job, const char *version, const char *subject, char hex[STAC_SHA256_HEX],

@@ -11,6 +11,10 @@
 int stac_job_digest(const struct stac_job *job, const char *version, const char *subject, char hex[STAC_SHA256_HEX],
                     struct stac_error *err);
 
+/* Add to a subject the digests of files beside weights that decide what is read and written, of those that are there: the
+ * tokenizer's in its folder, and generation_config.json in the model's (NULL: none). A GGUF file has nothing beside it. */
+int stac_digest_companions(const char *tokenizer, const char *model, struct stac_strbuf *subject, struct stac_error *err);
+
 /* SHA-256 of a file. */
 int stac_digest_file(const char *path, char hex[STAC_SHA256_HEX], struct stac_error *err);
 

@@ -14,22 +14,32 @@ enum { METRICS = 4 };
 static const char *const metrics[METRICS] = {"word_perplexity", "byte_perplexity", "bits_per_byte", "token_perplexity"};
 static const char form[] = "0.4.13"; /* of the harness whose files these are like */
 
+/* Bytes of the whole characters among the first n bytes of a text, which is UTF-8 and may go on behind them. */
+static int whole(const char *text, size_t n) {
+    size_t size = strnlen(text, n);
+    while (size > 0 && ((uint8_t)text[size] & 0xC0) == 0x80) size--;
+    return (int)size;
+}
+
 /* "texts/wiki.valid.txt" -> "wiki.valid". */
 static void name_task(const char *path, char *task, size_t size) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
-    snprintf(task, size, "%.*s", dot && dot > name ? (int)(dot - name) : (int)strlen(name), name);
+    size_t n = dot && dot > name ? (size_t)(dot - name) : strlen(name);
+    snprintf(task, size, "%.*s", whole(name, n < size ? n : size - 1), name);
 }
 
 /* The last part of a path, without what the harness leaves out of names. */
 static void name_model(const char *path, char *name, size_t size) {
     size_t n = 0;
-    for (const char *c = path; *c && n + 3 < size; c++) {
+    const char *c = path;
+    for (; *c && n + 3 < size; c++) {
         if (!strchr("\"<>:/|\\?*[]", *c))
             name[n++] = *c;
         else if (n < 2 || name[n - 1] != '_' || name[n - 2] != '_' || !strchr("\"<>:/|\\?*[]", c[-1]))
             name[n++] = '_', name[n++] = '_';
     }
-    name[n] = 0;
+    name[n] = *c; /* tells whether a character goes on */
+    name[whole(name, n)] = 0;
 }
 
 /* {TASK: value}; takes the value. */
@@ -100,7 +110,8 @@ static json_t *token(const struct stac_tokenizer *t, int32_t id) {
 static json_t *config(const struct stac_result *r, const char *model, enum stac_side side) {
     const struct stac_subject *s = r->subject;
     char args[1024];
-    int n = snprintf(args, sizeof args, "pretrained=%.700s,mode=%s", model, side == STAC_SNN ? "snn" : "baseline");
+    int n =
+        snprintf(args, sizeof args, "pretrained=%.*s,mode=%s", whole(model, 700), model, side == STAC_SNN ? "snn" : "baseline");
     if (side == STAC_SNN)
         snprintf(args + n, sizeof args - (size_t)n, ",code=%s,neuron=%s,timesteps=%d,execution=%s", stac_code_name(s->snn.code),
                  stac_neuron_name(s->snn.neuron), s->snn.timesteps,

@@ -123,6 +123,12 @@ for n in 0 3 4 8 20 24; do
     convert 3 'cut.gguf' --model_name "$work/in/cut.gguf"
 done
 
+# A relative name, in a folder whose own name is not UTF-8: the result could not tell where the model was.
+latin=$work/in/$(printf 'caf\351')
+mkdir "$latin" && cp -r "$tiny" "$latin/model"
+refused 2 'the path of the model.* is not a text in UTF-8' env -C "$latin" stac-convert --quiet --model_name model \
+    --num_samples 1 --calibration_length 32 --mode simplified --output_dir "$work/out-folder/snn"
+
 # ---- outputs and texts
 mkdir "$work/exists" && touch "$work/exists/keep"
 expect 'an output folder that exists' 2 stac-convert --model_name "$tiny" --output_dir "$work/exists" --quiet

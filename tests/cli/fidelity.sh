@@ -75,6 +75,9 @@ expect 'a set without memory' 0 stac-eval "$work/snn" --test_energy --text "$tex
     --energy_model "$tests/../configs/energy/horowitz_45nm_int8.yaml" --json "$work/int8.json"
 says 'a set without memory' '"energy_decode_memory_snn": null' "$work/int8.json"
 says 'a set without memory' '"energy_model": "horowitz_45nm_int8"' "$work/int8.json"
+expect 'products chosen by density' 0 ranks 2 stac-eval "$work/snn" --use_sparse --test_temporal --test_energy --text "$text" \
+    --limit_tokens 512 --quiet
+says 'products chosen by density' '^passed  temporal ' "$work/out"
 expect 'rates held to a tenth of a percent' 1 stac-eval "$work/snn" --test_spike_rates --spike_rate_factor 1.001 --text "$text" \
     --limit_tokens 512 --quiet
 says 'rates held to a tenth of a percent' '^FAILED  spike_rates .* is off its plan' "$work/out"

@@ -47,6 +47,16 @@ looked=$((looked + 1))
 [ "$(value "$work/lm.json" 'byte_perplexity,none' | cut -c1-8)" = "$(value "$work/x.json" byte_ppl_baseline | cut -c1-8)" ] ||
     fail 'the two JSON files tell two perplexities'
 
+# Names longer than its files hold, every one of which would be cut within a character.
+long=$(printf '\303\251%.0s' $(seq 100))
+deep=$work/deep/$long/$long/$long/$long/$long
+mkdir -p "$deep" && ln -s "$tiny" "$deep/$long"
+head -c 2000 "$text" > "$work/deep/$long$(printf '\303\251%.0s' $(seq 20)).txt"
+expect 'long names' 0 env -C "$work/deep" stac-eval "$long/$long/$long/$long/$long/$long" --mode baseline --limit_tokens 100 \
+    --text "$(cd "$work/deep" && echo *.txt)" --lm_eval "$work/long.json" --quiet
+expect 'the shape of its files, with long names' 0 python3 "$tests/cli/lm_eval_shape.py" "$golden/results.json" "$work/long.json"
+says 'long names' '"model_args": "pretrained=.*é,mode=baseline"' "$work/long.json"
+
 printf '%01500d' 0 | tr 0 z > "$work/word" # one word: its perplexity is no number
 expect 'a text of one word' 0 stac-eval "$tiny" --mode baseline --text "$work/word" --json "$work/x.json" --lm_eval "$work/lm.json" \
     --csv "$work/x.csv" --quiet

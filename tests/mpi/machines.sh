@@ -1,6 +1,7 @@
 #!/bin/sh
-# Several machines (see ../machines.sh): a conversion over them has the bytes of one on a single rank; one that is cut off, or whose
-# only rank is stopped, ends the job within seconds, and a line says so; a batch service that dies with its machine loses nothing.
+# Several machines (see ../machines.sh): a conversion over them has the bytes of one on a single rank; a conversation is put away
+# where the first rank is; a machine that is cut off, or whose only rank is stopped, ends the job within seconds, and a line says
+# so; a batch service that dies with its machine loses nothing.
 . "$(dirname "$0")/../shell.sh"
 . "$(dirname "$0")/../machines.sh"
 began=$(date +%s)
@@ -13,6 +14,11 @@ expect 'a rank on each machine' 0 over m1,m2,m3 3 stac-convert --model_name "$ti
 equal 'a rank on each machine' "$work/one/snn_model.h5" "$work/three/snn_model.h5"
 expect 'stages over two machines' 0 over m1:2,m2:2 4 stac-convert --model_name "$tiny" --output_dir "$work/stages" --stages 4 $small
 equal 'stages over two machines' "$work/one/snn_model.h5" "$work/stages/snn_model.h5"
+
+# ---- a conversation is put away on the first machine, whose /tmp is its own, and taken up again on all of them
+expect 'a conversation put away' 0 over m1,m2 2 stac-eval "$work/one" --test_tsp_state --threads 1 --quiet
+says 'a conversation put away' '^passed  tsp_state ' "$work/out"
+expect 'the same with stages' 0 over m1,m2 2 stac-eval "$work/one" --test_tsp_state --stages 2 --threads 1 --quiet
 
 # ---- a machine that is lost. lose WHAT HOST LINE COMMAND...: runs a conversion of 3 ranks, and the command; the line tells of it
 victims() { on "$1" pgrep -f "^stac-convert --model_name $tiny --output_dir $work"; }

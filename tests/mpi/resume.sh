@@ -66,6 +66,37 @@ expect "with damaged records" 0 ranks 2 $convert --output_dir "$work/damaged"
 says "with damaged records" 'damaged.checkpoint/[a-z]* is damaged: ' "$work/err"
 equal "with damaged records" "$work/closed/snn_model.h5" "$work/damaged/snn_model.h5"
 
+# Nor are they where a file beside the weights is another one now: the tokenizer, or what ends a text.
+cp -r "$tiny" "$work/model"
+beside="stac-convert --model_name $work/model --num_samples 2 --calibration_length 32 --mode simplified --threads 1 --quiet"
+for name in tokenizer.json tokenizer_config.json generation_config.json; do
+    expect "$name, stopped" 75 stopping 1 $beside --output_dir "$work/beside" --checkpoint_interval 0
+    cp "$work/model/$name" "$work/as-it-was"
+    echo >> "$work/model/$name"
+    expect "another $name" 2 ranks 2 $beside --output_dir "$work/beside"
+    says "another $name" 'beside.checkpoint was left by a job that is not this one' "$work/err"
+    cp "$work/as-it-was" "$work/model/$name"
+done
+expect 'with the files as they were' 0 ranks 2 $beside --output_dir "$work/beside"
+expect 'with the files as they were, once' 0 ranks 2 $beside --output_dir "$work/beside" --once
+recode="stac-convert --from $work/beside --timesteps 8 --quiet --once --output_dir $work/recoded"
+evaluate="stac-eval $work/beside --test_attention_mask --threads 1 --once"
+there='holds the result of this very job already'
+expect 'new codes' 0 $recode
+expect 'evaluated' 0 $evaluate
+expect 'new codes, once' 0 $recode
+expect 'evaluated once' 0 ranks 2 $evaluate
+says 'evaluated once' "$there" "$work/err"
+echo >> "$work/model/generation_config.json"
+expect 'another generation_config.json, evaluated' 0 $evaluate
+says 'another generation_config.json, evaluated' '^passed  attention_mask ' "$work/out"
+echo >> "$work/beside/tokenizer/tokenizer.json"
+expect 'another tokenizer, evaluated' 0 $evaluate
+says 'another tokenizer, evaluated' '^passed  attention_mask ' "$work/out"
+expect 'another tokenizer, new codes' 2 $recode
+echo >> "$work/model/tokenizer.json"
+expect 'another tokenizer, once' 2 ranks 2 $beside --output_dir "$work/beside" --once
+
 # Killed at any moment; what is left is gone on with.
 kills=0
 for moment in 0.3 0.6 0.9 1.2 1.5 1.8 2.1; do
@@ -91,6 +122,13 @@ holds "evaluation: $runs runs" "$runs > 6"
 for json in once pieces; do grep -vE '"(seconds|peak_memory_bytes|ranks|measured_.*)":' "$work/$json.json" > "$work/$json.figures"; done
 equal "an evaluation in $runs pieces" "$work/once.figures" "$work/pieces.figures"
 equal "NeuroBench's figures in $runs pieces" "$work/once.nb" "$work/pieces.nb"
+says 'what was metered at once' '"measured_text_seconds": [0-9]' "$work/once.json"
+says 'what was metered in pieces' '"measured_text_seconds": null' "$work/pieces.json"
+for kind in cpu gpu; do
+    says 'what was metered in pieces' "\"measured_text_${kind}_source\": \"not measured: part of the text was read before an interruption\"" \
+        "$work/pieces.json"
+done
+says 'what was metered in pieces' '"measured_decode_snn_seconds": [0-9]' "$work/pieces.json"
 looked=$((looked + 1))
 ls -d "$work"/closed.eval* 2> /dev/null && fail "evaluation: the checkpoint is left behind"
 expect "evaluated once" 0 ranks 2 $evaluate --json "$work/pieces.json" --neurobench "$work/pieces.nb" --once
