@@ -103,7 +103,7 @@ static void keep_original(void *ctx, int id, size_t index, const float *logits) 
 
 static void hold_against(void *ctx, int id, size_t index, const float *logits) {
     struct parity *p = ctx;
-    const struct stac_kernels *k = p->stand[STAC_SNN].run[0].kernels;
+    const struct stac_kernels *k = p->stand[STAC_SNN].run[0].kernels_here;
     int n = p->s->hp.n_vocab;
     if (id >= p->n || index < p->from[id] || index >= p->to[id]) return;
     const float *a = p->original[id] + (index - p->from[id]) * vocabulary(p);
