@@ -7,7 +7,11 @@
 
 int stac_conversation_init(struct stac_conversation *c, struct stac_subject *s, struct stac_sessions *sessions, int id,
                            const char *system, struct stac_error *err) {
-    *c = (struct stac_conversation){sessions, id, s->tokenizer, (enum stac_chat_format)s->job->chat_template, false, {0}};
+    *c = (struct stac_conversation){.sessions = sessions,
+                                    .id = id,
+                                    .tokenizer = s->tokenizer,
+                                    .hp = &s->hp,
+                                    .format = (enum stac_chat_format)s->job->chat_template};
     if (c->format == STAC_CHAT_AUTO) STAC_TRY(stac_chat_format_of(s->tokenizer, &c->format, err));
     stac_sessions_reset(sessions, id);
     if (!system) return STAC_OK;
@@ -118,10 +122,17 @@ static void answering_clean(struct answering *a) {
     stac_tokens_clean(&a->closing);
 }
 
+/* The end of the format, or one that the model names: it was taught to end with any of them. */
+static bool ends_an_answer(const struct stac_conversation *c, int32_t token) {
+    bool ends = token == stac_chat_end(c->tokenizer, c->format);
+    for (int i = 0; i < c->hp->n_eos; i++) ends = ends || token == c->hp->eos[i];
+    return ends;
+}
+
 /* Conversation i gets its next token, after which `left` more are allowed. *ends: it was the last. */
 static int speak(struct answering *a, int i, int32_t token, int left, bool *ends, struct stac_error *err) {
     struct stac_conversation *c = &a->c[i];
-    *ends = token == stac_chat_end(c->tokenizer, c->format);
+    *ends = ends_an_answer(c, token);
     if (!*ends) {
         STAC_TRY(stac_sessions_add(c->sessions, c->id, &token, 1, err));
         STAC_TRY(stac_tokenizer_decode(c->tokenizer, &token, 1, true, &c->said, err));

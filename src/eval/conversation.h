@@ -9,6 +9,7 @@ struct stac_conversation {
     struct stac_sessions *sessions; /* borrowed */
     int id;                         /* session */
     const struct stac_tokenizer *tokenizer;
+    const struct stac_hparams *hp; /* whose eos end an answer, as the end of the format does; borrowed, as the tokenizer */
     enum stac_chat_format format;
     bool begun;
     struct stac_strbuf said; /* the last answer */
@@ -34,7 +35,8 @@ int stac_conversation_tell(struct stac_conversation *c, const char *answer, stru
 typedef void (*stac_piece_fn)(void *ctx, int conversation, const char *text, size_t size);
 
 /* n conversations read what there is to read and answer, each with at most `most` tokens or as many as its session has room
- * for; answers end up in `said`. `piece` may be NULL. Collective over the group. */
+ * for; answers end up in `said`. Whatever token ended an answer, the session then holds what closes one in its format.
+ * `piece` may be NULL. Collective over the group. */
 int stac_conversations_answer(struct stac_conversation *c, int n, const struct stac_sampling *how, int most,
                               stac_piece_fn piece, void *ctx, struct stac_error *err);
 

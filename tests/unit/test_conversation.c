@@ -1,0 +1,96 @@
+/* eval/conversation.h: how answers end, and what sessions hold afterwards. */
+#include "unit.h"
+
+#include "eval/conversation.h"
+#include "fixture_networks.h"
+
+enum { SLOTS = 2, MOST = 12 };
+static const char *const question = "ROMEO:";
+static const struct stac_sampling greedy = {.temperature = 0, .top_p = 1};
+
+/* The small GPT-2, whose chat format is plain, behind sessions of some length. */
+struct bench {
+    struct stac_job job;
+    struct stac_model *model;
+    struct stac_subject subject;
+    struct stac_network net;
+    struct stac_cache cache;
+    struct stac_run run;
+    struct stac_pipeline pipeline;
+    struct stac_sessions sessions;
+    struct stac_conversation talk[SLOTS];
+};
+
+static void bench_begin(struct bench *b, int room) {
+    static const char tiny[] = STAC_TEST_DATA "/models/gpt2-tiny-shakespeare";
+    struct stac_error err = {0};
+    struct stac_run *run = &b->run;
+    *b = (struct bench){0};
+    OK(stac_model_open(tiny, &b->model, &err));
+    b->subject = (struct stac_subject){.job = &b->job, .hp = *stac_model_hparams(b->model)};
+    OK(stac_tokenizer_open(tiny, &b->subject.tokenizer, &err));
+    fx_load(b->model, &b->net);
+    OK(stac_cache_init(&b->cache, &b->net, SLOTS, room, &err));
+    OK(stac_run_init(&b->run, &b->net, &b->cache, STAC_MODE_DENSE, 16, &err));
+    OK(stac_pipeline_init(&b->pipeline, &fx_grid, 1, &run, &err));
+    OK(stac_sessions_init(&b->sessions, &b->pipeline, 5, &err));
+    for (int i = 0; i < SLOTS; i++) OK(stac_conversation_init(&b->talk[i], &b->subject, &b->sessions, i, NULL, &err));
+}
+
+static void bench_end(struct bench *b) {
+    for (int i = 0; i < SLOTS; i++) stac_conversation_clean(&b->talk[i]);
+    stac_sessions_clean(&b->sessions);
+    stac_pipeline_clean(&b->pipeline);
+    stac_run_clean(&b->run);
+    stac_cache_clean(&b->cache);
+    stac_network_clean(&b->net);
+    stac_tokenizer_close(b->subject.tokenizer);
+    stac_model_close(b->model);
+}
+
+static const struct stac_session *take_turn(struct bench *b, int i, const char *text) {
+    struct stac_error err = {0};
+    OK(stac_conversation_ask(&b->talk[i], text, &err));
+    OK(stac_conversations_answer(&b->talk[i], 1, &greedy, MOST, NULL, NULL, &err));
+    return &b->sessions.at[i];
+}
+
+static bool said_before(const int32_t *answer, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (answer[i] == answer[n]) return true;
+    return false;
+}
+
+/* The same question to a model that names one more token as its end: the answer is the one from before up to that token, which
+ * neither shows nor stays, and what closes an answer follows. */
+static void every_end_that_the_model_names_ends_an_answer(void **state) {
+    (void)state;
+    struct stac_error err = {0};
+    struct stac_strbuf wanted = {0};
+    struct stac_tokens closing = {0};
+    struct bench b;
+    bench_begin(&b, 64);
+    OK(stac_chat_close(b.subject.tokenizer, STAC_CHAT_PLAIN, &closing, &err));
+    const struct stac_session *whole = take_turn(&b, 0, question);
+    size_t asked = whole->n - MOST - closing.n, said = 0;
+    const int32_t *answer = whole->token + asked;
+    while (said < 3 || said_before(answer, said)) said++;
+    assert_true(said < MOST);
+    b.subject.hp.n_eos = 2, b.subject.hp.eos[1] = answer[said];
+    const struct stac_session *cut = take_turn(&b, 1, question);
+    assert_int_equal(cut->n, asked + said + closing.n);
+    assert_memory_equal(cut->token, whole->token, (asked + said) * sizeof *cut->token);
+    assert_memory_equal(cut->token + asked + said, closing.id, closing.n * sizeof *cut->token);
+    OK(stac_tokenizer_decode(b.subject.tokenizer, answer, said, true, &wanted, &err));
+    assert_string_equal(stac_conversation_last(&b.talk[1]), wanted.data);
+    stac_strbuf_clean(&wanted);
+    stac_tokens_clean(&closing);
+    bench_end(&b);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_end_that_the_model_names_ends_an_answer),
+    };
+    return cmocka_run_group_tests(tests, fx_one_rank_begin, fx_one_rank_end);
+}
