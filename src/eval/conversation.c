@@ -58,11 +58,22 @@ int stac_conversation_measure(const struct stac_conversation *c, const char *tex
     return status;
 }
 
+int stac_conversation_check(const struct stac_conversation *c, const char *text, struct stac_error *err) {
+    size_t n, kept = c->begun ? c->sessions->at[c->id].kept : 0, room = stac_sessions_room(c->sessions);
+    STAC_TRY(stac_conversation_measure(c, text, "", &n, err));
+    if (kept + n + 1 <= room) return STAC_OK;
+    return stac_fail(err, STAC_ERR_USAGE,
+                     "a line that takes %zu tokens with the shortest answer, behind %zu that are kept; "
+                     "max_context_length leaves room for %zu in all",
+                     n + 1, kept, room);
+}
+
 int stac_conversation_ask(struct stac_conversation *c, const char *text, struct stac_error *err) {
     struct stac_sessions *s = c->sessions;
     struct stac_tokens tokens = {0};
     size_t own = 0;
     int status = STAC_OK;
+    STAC_TRY(stac_conversation_check(c, text, err));
     STAC_TRY_DONE(encode_turn(c, text, &tokens, &own, err));
     if (own) STAC_TRY_DONE(stac_sessions_add(s, c->id, tokens.id, own, err));
     if (!c->begun) s->at[c->id].kept = own ? own : 1;
@@ -75,11 +86,15 @@ done:
 }
 
 int stac_conversation_tell(struct stac_conversation *c, const char *answer, struct stac_error *err) {
-    struct stac_tokens tokens = {0};
+    struct stac_tokens tokens = {0}, closing = {0};
     int status = stac_tokenizer_encode(c->tokenizer, answer, strlen(answer), false, &tokens, err);
-    if (status == STAC_OK) status = stac_chat_close(c->tokenizer, c->format, &tokens, err);
+    if (status == STAC_OK) status = stac_chat_close(c->tokenizer, c->format, &closing, err);
+    while (tokens.n > 0 && !stac_sessions_fit(c->sessions, c->id, tokens.n + closing.n)) tokens.n--;
+    if (status == STAC_OK) status = stac_sessions_reserve(c->sessions, c->id, tokens.n + closing.n, err);
     if (status == STAC_OK) status = stac_sessions_add(c->sessions, c->id, tokens.id, tokens.n, err);
+    if (status == STAC_OK) status = stac_sessions_add(c->sessions, c->id, closing.id, closing.n, err);
     stac_tokens_clean(&tokens);
+    stac_tokens_clean(&closing);
     return status;
 }
 

@@ -25,10 +25,13 @@ void stac_conversation_clean(struct stac_conversation *c);
 int stac_conversation_measure(const struct stac_conversation *c, const char *text, const char *answer, size_t *n,
                               struct stac_error *err);
 
-/* A turn begins: what the user says, to be read. STAC_ERR_USAGE when it is too long for the session even alone. */
+/* STAC_ERR_USAGE when a turn with this text and an answer of one token is too long for the session even alone. */
+int stac_conversation_check(const struct stac_conversation *c, const char *text, struct stac_error *err);
+
+/* A turn begins: what the user says, to be read. Where the check fails nothing changes. */
 int stac_conversation_ask(struct stac_conversation *c, const char *text, struct stac_error *err);
 
-/* The turn's answer as it was given somewhere else, to be read. */
+/* The turn's answer as it was given somewhere else, to be read; without the end of it that the session has no room for. */
 int stac_conversation_tell(struct stac_conversation *c, const char *answer, struct stac_error *err);
 
 /* Called with every piece of an answer as it comes (bytes of whole characters), on every stage. */

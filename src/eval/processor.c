@@ -167,14 +167,23 @@ int stac_processor_save(struct stac_processor *p, int conversation, const char *
     return agree(p, status, err);
 }
 
+int stac_processor_read_file(const struct stac_processor *p, const char *path, struct stac_session *out,
+                             struct stac_error *err) {
+    int status = STAC_OK;
+    if (works(p))
+        status = stac_session_read(path, out, stac_sessions_room(&p->sessions), p->subject->hp.n_vocab, weights_of(p), err);
+    return agree(p, status, err);
+}
+
+int stac_processor_replace(struct stac_processor *p, int conversation, struct stac_session *session, struct stac_error *err) {
+    int status = works(p) ? stac_sessions_replace(&p->sessions, conversation, session, err) : STAC_OK;
+    return agree(p, status, err);
+}
+
 int stac_processor_restore(struct stac_processor *p, int conversation, const char *path, struct stac_error *err) {
     struct stac_session read = {0};
-    int status = STAC_OK;
-    if (works(p)) {
-        status = stac_session_read(path, &read, stac_sessions_room(&p->sessions), p->subject->hp.n_vocab, weights_of(p), err);
-        if (status == STAC_OK) status = stac_sessions_replace(&p->sessions, conversation, &read, err);
-        free(read.token);
-        free(read.turn);
-    }
-    return agree(p, status, err);
+    int status = stac_processor_read_file(p, path, &read, err);
+    if (status == STAC_OK) status = stac_processor_replace(p, conversation, &read, err);
+    stac_session_clean(&read);
+    return status;
 }

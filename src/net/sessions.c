@@ -15,6 +15,12 @@ static size_t vocabulary(const struct stac_sessions *s) {
     return (size_t)run_of(s)->net->hp.n_vocab;
 }
 
+void stac_session_clean(struct stac_session *q) {
+    free(q->token);
+    free(q->turn);
+    *q = (struct stac_session){0};
+}
+
 int stac_sessions_init(struct stac_sessions *s, struct stac_pipeline *pipeline, uint64_t seed, struct stac_error *err) {
     const struct stac_run *run = pipeline->run[0];
     size_t vocab = (size_t)run->net->hp.n_vocab;
@@ -35,10 +41,7 @@ done:
 }
 
 void stac_sessions_clean(struct stac_sessions *s) {
-    for (int i = 0; i < s->n && s->at; i++) {
-        free(s->at[i].token);
-        free(s->at[i].turn);
-    }
+    for (int i = 0; i < s->n && s->at; i++) stac_session_clean(&s->at[i]);
     free(s->at);
     free(s->logits);
     free(s->rows);

@@ -40,6 +40,9 @@ struct stac_sessions {
     int32_t *scratch;               /* [n_vocab] */
 };
 
+/* Free the arrays of a session that is in no slot. */
+void stac_session_clean(struct stac_session *q);
+
 /* Empty sessions in all slots; session i draws from stream i of the seed. */
 int stac_sessions_init(struct stac_sessions *s, struct stac_pipeline *pipeline, uint64_t seed, struct stac_error *err);
 void stac_sessions_clean(struct stac_sessions *s);

@@ -50,6 +50,24 @@ printf 'x' | dd of="$work/cut.original.h5" bs=1 seek=900 conv=notrunc 2> /dev/nu
 echo "/load $work/cut" > "$work/talk"
 chat 'a damaged conversation is not taken up' 1
 
+# What is told and leaves both sides as they are: a line without room, and a conversation of which one side is missing or damaged.
+printf 'ROMEO:\nWhat is thy name?\n' > "$work/talk"
+chat 'two turns' 0
+cp "$work/out" "$work/undisturbed"
+long=$(printf 'a %.0s' $(seq 300))
+cp "$work/kept.snn.h5" "$work/half.snn.h5"
+cp "$work/kept.original.h5" "$work/second.original.h5" && cp "$work/kept.snn.h5" "$work/second.snn.h5"
+printf 'x' | dd of="$work/second.snn.h5" bs=1 seek=900 conv=notrunc 2> /dev/null
+printf '%s\nROMEO:\n%s\n/load %s/half\n/load %s/second\n/load %s/cut\nWhat is thy name?\n' "$long" "$long" \
+    "$work" "$work" "$work" > "$work/talk"
+chat 'lines that go wrong in between' 1
+equal 'the conversation goes on as if they had not been there' "$work/undisturbed" "$work/out"
+holds 'each is told in one line' "$(wc -l < "$work/err") == 5"
+says 'the line that is too long' 'a line that takes 30[0-9] tokens .* room for 256 in all' "$work/err"
+says 'the side that is missing' 'half\.original\.h5' "$work/err"
+chat 'the same on 3 ranks' 1 ranks 3
+equal 'and on 3 ranks' "$work/undisturbed" "$work/out"
+
 # A network of random weights says any byte; a terminal is not shown those that it would obey.
 controls() { tr -d '\r\n\t' < "$1" | LC_ALL=C tr -cd '\000-\037\177' | wc -c; }
 printf 'Say.\nMore.\nAnd more.\n' > "$work/talk"

@@ -88,9 +88,70 @@ static void every_end_that_the_model_names_ends_an_answer(void **state) {
     bench_end(&b);
 }
 
+/* `n` words of a line. */
+static char *line_of(size_t n) {
+    char *text = calloc(n, 3);
+    for (size_t i = 0; i < n; i++) memcpy(text + 2 * i, " a", 2);
+    return text;
+}
+
+/* Lines of every length that may matter: each is answered, or refused and nothing has changed, also where turns came before. */
+static void a_line_fits_with_an_answer_or_changes_nothing(void **state) {
+    (void)state;
+    enum { ROOM = 40 };
+    struct stac_error err = {0};
+    size_t longest[SLOTS] = {0};
+    struct bench b;
+    bench_begin(&b, ROOM);
+    for (int later = 0; later < SLOTS; later++) {
+        for (size_t n = ROOM - 8; n < ROOM + 8; n++) {
+            struct stac_conversation *c = &b.talk[later];
+            char *text = line_of(n);
+            if (!later) OK(stac_conversation_init(c, &b.subject, &b.sessions, later, NULL, &err));
+            if (later) take_turn(&b, later, question);
+            struct stac_session before = b.sessions.at[later];
+            bool begun = c->begun;
+            int status = stac_conversation_check(c, text, &err);
+            assert_memory_equal(&before, &b.sessions.at[later], sizeof before);
+            assert_int_equal(begun, c->begun);
+            if (status == STAC_OK) {
+                take_turn(&b, later, text);
+                longest[later] = n;
+            } else {
+                FAILS(stac_conversation_ask(c, text, &err), STAC_ERR_USAGE, "max_context_length leaves room for 40 in all");
+                assert_memory_equal(&before, &b.sessions.at[later], sizeof before);
+                assert_int_equal(begun, c->begun);
+            }
+            free(text);
+        }
+    }
+    assert_int_equal(longest[0], ROOM - 3); /* two line breaks and a token of the answer */
+    assert_int_equal(longest[1], ROOM - 4); /* behind the token that is kept */
+    bench_end(&b);
+}
+
+/* Who listens hears of an answer as much as there is room for. */
+static void an_answer_that_is_told_is_cut_to_the_room(void **state) {
+    (void)state;
+    enum { ROOM = 40 };
+    struct stac_error err = {0};
+    struct bench b;
+    char *text = line_of(ROOM + 5);
+    bench_begin(&b, ROOM);
+    OK(stac_conversation_ask(&b.talk[0], question, &err));
+    OK(stac_conversation_tell(&b.talk[0], text, &err));
+    assert_int_equal(b.sessions.at[0].n, ROOM);
+    assert_int_equal(b.sessions.at[0].n_turns, 1);
+    take_turn(&b, 0, question);
+    free(text);
+    bench_end(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_end_that_the_model_names_ends_an_answer),
+        cmocka_unit_test(a_line_fits_with_an_answer_or_changes_nothing),
+        cmocka_unit_test(an_answer_that_is_told_is_cut_to_the_room),
     };
     return cmocka_run_group_tests(tests, fx_one_rank_begin, fx_one_rank_end);
 }
