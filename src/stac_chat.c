@@ -21,8 +21,8 @@ struct speaker {
     struct stac_processor processor;
     struct stac_conversation talk;
     struct stac_counts *counts; /* [n_sites] of the last turn */
-    size_t read, written;       /* tokens of the last turn */
-    double seconds;
+    size_t passed, written;     /* tokens that went through the network before the last turn; of its answer */
+    double seconds;             /* of its answer */
 };
 
 struct program {
@@ -97,18 +97,23 @@ static void show_piece(void *ctx, int conversation, const char *text, size_t siz
     fflush(stdout);
 }
 
+/* What a side is counted for begins now. */
+static void begin_counting(struct speaker *k) {
+    stac_run_clear_counts(&k->processor.stand.run[0]);
+    k->passed = k->processor.sessions.passed;
+    k->written = 0;
+    k->seconds = 0;
+}
+
 /* One speaker answers. The ranks of the first group do. */
 static int answer(struct program *p, struct speaker *k, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
     const struct stac_sampling how = {job->temperature, (int)job->top_k, job->top_p};
-    const struct stac_session *q = &k->processor.sessions.at[0];
     double began = stac_clock_now();
-    size_t before = q->read + q->forgotten, asked = q->n + q->forgotten;
     if (is_root(p)) printf("%s: ", name_of(k)), fflush(stdout);
     STAC_TRY(stac_conversations_answer(&k->talk, 1, &how, (int)job->max_new_tokens, show_piece, p, err));
     if (is_root(p)) printf("\n");
-    k->read = asked - before;
-    k->written = q->n + q->forgotten - asked;
+    k->written = k->talk.n_said;
     k->seconds = stac_clock_now() - began;
     return STAC_OK;
 }
@@ -132,7 +137,7 @@ static int take_turn(struct program *p, const char *line, struct stac_error *err
     if (!talks(p)) return STAC_OK;
     for (int i = 0; i < p->n_speakers; i++) {
         struct speaker *k = &p->speaker[i];
-        stac_run_clear_counts(&k->processor.stand.run[0]);
+        begin_counting(k);
         STAC_TRY(stac_conversation_ask(&k->talk, line, err));
         if (!k->speaks) continue;
         STAC_TRY(answer(p, k, err));
@@ -199,6 +204,7 @@ static int take_up(struct program *p, struct speaker *k, struct stac_session *re
     const struct stac_sessions *s = &k->processor.sessions;
     STAC_TRY(stac_processor_replace(&k->processor, 0, read, err));
     if (p->subject.grid.stage < 0) return STAC_OK;
+    begin_counting(k);
     k->talk.begun = s->at[0].n > 0;
     if (is_root(p)) printf("%s: %zu tokens, %zu turns\n", name_of(k), s->at[0].n, s->at[0].n_turns);
     return STAC_OK;
@@ -238,11 +244,11 @@ static void print_energy(const struct program *p, const struct speaker *k) {
 
 static void print_stats(const struct program *p, const struct speaker *k) {
     struct stac_counts sum = {0};
-    double tokens = (double)(k->read + k->written);
+    size_t read = k->processor.sessions.passed - k->passed;
     for (int i = 0; i < stac_site_count(&p->subject.hp); i++) stac_counts_add(&sum, &k->counts[i]);
-    printf("%s: %zu tokens read, %zu written in %.2f s; ", name_of(k), k->read, k->written, k->seconds);
+    printf("%s: %zu tokens read, %zu written in %.2f s; ", name_of(k), read, k->written, k->seconds);
     if (k->side == STAC_SNN)
-        printf("%.4g spikes, %.0f a token; AC/MAC %.4f\n", (double)sum.spikes, tokens > 0 ? (double)sum.spikes / tokens : 0,
+        printf("%.4g spikes, %.0f a token; AC/MAC %.4f\n", (double)sum.spikes, read > 0 ? (double)sum.spikes / (double)read : 0,
                stac_ac_per_mac(&sum));
     else
         printf("%.4g multiply-accumulates\n", (double)sum.macs);
@@ -277,7 +283,7 @@ static const struct command {
     {"reset", reset, "a new conversation"},
     {"save", save, "FILE: put the conversation away as FILE.snn.h5 and FILE.original.h5"},
     {"load", load, "FILE: take it up again"},
-    {"stats", stats, "tokens, spikes, AC/MAC and picojoules of the last turn"},
+    {"stats", stats, "the last turn: tokens that went through the network, tokens of the answer, spikes, AC/MAC, picojoules"},
     {"help", help, "these lines; a line that begins with // is for the model, without the first slash"},
     {"quit", quit, "the end; as the end of the input"},
 };

@@ -124,7 +124,7 @@ static int answering_init(struct answering *a, int n, struct stac_error *err) {
     STAC_TRY(STAC_NEW(a->id, n, "answers", err));
     STAC_TRY(STAC_NEW(a->token, n, "answers", err));
     STAC_TRY(STAC_NEW(a->shown, n, "answers", err));
-    for (int i = 0; i < n; i++) a->open[i] = i, stac_strbuf_clean(&a->c[i].said);
+    for (int i = 0; i < n; i++) a->open[i] = i, stac_strbuf_clean(&a->c[i].said), a->c[i].n_said = 0;
     a->n_open = n;
     return stac_chat_close(a->c->tokenizer, a->c->format, &a->closing, err);
 }
@@ -151,6 +151,7 @@ static int speak(struct answering *a, int i, int32_t token, int left, bool *ends
     if (!*ends) {
         STAC_TRY(stac_sessions_add(c->sessions, c->id, &token, 1, err));
         STAC_TRY(stac_tokenizer_decode(c->tokenizer, &token, 1, true, &c->said, err));
+        c->n_said++;
         *ends = left == 0 || !stac_sessions_fit(c->sessions, c->id, 1 + a->closing.n);
     }
     size_t whole = *ends ? c->said.size : whole_characters(stac_strbuf_text(&c->said), c->said.size);

@@ -13,6 +13,7 @@ struct stac_conversation {
     enum stac_chat_format format;
     bool begun;
     struct stac_strbuf said; /* the last answer */
+    size_t n_said;           /* tokens of it */
 };
 
 /* Begin in an empty session. `system`: what the model is told at first, or NULL (the format's own); it is never forgotten. The

@@ -201,6 +201,7 @@ int stac_sessions_read(struct stac_sessions *s, stac_sessions_see see, void *ctx
         struct stac_batch batch = next_batch(s, see != NULL);
         if (batch.n == 0) return STAC_OK;
         STAC_TRY(stac_pipeline_pass(s->pipeline, STAC_OK, &batch, err));
+        s->passed += (size_t)batch.n;
         if (stac_pipeline_is_last(s->pipeline)) STAC_TRY(predict(s, &batch, see, ctx, err));
     }
 }

@@ -33,6 +33,7 @@ struct stac_sessions {
     struct stac_pipeline *pipeline; /* borrowed; of one run */
     int n;                          /* slots of its cache */
     struct stac_session *at;        /* [n] */
+    size_t passed;                  /* tokens that went through the network, again where they were read again */
     bool clamped;                   /* some token was read at the last position in place of its own */
     float *logits;                  /* [n][n_vocab] after the last token that each has read; last stage */
     float *rows;                    /* [some][n_vocab] */

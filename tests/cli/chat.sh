@@ -34,6 +34,20 @@ holds 'every turn is answered' "$(grep -c '^SNN: ' "$work/out") == 61 && $(grep 
 says 'figures of the last turn' '^SNN: [0-9]+ tokens read, [0-9]+ written .*AC/MAC [01]\.[0-9]+$' "$work/out"
 says 'its energy' '^  energy [0-9.e+]+ pJ operations of products, .* and memory \(horowitz_45nm_memory, FP32\)' "$work/out"
 
+# Every token is counted in the turn in which the network reads it: the last one of an answer, and the line break behind it, are not
+# read yet. No token is counted where nothing was read.
+printf 'ROMEO:\n/stats\nWhat is thy name?\n/stats\n/save %s/stats\n/load %s/stats\n/stats\n' "$work" "$work" > "$work/talk"
+chat 'figures of every turn' 0
+figures() { sed -n "s/^$1: \\([0-9]*\\) tokens read, \\([0-9]*\\) written.*/\\1 \\2/p" "$work/out" | tr '\n' ' '; } # SIDE: of each turn
+for side in SNN original; do
+    there=$(sed -n "s/^$side: \\([0-9]*\\) tokens, 2 turns$/\\1/p" "$work/out")
+    set -- $(figures $side)
+    holds "tokens of two turns of $side" "$1 + $3 + 2 == ${there:-0} && $2 == 12 && $4 == 12 && $5 == 0 && $6 == 0"
+done
+spikes=$(sed -n 's/^SNN: .* s; \([0-9.e+]*\) spikes, \([0-9]*\) a token.*/\1 \2/p' "$work/out" | head -1)
+set -- $spikes $(figures SNN)
+holds 'spikes a token' "$1 / $3 - $2 < 0.01 * $2 && $2 - $1 / $3 < 0.01 * $2"
+
 # Who answers, and what is not a command.
 printf '/mode snn\nROMEO:\n/mode baseline\nJULIET:\n/mode both\n//slash\n/help\n/reset\n/quit\nnot read\n' > "$work/talk"
 chat 'modes' 0

@@ -83,6 +83,8 @@ static void every_end_that_the_model_names_ends_an_answer(void **state) {
     assert_memory_equal(cut->token + asked + said, closing.id, closing.n * sizeof *cut->token);
     OK(stac_tokenizer_decode(b.subject.tokenizer, answer, said, true, &wanted, &err));
     assert_string_equal(stac_conversation_last(&b.talk[1]), wanted.data);
+    assert_int_equal(b.talk[0].n_said, MOST);
+    assert_int_equal(b.talk[1].n_said, said);
     stac_strbuf_clean(&wanted);
     stac_tokens_clean(&closing);
     bench_end(&b);
