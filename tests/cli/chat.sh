@@ -2,7 +2,14 @@
 # stac-chat from a script: commands, conversations put away and taken up again, and one that talks far past its context.
 . "$(dirname "$0")/../shell.sh"
 
-expect 'conversion' 0 ranks 2 stac-convert --model_name "$tiny" --output_dir "$work/snn" --simplified --quiet
+# A folder as GPT-2 has it on the hub: its tokenizer names no BOS and EOS, and the converted folder has them all the same.
+mkdir "$work/hub" && cp "$tiny"/*.json "$tiny/model.safetensors" "$work/hub" || exit 1
+echo '{"model_max_length": 1024}' > "$work/hub/tokenizer_config.json"
+expect 'conversion' 0 ranks 2 stac-convert --model_name "$work/hub" --output_dir "$work/snn" --simplified --quiet
+for folder in hub snn; do
+    expect "BOS of $folder" 0 stac-eval "$work/$folder" --mode baseline --text "$tiny/heldout.txt" --limit_tokens 256 --bos always --quiet
+    says "BOS of $folder" '^before the text +token 0 \(always\)' "$work/out"
+done
 chat() { # WHAT CODE ARGUMENT...: the lines are in $work/talk
     what=$1 code=$2
     shift 2
