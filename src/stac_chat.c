@@ -21,8 +21,8 @@ struct speaker {
     struct stac_processor processor;
     struct stac_conversation talk;
     struct stac_counts *counts; /* [n_sites] of the last turn */
-    size_t read, written;       /* tokens of the last turn */
-    double seconds;
+    size_t passed, written;     /* tokens that went through the network before the last turn; of its answer */
+    double seconds;             /* of its answer */
 };
 
 struct program {
@@ -31,7 +31,7 @@ struct program {
     struct speaker speaker[STAC_SIDES];
     int n_speakers;
     struct stac_energy_model coefficients;
-    bool ends, failed; /* /quit; a command of a script went wrong */
+    bool ends, failed; /* /quit; a line of a script went wrong */
 };
 
 static const char *name_of(const struct speaker *k) {
@@ -97,29 +97,47 @@ static void show_piece(void *ctx, int conversation, const char *text, size_t siz
     fflush(stdout);
 }
 
+/* What a side is counted for begins now. */
+static void begin_counting(struct speaker *k) {
+    stac_run_clear_counts(&k->processor.stand.run[0]);
+    k->passed = k->processor.sessions.passed;
+    k->written = 0;
+    k->seconds = 0;
+}
+
 /* One speaker answers. The ranks of the first group do. */
 static int answer(struct program *p, struct speaker *k, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
     const struct stac_sampling how = {job->temperature, (int)job->top_k, job->top_p};
-    const struct stac_session *q = &k->processor.sessions.at[0];
     double began = stac_clock_now();
-    size_t before = q->read + q->forgotten, asked = q->n + q->forgotten;
     if (is_root(p)) printf("%s: ", name_of(k)), fflush(stdout);
     STAC_TRY(stac_conversations_answer(&k->talk, 1, &how, (int)job->max_new_tokens, show_piece, p, err));
     if (is_root(p)) printf("\n");
-    k->read = asked - before;
-    k->written = q->n + q->forgotten - asked;
+    k->written = k->talk.n_said;
     k->seconds = stac_clock_now() - began;
     return STAC_OK;
+}
+
+/* Whether this rank takes turns. */
+static bool talks(const struct program *p) {
+    return p->subject.grid.group == 0 && p->subject.grid.stage >= 0;
+}
+
+/* Whether a line has room with all speakers, before any of them hears it. The same on every rank. */
+static int check_line(const struct program *p, const char *line, struct stac_error *err) {
+    int status = STAC_OK;
+    for (int i = 0; i < p->n_speakers && talks(p) && status == STAC_OK; i++)
+        status = stac_conversation_check(&p->speaker[i].talk, line, err);
+    return stac_agree(&p->start.ranks, p->start.ranks.comm, status, err);
 }
 
 /* What the user says reaches all; those who are silent are told what the first speaker answers. */
 static int take_turn(struct program *p, const char *line, struct stac_error *err) {
     const struct speaker *first = NULL;
-    if (p->subject.grid.group != 0 || p->subject.grid.stage < 0) return STAC_OK;
+    if (!talks(p)) return STAC_OK;
     for (int i = 0; i < p->n_speakers; i++) {
         struct speaker *k = &p->speaker[i];
-        stac_run_clear_counts(&k->processor.stand.run[0]);
+        begin_counting(k);
         STAC_TRY(stac_conversation_ask(&k->talk, line, err));
         if (!k->speaks) continue;
         STAC_TRY(answer(p, k, err));
@@ -181,21 +199,30 @@ static int save(struct program *p, const char *name, struct stac_error *err) {
     return STAC_OK;
 }
 
-static int load(struct program *p, const char *name, struct stac_error *err) {
-    for (int i = 0; i < p->n_speakers; i++) {
-        struct speaker *k = &p->speaker[i];
-        char *path = NULL;
-        int status = file_of(k, name, &path, err);
-        if (status == STAC_OK) status = stac_processor_restore(&k->processor, 0, path, err);
-        free(path);
-        STAC_TRY(status);
-        if (p->subject.grid.stage < 0) continue;
-        k->talk.begun = k->processor.sessions.at[0].n > 0;
-        if (is_root(p))
-            printf("%s: %zu tokens, %zu turns\n", name_of(k), k->processor.sessions.at[0].n,
-                   k->processor.sessions.at[0].n_turns);
-    }
+/* One side goes on from what was read. */
+static int take_up(struct program *p, struct speaker *k, struct stac_session *read, struct stac_error *err) {
+    const struct stac_sessions *s = &k->processor.sessions;
+    STAC_TRY(stac_processor_replace(&k->processor, 0, read, err));
+    if (p->subject.grid.stage < 0) return STAC_OK;
+    begin_counting(k);
+    k->talk.begun = s->at[0].n > 0;
+    if (is_root(p)) printf("%s: %zu tokens, %zu turns\n", name_of(k), s->at[0].n, s->at[0].n_turns);
     return STAC_OK;
+}
+
+/* All sides or none. */
+static int load(struct program *p, const char *name, struct stac_error *err) {
+    struct stac_session read[STAC_SIDES] = {0};
+    int status = STAC_OK;
+    for (int i = 0; i < p->n_speakers && status == STAC_OK; i++) {
+        char *path = NULL;
+        status = file_of(&p->speaker[i], name, &path, err);
+        if (status == STAC_OK) status = stac_processor_read_file(&p->speaker[i].processor, path, &read[i], err);
+        free(path);
+    }
+    for (int i = 0; i < p->n_speakers && status == STAC_OK; i++) status = take_up(p, &p->speaker[i], &read[i], err);
+    for (int i = 0; i < STAC_SIDES; i++) stac_session_clean(&read[i]);
+    return status;
 }
 
 /* Picojoules of the last turn by the three accounts; a set without coefficients for one leaves it out. */
@@ -217,11 +244,11 @@ static void print_energy(const struct program *p, const struct speaker *k) {
 
 static void print_stats(const struct program *p, const struct speaker *k) {
     struct stac_counts sum = {0};
-    double tokens = (double)(k->read + k->written);
+    size_t read = k->processor.sessions.passed - k->passed;
     for (int i = 0; i < stac_site_count(&p->subject.hp); i++) stac_counts_add(&sum, &k->counts[i]);
-    printf("%s: %zu tokens read, %zu written in %.2f s; ", name_of(k), k->read, k->written, k->seconds);
+    printf("%s: %zu tokens read, %zu written in %.2f s; ", name_of(k), read, k->written, k->seconds);
     if (k->side == STAC_SNN)
-        printf("%.4g spikes, %.0f a token; AC/MAC %.4f\n", (double)sum.spikes, tokens > 0 ? (double)sum.spikes / tokens : 0,
+        printf("%.4g spikes, %.0f a token; AC/MAC %.4f\n", (double)sum.spikes, read > 0 ? (double)sum.spikes / (double)read : 0,
                stac_ac_per_mac(&sum));
     else
         printf("%.4g multiply-accumulates\n", (double)sum.macs);
@@ -256,7 +283,7 @@ static const struct command {
     {"reset", reset, "a new conversation"},
     {"save", save, "FILE: put the conversation away as FILE.snn.h5 and FILE.original.h5"},
     {"load", load, "FILE: take it up again"},
-    {"stats", stats, "tokens, spikes, AC/MAC and picojoules of the last turn"},
+    {"stats", stats, "the last turn: tokens that went through the network, tokens of the answer, spikes, AC/MAC, picojoules"},
     {"help", help, "these lines; a line that begins with // is for the model, without the first slash"},
     {"quit", quit, "the end; as the end of the input"},
 };
@@ -268,7 +295,18 @@ static int help(struct program *p, const char *argument, struct stac_error *err)
     return STAC_OK;
 }
 
-/* A command that goes wrong is told and the conversation goes on. The same on every rank. */
+/* A line that went wrong is told and the conversation goes on; anything worse ends it. The same on every rank. */
+static int go_on(struct program *p, const struct stac_error *own, struct stac_error *err) {
+    if (own->status == STAC_ERR_USAGE || own->status == STAC_ERR_INPUT || own->status == STAC_ERR_IO) {
+        p->failed = true;
+        stac_log_warn(&p->start.log, "%s", own->text);
+        return STAC_OK;
+    }
+    *err = *own;
+    return own->status;
+}
+
+/* A command. */
 static int obey(struct program *p, char *line, struct stac_error *err) {
     char *argument = line + strcspn(line, " \t");
     struct stac_error own = {0};
@@ -281,14 +319,13 @@ static int obey(struct program *p, char *line, struct stac_error *err) {
         status = commands[i].run(p, argument, &own);
     else
         status = stac_fail(&own, STAC_ERR_USAGE, "there is no command /%s; /help lists them", line);
-    if (status == STAC_OK) return STAC_OK;
-    if (status != STAC_ERR_USAGE && status != STAC_ERR_INPUT && status != STAC_ERR_IO) {
-        *err = own;
-        return status;
-    }
-    p->failed = true;
-    stac_log_warn(&p->start.log, "%s", own.text);
-    return STAC_OK;
+    return status == STAC_OK ? STAC_OK : go_on(p, &own, err);
+}
+
+/* What the models shall read. */
+static int hear(struct program *p, const char *line, struct stac_error *err) {
+    struct stac_error own = {0};
+    return check_line(p, line, &own) == STAC_OK ? take_turn(p, line, err) : go_on(p, &own, err);
 }
 
 /* ---- all of it ---------------------------------------------------------------------------------------------------- */
@@ -321,7 +358,7 @@ static int run(struct program *p, struct stac_error *err) {
         if (line[0] == '/' && line[1] != '/')
             status = obey(p, line + 1, err);
         else if (*line)
-            status = take_turn(p, line + (line[0] == '/'), err);
+            status = hear(p, line + (line[0] == '/'), err);
         free(line);
         STAC_TRY(stac_agree(&s->ranks, s->ranks.comm, status, err));
     }

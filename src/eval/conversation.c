@@ -7,7 +7,11 @@
 
 int stac_conversation_init(struct stac_conversation *c, struct stac_subject *s, struct stac_sessions *sessions, int id,
                            const char *system, struct stac_error *err) {
-    *c = (struct stac_conversation){sessions, id, s->tokenizer, (enum stac_chat_format)s->job->chat_template, false, {0}};
+    *c = (struct stac_conversation){.sessions = sessions,
+                                    .id = id,
+                                    .tokenizer = s->tokenizer,
+                                    .hp = &s->hp,
+                                    .format = (enum stac_chat_format)s->job->chat_template};
     if (c->format == STAC_CHAT_AUTO) STAC_TRY(stac_chat_format_of(s->tokenizer, &c->format, err));
     stac_sessions_reset(sessions, id);
     if (!system) return STAC_OK;
@@ -54,11 +58,22 @@ int stac_conversation_measure(const struct stac_conversation *c, const char *tex
     return status;
 }
 
+int stac_conversation_check(const struct stac_conversation *c, const char *text, struct stac_error *err) {
+    size_t n, kept = c->begun ? c->sessions->at[c->id].kept : 0, room = stac_sessions_room(c->sessions);
+    STAC_TRY(stac_conversation_measure(c, text, "", &n, err));
+    if (kept + n + 1 <= room) return STAC_OK;
+    return stac_fail(err, STAC_ERR_USAGE,
+                     "a line that takes %zu tokens with the shortest answer, behind %zu that are kept; "
+                     "max_context_length leaves room for %zu in all",
+                     n + 1, kept, room);
+}
+
 int stac_conversation_ask(struct stac_conversation *c, const char *text, struct stac_error *err) {
     struct stac_sessions *s = c->sessions;
     struct stac_tokens tokens = {0};
     size_t own = 0;
     int status = STAC_OK;
+    STAC_TRY(stac_conversation_check(c, text, err));
     STAC_TRY_DONE(encode_turn(c, text, &tokens, &own, err));
     if (own) STAC_TRY_DONE(stac_sessions_add(s, c->id, tokens.id, own, err));
     if (!c->begun) s->at[c->id].kept = own ? own : 1;
@@ -71,11 +86,15 @@ done:
 }
 
 int stac_conversation_tell(struct stac_conversation *c, const char *answer, struct stac_error *err) {
-    struct stac_tokens tokens = {0};
+    struct stac_tokens tokens = {0}, closing = {0};
     int status = stac_tokenizer_encode(c->tokenizer, answer, strlen(answer), false, &tokens, err);
-    if (status == STAC_OK) status = stac_chat_close(c->tokenizer, c->format, &tokens, err);
+    if (status == STAC_OK) status = stac_chat_close(c->tokenizer, c->format, &closing, err);
+    while (tokens.n > 0 && !stac_sessions_fit(c->sessions, c->id, tokens.n + closing.n)) tokens.n--;
+    if (status == STAC_OK) status = stac_sessions_reserve(c->sessions, c->id, tokens.n + closing.n, err);
     if (status == STAC_OK) status = stac_sessions_add(c->sessions, c->id, tokens.id, tokens.n, err);
+    if (status == STAC_OK) status = stac_sessions_add(c->sessions, c->id, closing.id, closing.n, err);
     stac_tokens_clean(&tokens);
+    stac_tokens_clean(&closing);
     return status;
 }
 
@@ -105,7 +124,7 @@ static int answering_init(struct answering *a, int n, struct stac_error *err) {
     STAC_TRY(STAC_NEW(a->id, n, "answers", err));
     STAC_TRY(STAC_NEW(a->token, n, "answers", err));
     STAC_TRY(STAC_NEW(a->shown, n, "answers", err));
-    for (int i = 0; i < n; i++) a->open[i] = i, stac_strbuf_clean(&a->c[i].said);
+    for (int i = 0; i < n; i++) a->open[i] = i, stac_strbuf_clean(&a->c[i].said), a->c[i].n_said = 0;
     a->n_open = n;
     return stac_chat_close(a->c->tokenizer, a->c->format, &a->closing, err);
 }
@@ -118,13 +137,21 @@ static void answering_clean(struct answering *a) {
     stac_tokens_clean(&a->closing);
 }
 
+/* The end of the format, or one that the model names: it was taught to end with any of them. */
+static bool ends_an_answer(const struct stac_conversation *c, int32_t token) {
+    bool ends = token == stac_chat_end(c->tokenizer, c->format);
+    for (int i = 0; i < c->hp->n_eos; i++) ends = ends || token == c->hp->eos[i];
+    return ends;
+}
+
 /* Conversation i gets its next token, after which `left` more are allowed. *ends: it was the last. */
 static int speak(struct answering *a, int i, int32_t token, int left, bool *ends, struct stac_error *err) {
     struct stac_conversation *c = &a->c[i];
-    *ends = token == stac_chat_end(c->tokenizer, c->format);
+    *ends = ends_an_answer(c, token);
     if (!*ends) {
         STAC_TRY(stac_sessions_add(c->sessions, c->id, &token, 1, err));
         STAC_TRY(stac_tokenizer_decode(c->tokenizer, &token, 1, true, &c->said, err));
+        c->n_said++;
         *ends = left == 0 || !stac_sessions_fit(c->sessions, c->id, 1 + a->closing.n);
     }
     size_t whole = *ends ? c->said.size : whole_characters(stac_strbuf_text(&c->said), c->said.size);

@@ -184,17 +184,24 @@ static int share_session(const struct stac_processor *p, struct stac_session *q,
     return stac_broadcast(comm, q->turn, q->n_turns * sizeof *q->turn, 0, err);
 }
 
-int stac_processor_restore(struct stac_processor *p, int conversation, const char *path, struct stac_error *err) {
-    struct stac_session read = {0};
+int stac_processor_read_file(const struct stac_processor *p, const char *path, struct stac_session *out,
+                             struct stac_error *err) {
     int status = STAC_OK;
     if (p->subject->ranks->rank == 0)
-        status = stac_session_read(path, &read, stac_sessions_room(&p->sessions), p->subject->hp.n_vocab, weights_of(p), err);
-    STAC_TRY_DONE(agree(p, status, err));
-    STAC_TRY_DONE(share_session(p, &read, err));
-    if (works(p)) status = stac_sessions_replace(&p->sessions, conversation, &read, err);
-    status = agree(p, status, err);
-done:
-    free(read.token);
-    free(read.turn);
+        status = stac_session_read(path, out, stac_sessions_room(&p->sessions), p->subject->hp.n_vocab, weights_of(p), err);
+    STAC_TRY(agree(p, status, err));
+    return share_session(p, out, err);
+}
+
+int stac_processor_replace(struct stac_processor *p, int conversation, struct stac_session *session, struct stac_error *err) {
+    int status = works(p) ? stac_sessions_replace(&p->sessions, conversation, session, err) : STAC_OK;
+    return agree(p, status, err);
+}
+
+int stac_processor_restore(struct stac_processor *p, int conversation, const char *path, struct stac_error *err) {
+    struct stac_session read = {0};
+    int status = stac_processor_read_file(p, path, &read, err);
+    if (status == STAC_OK) status = stac_processor_replace(p, conversation, &read, err);
+    stac_session_clean(&read);
     return status;
 }

@@ -57,4 +57,11 @@ void stac_processor_position_ids(const struct stac_processor *p, int conversatio
 int stac_processor_save(struct stac_processor *p, int conversation, const char *path, struct stac_error *err);
 int stac_processor_restore(struct stac_processor *p, int conversation, const char *path, struct stac_error *err);
 
+/* The halves of it, for several processors that take up one conversation together or not at all: what the file holds, into
+ * *out, which is empty and which the caller cleans up in any case; and *session in the place of a conversation, whose arrays it
+ * gets in exchange. */
+int stac_processor_read_file(const struct stac_processor *p, const char *path, struct stac_session *out,
+                             struct stac_error *err);
+int stac_processor_replace(struct stac_processor *p, int conversation, struct stac_session *session, struct stac_error *err);
+
 #endif

@@ -15,6 +15,12 @@ static size_t vocabulary(const struct stac_sessions *s) {
     return (size_t)run_of(s)->net->hp.n_vocab;
 }
 
+void stac_session_clean(struct stac_session *q) {
+    free(q->token);
+    free(q->turn);
+    *q = (struct stac_session){0};
+}
+
 int stac_sessions_init(struct stac_sessions *s, struct stac_pipeline *pipeline, uint64_t seed, struct stac_error *err) {
     const struct stac_run *run = pipeline->run[0];
     size_t vocab = (size_t)run->net->hp.n_vocab;
@@ -35,10 +41,7 @@ done:
 }
 
 void stac_sessions_clean(struct stac_sessions *s) {
-    for (int i = 0; i < s->n && s->at; i++) {
-        free(s->at[i].token);
-        free(s->at[i].turn);
-    }
+    for (int i = 0; i < s->n && s->at; i++) stac_session_clean(&s->at[i]);
     free(s->at);
     free(s->logits);
     free(s->rows);
@@ -198,6 +201,7 @@ int stac_sessions_read(struct stac_sessions *s, stac_sessions_see see, void *ctx
         struct stac_batch batch = next_batch(s, see != NULL);
         if (batch.n == 0) return STAC_OK;
         STAC_TRY(stac_pipeline_pass(s->pipeline, STAC_OK, &batch, err));
+        s->passed += (size_t)batch.n;
         if (stac_pipeline_is_last(s->pipeline)) STAC_TRY(predict(s, &batch, see, ctx, err));
     }
 }

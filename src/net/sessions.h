@@ -33,12 +33,16 @@ struct stac_sessions {
     struct stac_pipeline *pipeline; /* borrowed; of one run */
     int n;                          /* slots of its cache */
     struct stac_session *at;        /* [n] */
+    size_t passed;                  /* tokens that went through the network, again where they were read again */
     bool clamped;                   /* some token was read at the last position in place of its own */
     float *logits;                  /* [n][n_vocab] after the last token that each has read; last stage */
     float *rows;                    /* [some][n_vocab] */
     int32_t *index;                 /* [4][max_rows] of a batch: tokens, positions, slots; whether its logits are wanted */
     int32_t *scratch;               /* [n_vocab] */
 };
+
+/* Free the arrays of a session that is in no slot. */
+void stac_session_clean(struct stac_session *q);
 
 /* Empty sessions in all slots; session i draws from stream i of the seed. */
 int stac_sessions_init(struct stac_sessions *s, struct stac_pipeline *pipeline, uint64_t seed, struct stac_error *err);

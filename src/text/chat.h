@@ -36,7 +36,7 @@ int stac_chat_encode(const struct stac_tokenizer *t, enum stac_chat_format forma
 int stac_chat_close(const struct stac_tokenizer *t, enum stac_chat_format format, struct stac_tokens *out,
                     struct stac_error *err);
 
-/* Token that ends an answer in this format (plain: EOS), or -1. */
+/* Token that ends an answer in this format (plain: EOS), or -1. A model may name more: eos of model/hparams.h. */
 int32_t stac_chat_end(const struct stac_tokenizer *t, enum stac_chat_format format);
 
 #endif

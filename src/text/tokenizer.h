@@ -26,7 +26,10 @@ struct stac_tokenizer;
 /* From a folder (tokenizer.json, and tokenizer_config.json, chat_template.jinja and special_tokens_map.json where
  * present) or from the vocabulary of a GGUF file. *out is owned by the caller. STAC_ERR_INPUT names the file and the
  * fault: holes or duplicates in the vocabulary, merges of unknown tokens, a control token that merges of ordinary text
- * would give, an unsupported normalizer or pre-tokenizer. */
+ * would give, an unsupported normalizer or pre-tokenizer.
+ *
+ * Files of a GPT-2 tokenizer need not name BOS and EOS, and those on the hub do not: both are <|endoftext|> then, as in
+ * transformers, or where the vocabulary has no such special token, what config.json beside them names. */
 int stac_tokenizer_open(const char *path, struct stac_tokenizer **out, struct stac_error *err);
 void stac_tokenizer_close(struct stac_tokenizer *t); /* accepts NULL */
 

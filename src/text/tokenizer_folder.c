@@ -9,7 +9,8 @@
 
 #define MIB ((size_t)1 << 20)
 
-enum { TOKENIZER, CONFIG, SPECIALS, TEMPLATE };
+enum { TOKENIZER, CONFIG, SPECIALS, TEMPLATE, MODEL };
+enum { UNNAMED = -2 }; /* no file says that there is a token or none */
 static const struct {
     const char *name;
     size_t limit;
@@ -18,6 +19,7 @@ static const struct {
     [CONFIG] = {"tokenizer_config.json", 4 * MIB},
     [SPECIALS] = {"special_tokens_map.json", MIB},
     [TEMPLATE] = {"chat_template.jinja", MIB},
+    [MODEL] = {"config.json", 4 * MIB}, /* read where the others name no BOS or EOS */
 };
 
 /* Keep the file in memory; one that is not there stays NULL, but for tokenizer.json. */
@@ -34,9 +36,12 @@ static int read_file(const char *folder, int which, struct stac_tokenizer *t, st
     return status;
 }
 
-/* These files hold model_max_length: 1e30 written as an integer, so integers are read as real numbers. */
+/* These files hold model_max_length: 1e30 written as an integer, so integers are read as real numbers. *out is NULL where there
+ * is no file. */
 static int parse_config(const char *folder, const struct stac_source_file *f, json_t **out, struct stac_error *err) {
     json_error_t where;
+    *out = NULL;
+    if (!f->data) return STAC_OK;
     *out = json_loadb(f->data, f->size, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &where);
     if (!*out)
         return stac_fail(err, STAC_ERR_INPUT, "%s/%s is not valid JSON at line %d, column %d: %s", folder, f->name, where.line,
@@ -47,11 +52,12 @@ static int parse_config(const char *folder, const struct stac_source_file *f, js
     return stac_fail(err, STAC_ERR_INPUT, "%s/%s does not hold a JSON object", folder, f->name);
 }
 
-/* The id of a token named as "text" or {"content": "text"}; *id stays when there is none. */
+/* The id of a token named as "text" or {"content": "text"}, or null; *id stays when the key is missing. */
 static int read_token(const struct stac_tokenizer *t, const json_t *config, const char *key, int32_t *id,
                       struct stac_error *err) {
     const json_t *value = json_object_get(config, key);
     const char *text = json_string_value(json_is_object(value) ? json_object_get(value, "content") : value);
+    if (value && json_is_null(value)) *id = -1;
     if (!value || json_is_null(value)) return STAC_OK;
     if (!text) return stac_fail(err, STAC_ERR_INPUT, "\"%s\" is not a token's text", key);
     *id = stac_tokenizer_find(t, text);
@@ -88,8 +94,8 @@ static int read_config(const char *folder, int which, struct stac_tokenizer *t, 
     const struct stac_source_file *f = &t->files[which];
     json_t *config;
     int status = STAC_OK;
-    if (!f->data) return STAC_OK;
     STAC_TRY(parse_config(folder, f, &config, err));
+    if (!config) return STAC_OK;
     if (t->bos < 0) status = read_token(t, config, "bos_token", &t->bos, err);
     if (status == STAC_OK && t->eos < 0) status = read_token(t, config, "eos_token", &t->eos, err);
     if (status == STAC_OK && which == CONFIG && !t->chat_template) status = read_template(t, config, err);
@@ -97,12 +103,54 @@ static int read_config(const char *folder, int which, struct stac_tokenizer *t, 
     return status == STAC_OK ? STAC_OK : stac_fail_in(err, "%s/%s", folder, f->name);
 }
 
+/* Whether transformers takes the folder for a GPT-2 tokenizer: by the name of its class, without one by the model. */
+static bool is_gpt2(const json_t *config, const json_t *model) {
+    const char *name = json_string_value(json_object_get(config, "tokenizer_class"));
+    const char *type = json_string_value(json_object_get(model, "model_type"));
+    if (name) return strcmp(name, "GPT2Tokenizer") == 0 || strcmp(name, "GPT2TokenizerFast") == 0;
+    return !type || strcmp(type, "gpt2") == 0;
+}
+
+/* The token of a tokenizer without names: <|endoftext|>, or where the vocabulary has none what the model names. */
+static void name_token(const struct stac_tokenizer *t, const json_t *model, const char *key, int32_t *id) {
+    const json_t *value = json_object_get(model, key), *first = json_is_array(value) ? json_array_get(value, 0) : value;
+    double named = json_is_number(first) ? json_number_value(first) : -1;
+    int32_t usual = stac_tokenizer_find(t, "<|endoftext|>");
+    if (*id != UNNAMED) return;
+    if (stac_tokenizer_is_special(t, usual))
+        *id = usual;
+    else if (named >= 0 && named < stac_tokenizer_n_vocab(t))
+        *id = (int32_t)named;
+}
+
+/* What no file names, where it is a GPT-2 tokenizer. Its config.json is kept like the others, so that a copy is read alike. */
+static int read_defaults(const char *folder, struct stac_tokenizer *t, struct stac_error *err) {
+    json_t *config = NULL, *model = NULL;
+    int status = STAC_OK;
+    if (t->bos != UNNAMED && t->eos != UNNAMED) return STAC_OK;
+    STAC_TRY_DONE(parse_config(folder, &t->files[CONFIG], &config, err));
+    if (is_gpt2(config, NULL)) STAC_TRY_DONE(read_file(folder, MODEL, t, err));
+    STAC_TRY_DONE(parse_config(folder, &t->files[MODEL], &model, err));
+    if (is_gpt2(config, model)) {
+        name_token(t, model, "bos_token_id", &t->bos);
+        name_token(t, model, "eos_token_id", &t->eos);
+    }
+done:
+    json_decref(config);
+    json_decref(model);
+    if (t->bos == UNNAMED) t->bos = -1;
+    if (t->eos == UNNAMED) t->eos = -1;
+    return status;
+}
+
 int stac_tokenizer_load_folder(const char *folder, struct stac_tokenizer *t, struct stac_error *err) {
-    for (int which = 0; which < STAC_TOKENIZER_FILES; which++) STAC_TRY(read_file(folder, which, t, err));
+    t->bos = t->eos = UNNAMED;
+    for (int which = TOKENIZER; which < MODEL; which++) STAC_TRY(read_file(folder, which, t, err));
     const struct stac_source_file *jinja = &t->files[TEMPLATE];
     if (jinja->data && strlen(jinja->data) != jinja->size)
         return stac_fail(err, STAC_ERR_INPUT, "%s/%s holds a NUL byte", folder, jinja->name);
     if (jinja->data) STAC_TRY(keep_template(t, jinja->data, err));
     STAC_TRY(read_config(folder, CONFIG, t, err));
-    return read_config(folder, SPECIALS, t, err);
+    STAC_TRY(read_config(folder, SPECIALS, t, err));
+    return read_defaults(folder, t, err);
 }

@@ -8,7 +8,7 @@
 #include "text/tokenizer.h"
 #include "text/vocabulary.h"
 
-enum { STAC_TOKENIZER_FILES = 4 };
+enum { STAC_TOKENIZER_FILES = 5 };
 
 struct stac_tokenizer {
     struct stac_vocabulary vocabulary;

@@ -9,7 +9,6 @@
 
 enum { CAPACITY = 40, ROWS = 7, SLOTS = 3 }; /* the model has 40 positions */
 
-
 /* A network behind a pipeline of one stage. */
 struct bench {
     struct stac_model *model;
@@ -130,6 +129,7 @@ static void what_is_taken_back_was_never_there(void **state) {
     add(&b, 0, other, 12);
     read_all(&b);
     assert_predicts(&b, 0, other, 12);
+    assert_int_equal(b.s.passed, 10 + 12 + 15 + 4 + 1 + 12); /* each as often as it was read */
     bench_end(&b);
 }
 

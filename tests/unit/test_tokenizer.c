@@ -359,6 +359,52 @@ static void only_trusted_parts_spell_control_tokens(void **state) {
     stac_tokenizer_close(t);
 }
 
+/* BOS and EOS of the small GPT-2's tokenizer.json beside other files, as transformers 5.23 has them where there is a
+ * config.json. */
+static void gpt2_without_names_has_those_of_its_class(void **state) {
+#define LENGTH_ONLY "{\"model_max_length\": 1024"
+#define GPT2_MODEL(ids) "{\"model_type\": \"gpt2\"" ids "}"
+    static const struct {
+        const char *config, *model, *specials; /* NULL: not there */
+        int32_t bos, eos;
+    } cases[] = {
+        {LENGTH_ONLY "}", GPT2_MODEL(", \"bos_token_id\": 0, \"eos_token_id\": 0"), NULL, 0, 0}, /* as on the hub */
+        {LENGTH_ONLY "}", GPT2_MODEL(", \"bos_token_id\": 5, \"eos_token_id\": 6"), NULL, 0, 0},
+        {NULL, GPT2_MODEL(""), NULL, 0, 0},
+        {NULL, NULL, NULL, 0, 0},
+        {LENGTH_ONLY "}", "{\"model_type\": \"llama\", \"eos_token_id\": 6}", NULL, -1, -1},
+        {LENGTH_ONLY ", \"bos_token\": null}", GPT2_MODEL(""), NULL, -1, 0},
+        {LENGTH_ONLY ", \"bos_token\": null, \"eos_token\": null}", GPT2_MODEL(""), NULL, -1, -1},
+        {LENGTH_ONLY ", \"eos_token\": \"!\"}", GPT2_MODEL(""), NULL, 0, 1},
+        {LENGTH_ONLY "}", GPT2_MODEL(""), "{\"eos_token\": \"!\"}", 0, 1},
+        {LENGTH_ONLY ", \"eos_token\": null}", GPT2_MODEL(""), "{\"eos_token\": \"!\"}", 0, 1},
+        {LENGTH_ONLY ", \"tokenizer_class\": \"GPT2Tokenizer\"}", GPT2_MODEL(""), NULL, 0, 0},
+        {LENGTH_ONLY ", \"tokenizer_class\": \"GPT2TokenizerFast\"}", NULL, NULL, 0, 0},
+        {LENGTH_ONLY ", \"tokenizer_class\": \"PreTrainedTokenizerFast\"}", GPT2_MODEL(", \"bos_token_id\": 0"), NULL, -1, -1},
+    };
+    struct stac_error err = {0};
+    struct text json = read_golden("gpt2/tokenizer.json");
+    fx_write(*state, "tokenizer.json", json.data, json.size);
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        const char *const name[3] = {"tokenizer_config.json", "config.json", "special_tokens_map.json"};
+        const char *const text[3] = {cases[i].config, cases[i].model, cases[i].specials};
+        char saved[16];
+        snprintf(saved, sizeof saved, "saved-%zu", i);
+        for (int k = 0; k < 3; k++)
+            text[k] ? (void)fx_write_text(*state, name[k], text[k]) : (void)unlink(fx_path(*state, name[k]));
+        struct stac_tokenizer *t = open_at(((struct fx_folder *)*state)->path);
+        OK(stac_tokenizer_save(t, fx_path(*state, saved), &err));
+        struct stac_tokenizer *again = open_at(fx_path(*state, saved)); /* as a converted folder has it */
+        if (stac_tokenizer_bos(t) != cases[i].bos || stac_tokenizer_eos(t) != cases[i].eos)
+            fail_msg("case %zu: BOS %d, EOS %d", i, stac_tokenizer_bos(t), stac_tokenizer_eos(t));
+        assert_int_equal(stac_tokenizer_bos(again), cases[i].bos);
+        assert_int_equal(stac_tokenizer_eos(again), cases[i].eos);
+        stac_tokenizer_close(t);
+        stac_tokenizer_close(again);
+    }
+    free(json.data);
+}
+
 /* ---- saving ------------------------------------------------------------------------------------------------------ */
 
 static void a_folder_is_saved_as_it_is(void **state) {
@@ -500,6 +546,7 @@ int main(void) {
         cmocka_unit_test(decoding_gives_the_text_back),
         cmocka_unit_test(tokenizers_answer_questions),
         cmocka_unit_test(only_trusted_parts_spell_control_tokens),
+        IN_FOLDER(gpt2_without_names_has_those_of_its_class),
         IN_FOLDER(a_folder_is_saved_as_it_is),
         IN_FOLDER(a_gguf_vocabulary_is_read_saved_and_read_back),
         IN_FOLDER(a_token_before_every_text_is_known),

@@ -310,6 +310,18 @@ static void other_files_are_checked(void **state) {
         }
         unlink(path);
     }
+    static const struct {
+        const char *model;
+        int32_t eos;
+    } named[] = {{"{\"eos_token_id\": 9}", 9},          {"{\"eos_token_id\": [8, 9]}", 8}, {"{\"eos_token_id\": 10}", -1},
+                 {"{\"eos_token_id\": \"<end>\"}", -1}, {"{\"eos_token_id\": []}", -1},    {"{\"eos_token_id\": null}", -1}};
+    for (size_t i = 0; i < LENGTH(named); i++) { /* where the vocabulary has no <|endoftext|> */
+        fx_write_text(f, "config.json", named[i].model);
+        OK(stac_tokenizer_open(f->path, &t, &err));
+        assert_int_equal(stac_tokenizer_eos(t), named[i].eos);
+        assert_int_equal(stac_tokenizer_bos(t), -1);
+        stac_tokenizer_close(t);
+    }
     fx_write(f, "chat_template.jinja", "a\0b", 3);
     FAILS(stac_tokenizer_open(f->path, &t, &err), STAC_ERR_INPUT, "holds a NUL byte");
 }
