@@ -214,22 +214,26 @@ static int print_result(const struct stac_result *r, struct stac_error *err) {
     return status;
 }
 
-/* Files of the result: metrics.h5 and report.html in the folder, and the JSON file that was asked for. */
+static int write_metrics(struct program *p, struct stac_error *err) {
+    char *path = stac_file_join(p->subject.folder, "metrics.h5", err);
+    if (!path) return err->status;
+    int status = stac_result_h5(&p->result, path, err);
+    free(path);
+    return status;
+}
+
+/* Files of the result: those that were asked for, and report.html and metrics.h5 in the folder. The last one tells --once that
+ * all are there. */
 static int write_result(struct program *p, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
     if (p->start.ranks.rank != 0) return STAC_OK;
-    if (p->subject.folder) {
-        char *path = stac_file_join(p->subject.folder, "metrics.h5", err);
-        if (!path) return err->status;
-        int status = stac_result_h5(&p->result, path, err);
-        free(path);
-        STAC_TRY(status);
-        STAC_TRY(stac_page_write(&p->result, p->subject.folder, err));
-    }
     if (job->json[0]) STAC_TRY(stac_result_json(&p->result, job->json, err));
     if (job->lm_eval[0]) STAC_TRY(stac_harness_write(&p->result, job->lm_eval, err));
     if (job->neurobench[0]) STAC_TRY(stac_neurobench_write(&p->result.score.neurobench, job->neurobench, err));
-    return job->csv[0] ? stac_csv_write(&p->result, job->csv, err) : STAC_OK;
+    if (job->csv[0]) STAC_TRY(stac_csv_write(&p->result, job->csv, err));
+    if (!p->subject.folder) return STAC_OK;
+    STAC_TRY(stac_page_write(&p->result, p->subject.folder, err));
+    return write_metrics(p, err);
 }
 
 /* --compare A B: B is where else the folder stands. */

@@ -22,15 +22,18 @@ struct mpi_link {
 static int mpi_send(struct stac_link *base, enum stac_neighbour to, int status, const float *data, size_t n,
                     struct stac_error *err) {
     struct mpi_link *l = (struct mpi_link *)base;
-    int turn = l->turn;
+    int turn = l->turn, copied = STAC_OK;
     l->turn = (turn + 1) % N_BUFFERS;
     STAC_TRY(stac_mpi_check(MPI_Wait(&l->request[turn], MPI_STATUS_IGNORE), "an earlier message to a neighbouring stage failed",
                             err));
+    if (status == STAC_OK && n) copied = stac_device_get(l->device, l->buffer[turn] + 1, data, n * sizeof(float), err);
+    if (status == STAC_OK) status = copied;
     if (status != STAC_OK) n = 0;
     l->buffer[turn][0] = (float)status;
-    if (n) STAC_TRY(stac_device_get(l->device, l->buffer[turn] + 1, data, n * sizeof(float), err));
-    return stac_mpi_check(MPI_Isend(l->buffer[turn], (int)n + 1, MPI_FLOAT, l->rank[to], TAG_DATA, l->comm, &l->request[turn]),
-                          "cannot send to a neighbouring stage", err);
+    STAC_TRY(
+        stac_mpi_check(MPI_Isend(l->buffer[turn], (int)n + 1, MPI_FLOAT, l->rank[to], TAG_DATA, l->comm, &l->request[turn]),
+                       "cannot send to a neighbouring stage", err));
+    return copied;
 }
 
 static int mpi_receive(struct stac_link *base, enum stac_neighbour from, int *status, float *data, size_t n,

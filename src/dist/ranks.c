@@ -76,7 +76,7 @@ int stac_agree(const struct stac_ranks *r, MPI_Comm comm, int status, struct sta
     struct stac_error shared = {0};
     if (rank == first) {
         shared.status = err->status != STAC_OK ? err->status : status;
-        if (r->size > 1)
+        if (r->size > 1 && !err->agreed) /* else it names the rank already */
             snprintf(shared.text, sizeof shared.text, "rank %d on %s%s%.60s: %.600s", r->rank, r->host,
                      *stac_activity() ? ", in " : "", stac_activity(), err->text);
         else

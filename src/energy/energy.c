@@ -105,11 +105,12 @@ static void bill_rival(const double *c, const struct stac_site_work *w, double *
     double a = c[STAC_PJ_ADD], m = c[STAC_PJ_MULTIPLY], bytes = w->bits / 8, scaled = snn->scaled > 0 ? (double)n->values : 0;
     r.event[STAC_REST_HADAMARD] = (double)snn->rest[STAC_REST_HADAMARD] / w->passes;
     r.event[STAC_REST_CACHE] = (double)snn->rest[STAC_REST_CACHE] / w->passes;
+    r.event[STAC_REST_ROOT] = (double)snn->rest[STAC_REST_ROOT] / w->passes; /* the scales of keys too */
     pj[STAC_CHARGE_PRODUCTS] += (double)n->macs * integer_mac(c, w->bits);
     pj[STAC_CHARGE_NEURONS] += (double)n->values * (2 * a + m) + scaled * (a + m);
     pj[STAC_CHARGE_DECODING] += (double)n->outputs * (2 * m + a);
     pj[STAC_CHARGE_REST] += rest_energy(c, &r);
-    bill_memory(c, (double)(n->streamed + n->stored) / FLOAT_BYTES, &r, (double)n->macs, bytes * (double)n->values,
+    bill_memory(c, (double)(snn->streamed + snn->stored) / w->passes, &r, (double)n->macs, bytes * (double)n->values,
                 (double)n->outputs, pj);
 }
 

@@ -22,7 +22,7 @@
  * Main memory, dram times the bytes:
  *     dense    streamed + stored, in its own format; embeddings
  *     SNN      fetched + stored; embeddings
- *     rival    streamed + stored, of 8-bit weights and cache; embeddings
+ *     rival    streamed + stored of the SNN, once: 8-bit weights and cache, scales of keys; embeddings
  * Buffers, sram times the bytes:
  *     a weight for each operation; inputs written and read (dense numbers, k bits, or 2 bytes for a spike); outputs of
  *     4 bytes written and read; and for the SNN acs * accumulator

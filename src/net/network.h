@@ -36,9 +36,8 @@ struct stac_block {
 
 /* A network on a device that has room for one block only (net/placed.h). */
 struct stac_stream {
-    const struct stac_network *host; /* borrowed: its blocks are brought one at a time */
-    size_t at, room;                 /* where in `placed` the block is, and its room; bytes */
-    int layer;                       /* the one that is there; -1: none */
+    size_t at, room; /* where in `placed` the block is, and its room; bytes */
+    int layer;       /* the one that is there; -1: none */
 };
 
 struct stac_network {
@@ -60,6 +59,7 @@ struct stac_network {
     /* Where it runs, and what it was placed there as one piece (net/placed.h). NULL: on the processor, from the host's memory.
      */
     const struct stac_device *device; /* borrowed */
+    const struct stac_network *host;  /* borrowed: what was placed; NULL: nothing */
     void *placed;
     struct stac_stream *stream; /* owned; NULL: all blocks are there */
 };

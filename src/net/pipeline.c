@@ -46,17 +46,30 @@ static int compute(struct stac_pipeline *p, int r, int step, const struct stac_b
     return step == run->steps - 1 ? stac_run_end(run, err) : STAC_OK;
 }
 
+/* Messages keep their number whatever fails here: a neighbour waits for each. What failed first is told. */
+static int receive(struct stac_pipeline *p, enum stac_neighbour from, int status, float *x, size_t n, struct stac_error *err) {
+    struct stac_error later = {0};
+    int sent = STAC_OK, got = p->link->ops->receive(p->link, from, &sent, x, n, status == STAC_OK ? err : &later);
+    if (status != STAC_OK || got != STAC_OK) return status != STAC_OK ? status : got;
+    return sent == STAC_OK ? STAC_OK
+                           : stac_fail(err, sent, from == STAC_PREVIOUS ? "an earlier stage failed" : "a later stage failed");
+}
+
+static int send(struct stac_pipeline *p, enum stac_neighbour to, int status, const float *x, size_t n, struct stac_error *err) {
+    struct stac_error later = {0};
+    int sent = p->link->ops->send(p->link, to, status, x, n, status == STAC_OK ? err : &later);
+    return status != STAC_OK ? status : sent;
+}
+
 /* All steps of all runs: with ST-BIF+ neurons the stages take the steps of a batch one after the other. */
 static int pass(struct stac_pipeline *p, int ahead, const struct stac_batch *batch, float *entered, struct stac_error *err) {
     int status = ahead;
     size_t n = (size_t)batch->n * (size_t)p->run[0]->net->hp.n_embd;
     for (int r = 0; r < p->n_runs; r++)
         for (int step = 0; step < p->run[r]->steps; step++) {
-            int sent = STAC_OK;
-            if (!stac_pipeline_is_first(p)) STAC_TRY(p->link->ops->receive(p->link, STAC_PREVIOUS, &sent, p->x[r], n, err));
-            if (sent != STAC_OK && status == STAC_OK) status = stac_fail(err, sent, "an earlier stage failed");
+            if (!stac_pipeline_is_first(p)) status = receive(p, STAC_PREVIOUS, status, p->x[r], n, err);
             if (status == STAC_OK) status = compute(p, r, step, batch, entered, err);
-            if (!stac_pipeline_is_last(p)) STAC_TRY(p->link->ops->send(p->link, STAC_NEXT, status, p->x[r], n, err));
+            if (!stac_pipeline_is_last(p)) status = send(p, STAC_NEXT, status, p->x[r], n, err);
         }
     return status;
 }
@@ -73,18 +86,16 @@ int stac_pipeline_enter(struct stac_pipeline *p, int ahead, const struct stac_ba
 
 int stac_pipeline_gradient(struct stac_pipeline *p, struct stac_backward *b, int ahead, const struct stac_batch *batch,
                            uint64_t seed, uint64_t stream, float *gradient, struct stac_error *err) {
-    int status = ahead, sent = STAC_OK;
+    int status = ahead;
     size_t n = (size_t)batch->n * (size_t)b->run->net->hp.n_embd;
     bool first = stac_pipeline_is_first(p), last = stac_pipeline_is_last(p);
-    if (!first) STAC_TRY(p->link->ops->receive(p->link, STAC_PREVIOUS, &sent, p->x[0], n, err));
-    if (sent != STAC_OK && status == STAC_OK) status = stac_fail(err, sent, "an earlier stage failed");
+    if (!first) status = receive(p, STAC_PREVIOUS, status, p->x[0], n, err);
     if (status == STAC_OK) status = stac_backward_begin(b, batch, p->x[0], err);
-    if (!last) STAC_TRY(p->link->ops->send(p->link, STAC_NEXT, status, p->x[0], n, err));
-    if (!last) STAC_TRY(p->link->ops->receive(p->link, STAC_NEXT, &sent, gradient, n, err));
-    if (sent != STAC_OK && status == STAC_OK) status = stac_fail(err, sent, "a later stage failed");
+    if (!last) status = send(p, STAC_NEXT, status, p->x[0], n, err);
+    if (!last) status = receive(p, STAC_NEXT, status, gradient, n, err);
     if (last && status == STAC_OK) status = stac_backward_head(b, p->x[0], NULL, seed, stream, gradient, err);
     if (status == STAC_OK) status = stac_backward_blocks(b, gradient, err);
-    if (!first) STAC_TRY(p->link->ops->send(p->link, STAC_PREVIOUS, status, gradient, n, err));
+    if (!first) status = send(p, STAC_PREVIOUS, status, gradient, n, err);
     return status;
 }
 

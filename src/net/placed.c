@@ -112,6 +112,7 @@ int stac_network_place(const struct stac_network *host, const struct stac_device
     struct placing to = {.device = device, .err = err};
     *out = *host;
     out->device = device;
+    out->host = host;
     out->stored = (struct stac_mapping){0};
     out->block = NULL;
     out->stream = NULL;
@@ -121,7 +122,7 @@ int stac_network_place(const struct stac_network *host, const struct stac_device
     place_ends(&to, out);
     if (streams) {
         STAC_TRY_DONE(STAC_NEW(out->stream, 1, "the blocks", err));
-        *out->stream = (struct stac_stream){host, to.used, stac_network_placed_bytes(host, true) - to.used, -1};
+        *out->stream = (struct stac_stream){to.used, stac_network_placed_bytes(host, true) - to.used, -1};
     }
     for (int l = 0; l < n; l++) {
         out->block[l] = host->block[l];
@@ -137,10 +138,10 @@ int stac_network_bring(const struct stac_network *net, int layer, struct stac_er
     struct stac_stream *s = net->stream;
     struct placing to = {.device = net->device, .base = net->placed, .used = s->at, .err = err};
     if (s->layer == layer) return STAC_OK;
-    if (block_bytes(s->host, layer) > s->room)
+    if (block_bytes(net->host, layer) > s->room)
         return stac_fail(err, STAC_ERR_INTERNAL, "layer %d has grown since its network was placed", net->first + layer);
     s->layer = -1;
-    net->block[layer] = s->host->block[layer];
+    net->block[layer] = net->host->block[layer];
     place_block(&to, &net->hp, &net->block[layer]);
     if (err->status == STAC_OK) s->layer = layer;
     return err->status;

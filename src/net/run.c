@@ -94,8 +94,9 @@ static int init_time(struct stac_run *run, struct stac_error *err) {
 
 /* Sums of the weights of all keys must stay below 32 bits. */
 static int check_reach(const struct stac_run *run, struct stac_error *err) {
-    for (int l = 0; l < run->net->last - run->net->first && run->mode != STAC_MODE_DENSE; l++) {
-        const struct stac_site *p = &run->net->block[l].site[STAC_SITE_P];
+    const struct stac_network *net = run->net->host ? run->net->host : run->net; /* whose codes can be looked at here */
+    for (int l = 0; l < net->last - net->first && run->mode != STAC_MODE_DENSE; l++) {
+        const struct stac_site *p = &net->block[l].site[STAC_SITE_P];
         int64_t reach = 1;
         for (int i = 0; i < p->code.levels.n_levels; i++) reach = larger((int)reach, p->code.levels.value[i]);
         int64_t most = INT32_MAX / (127 * reach);
@@ -153,7 +154,8 @@ int stac_run_init(struct stac_run *run, const struct stac_network *net, struct s
     STAC_TRY_DONE(STAC_DEVICE_NEW(d, run->factor, max_rows, "codes", err));
     STAC_TRY_DONE(STAC_DEVICE_NEW(d, run->acc, run->acc_size, "accumulators", err));
     STAC_TRY_DONE(STAC_NEW(run->segment, cache->n_slots, "segments", err));
-    STAC_TRY_DONE(d ? stac_on_device_init(run, err) : check_reach(run, err));
+    STAC_TRY_DONE(check_reach(run, err));
+    if (d) STAC_TRY_DONE(stac_on_device_init(run, err));
     STAC_TRY_DONE(reach_position(run, smaller(cache->capacity, net->hp.n_ctx), err));
     if (!cache->device) STAC_TRY_DONE(init_lanes(run, err));
     if (!d && mode == STAC_MODE_TEMPORAL) STAC_TRY_DONE(init_time(run, err));

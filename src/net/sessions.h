@@ -69,7 +69,7 @@ int stac_sessions_reserve(struct stac_sessions *s, int id, size_t n, struct stac
 /* Add n tokens, to be read. STAC_ERR_USAGE when they do not fit. */
 int stac_sessions_add(struct stac_sessions *s, int id, const int32_t *tokens, size_t n, struct stac_error *err);
 
-/* Back to the first n tokens and the turns that begin among them. */
+/* Back to the first n tokens and the turns that begin among them. logits[id] are those of before, until more is read. */
 void stac_sessions_take_back(struct stac_sessions *s, int id, size_t n);
 
 /* All tokens stay, and those behind the first n are to be read again. */

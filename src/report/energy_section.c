@@ -1,5 +1,7 @@
 #include "report/energy_section.h"
 
+#include <math.h>
+
 #include "report/html.h"
 #include "report/picture.h"
 #include "result/energy_result.h"
@@ -32,7 +34,8 @@ static int write_meters(const struct stac_energy *e, struct stac_strbuf *s, stru
     static const char *const names[] = {"reading the text, both sides", "decoding, original", "decoding, SNN"};
     STAC_TRY(stac_strbuf_puts(s, "<p class=\"note\">This machine, by its sensors:", err));
     for (int m = 0; m < STAC_METERED; m++) {
-        STAC_TRY(stac_strbuf_printf(s, err, "%s %s %.2f s", m ? ";" : "", names[m], e->used[m].seconds));
+        STAC_TRY(stac_strbuf_printf(s, err, "%s %s", m ? ";" : "", names[m]));
+        if (!isnan(e->used[m].seconds)) STAC_TRY(stac_strbuf_printf(s, err, " %.2f s", e->used[m].seconds));
         for (int k = 0; k < STAC_METER_KINDS; k++) {
             const struct stac_used *u = &e->used[m].of[k];
             if (u->measured || m == 0) STAC_TRY(stac_strbuf_printf(s, err, ", %s ", stac_meter_name((enum stac_meter_kind)k)));

@@ -101,7 +101,7 @@ int stac_picture_frontier(const struct stac_frontier_table *t, const char *path,
     if (t->n > 0) memcpy(sorted, t->point, t->n * sizeof *sorted);
     qsort(sorted, t->n, sizeof *sorted, by_line);
     int status = write_script(sorted, t->n, path, &script, err);
-    if (status == STAC_OK) status = stac_picture_draw(stac_strbuf_text(&script), path, drawn, err);
+    *drawn = status == STAC_OK && stac_picture_draw(stac_strbuf_text(&script), path);
     stac_strbuf_clean(&script);
     free(sorted);
     return status;

@@ -153,7 +153,7 @@ static int write_picture(const struct stac_result *r, const char *folder, const 
     if (status == STAC_OK) status = stac_strbuf_printf(s, err, "<h2>%s</h2>\n", f->title);
     if (status == STAC_OK)
         status = drawn ? embed(s, path, f->title, err)
-                       : stac_strbuf_puts(s, "<p class=\"note\">No picture: gnuplot is not installed.</p>\n", err);
+                       : stac_strbuf_puts(s, "<p class=\"note\">No picture: gnuplot is not installed, or failed.</p>\n", err);
     if (status == STAC_OK && *f->note) status = stac_strbuf_printf(s, err, "<p class=\"note\">%s</p>\n", f->note);
     free(path);
     return status;

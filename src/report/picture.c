@@ -39,12 +39,12 @@ static bool start(pid_t *child, int *to) {
     return !failed;
 }
 
-int stac_picture_draw(const char *script, const char *path, bool *drawn, struct stac_error *err) {
+bool stac_picture_draw(const char *script, const char *path) {
     pid_t child;
     int to, state = 0;
     size_t size = strlen(script);
-    *drawn = false;
-    if (!start(&child, &to)) return STAC_OK;
+    unlink(path); /* one that is there is of something else */
+    if (!start(&child, &to)) return false;
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
     sigaction(SIGPIPE, &ignore, &before); /* a gnuplot that dies early shows in its exit status */
     for (size_t put = 0; put < size;) {
@@ -57,17 +57,13 @@ int stac_picture_draw(const char *script, const char *path, bool *drawn, struct 
     sigaction(SIGPIPE, &before, NULL);
     while (waitpid(child, &state, 0) < 0 && errno == EINTR) {
     }
-    if (WIFEXITED(state) && WEXITSTATUS(state) == 127) return STAC_OK; /* not installed */
-    if (!WIFEXITED(state) || WEXITSTATUS(state) != 0 || !stac_file_exists(path))
-        return stac_fail(err, STAC_ERR_IO, "gnuplot could not draw %s", path);
-    *drawn = true;
-    return STAC_OK;
+    return WIFEXITED(state) && WEXITSTATUS(state) == 0 && stac_file_exists(path);
 }
 
 int stac_picture_of(const struct stac_result *r, stac_picture_fn make, const char *path, bool *drawn, struct stac_error *err) {
     struct stac_strbuf script = {0};
     int status = make(r, path, &script, err);
-    if (status == STAC_OK) status = stac_picture_draw(stac_strbuf_text(&script), path, drawn, err);
+    *drawn = status == STAC_OK && stac_picture_draw(stac_strbuf_text(&script), path);
     stac_strbuf_clean(&script);
     return status;
 }

@@ -10,9 +10,8 @@
 /* What a script begins with: a PNG of 960 x `height` pixels at `path`, lines and colours. */
 int stac_picture_begin(struct stac_strbuf *s, const char *path, int height, struct stac_error *err);
 
-/* Draw into `path` (a PNG). *drawn is false, and the call succeeds, when there is no gnuplot or the path has control
- * characters, which gnuplot would read as more than a name; a gnuplot that fails is STAC_ERR_IO. */
-int stac_picture_draw(const char *script, const char *path, bool *drawn, struct stac_error *err);
+/* Draw into `path` (a PNG): whether it is there now. Without gnuplot, or with one that fails, a result has no pictures. */
+bool stac_picture_draw(const char *script, const char *path);
 
 /* A picture of a result: appends the script that draws it into `path`. */
 typedef int (*stac_picture_fn)(const struct stac_result *r, const char *path, struct stac_strbuf *script,

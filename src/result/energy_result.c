@@ -289,7 +289,9 @@ static int tell_row(const struct stac_energy *e, enum stac_phase p, enum stac_ac
 static int tell_metered(const struct stac_energy *e, enum stac_metered m, struct stac_strbuf *out, struct stac_error *err) {
     static const char *const names[] = {"the text, both sides", "decoding, original", "decoding, SNN"};
     const struct stac_usage *u = &e->used[m];
-    STAC_TRY(stac_strbuf_printf(out, err, "  %-24s %8.2f s", names[m], u->seconds));
+    STAC_TRY(stac_strbuf_printf(out, err, "  %-24s", names[m]));
+    STAC_TRY(isnan(u->seconds) ? stac_strbuf_puts(out, "        -", err)
+                               : stac_strbuf_printf(out, err, " %8.2f s", u->seconds));
     for (int k = 0; k < STAC_METER_KINDS; k++) {
         STAC_TRY(stac_strbuf_printf(out, err, ", %s ", stac_meter_name((enum stac_meter_kind)k)));
         if (u->of[k].measured) STAC_TRY(stac_strbuf_printf(out, err, "%.2f J, ", u->of[k].joules));

@@ -138,7 +138,7 @@ static void accounts_are_the_equations_of_the_header(void **state) {
     assert_true(is(d[STAC_CHARGE_REST], 10 * 22 + 5) && is(s[STAC_CHARGE_REST], 10 * 22 + 8) &&
                 is(r[STAC_CHARGE_REST], 10 * 22 + 5 + 4));
     assert_true(is(d[STAC_CHARGE_MAIN_MEMORY], 50 * (800 + 20)) && is(s[STAC_CHARGE_MAIN_MEMORY], 50 * 156) &&
-                is(r[STAC_CHARGE_MAIN_MEMORY], 50 * (200 + 20)));
+                is(r[STAC_CHARGE_MAIN_MEMORY], 50 * (206. / 2 + 20)));
     assert_true(is(d[STAC_CHARGE_BUFFERS], 0.5 * (800 + 80 + 160)) &&
                 is(s[STAC_CHARGE_BUFFERS], 0.5 * (240 + 48 + 160) + 720) && is(r[STAC_CHARGE_BUFFERS], 0.5 * (200 + 10 + 160)));
     assert_true(is(stac_bill_sum(&m, &b, STAC_DENSE, STAC_OPERATIONS), 800));
