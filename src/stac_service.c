@@ -19,7 +19,7 @@
 #include "spool/overview.h"
 #include "store/snn_file.h"
 
-enum { CHECKPOINTED = 75, MOST_ARGUMENTS = 64, BAD_JOB = 2 };
+enum { CHECKED = 1, BAD_JOB = 2, CHECKPOINTED = 75, MOST_ARGUMENTS = 64 };
 
 static const char help[] =
     "Usage: stac-service SPOOL [--key value ...] [-- LAUNCHER ARGUMENT ...]\n"
@@ -35,7 +35,8 @@ static const char help[] =
     "than ranks with the flags that this takes.\n\n"
     "  --ranks     (1 to 100000; default 1)        ranks of a job\n"
     "  --retries   (0 to 1000; default 3)          how often a job is run again that ended with an error; a bad job (exit\n"
-    "                                              code 2) is not\n"
+    "                                              code 2) is not, nor one with a check that failed (exit code 1 and a line\n"
+    "                                              FAILED in its log; without it 1 is an error of the launcher)\n"
     "  --returns   (0 to 1000000; default 100)     how often a job may come back because it was checkpointed (exit code 75)\n"
     "                                              or its service died\n"
     "  --beat      (0.1 to 3600 s; default 10)     time between two signs of life\n"
@@ -239,11 +240,35 @@ static void become(const char *const *argv, const char *owner, pid_t service, in
 
 /* ---- one job ------------------------------------------------------------------------------------------------------ */
 
+/* How a try ended. */
+struct outcome {
+    int code;     /* as a shell counts */
+    bool lost;    /* it was taken back meanwhile, and therefore ended */
+    bool checked; /* its program said that a check failed */
+    double seconds;
+};
+
 static int open_log(const struct service *v, const char *job, int *fd, struct stac_error *err) {
     char name[NAME_MAX + 1];
     snprintf(name, sizeof name, "%.*s.log", STAC_SPOOL_NAME, job);
-    *fd = openat(v->spool.logs, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+    *fd = openat(v->spool.logs, name, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
     return *fd < 0 ? stac_fail(err, STAC_ERR_IO, "cannot open log/%s: %s", name, strerror(errno)) : STAC_OK;
+}
+
+/* Whether the log tells, from a place on, of a check that failed: launchers that fail say 1, too. */
+static bool tells_of_check(int log, off_t from) {
+    static const char sign[] = "FAILED  ";
+    enum { OVERLAP = sizeof sign - 2 };
+    char block[4096];
+    size_t kept = 0;
+    for (ssize_t n; (n = pread(log, block + kept, sizeof block - kept, from)) > 0;) {
+        size_t there = kept + (size_t)n;
+        if (memmem(block, there, sign, sizeof sign - 1)) return true;
+        kept = there < OVERLAP ? there : OVERLAP;
+        memmove(block, block + there - kept, kept);
+        from += n;
+    }
+    return false;
 }
 
 /* Wait for a child that ended, a signal to stop, or the time; signals are blocked everywhere else. */
@@ -274,23 +299,22 @@ static void urge(struct service *v, pid_t child, double stopped, int *step) {
     if (*step == 2 && waited > v->grace + 5) stac_owner_kill_workers(v->owner.name), *step = 3;
 }
 
-/* The exit code of the job, as a shell counts; *lost when it was taken back meanwhile, and therefore ended. */
-static int attend(struct service *v, const struct stac_claim *c, pid_t child, int *code, bool *lost, struct stac_error *err) {
+static int attend(struct service *v, const struct stac_claim *c, pid_t child, struct outcome *o, struct stac_error *err) {
     double stopped = 0;
     int state = 0, step = 0;
-    for (*lost = false; waitpid(child, &state, WNOHANG) == 0;) {
+    while (waitpid(child, &state, WNOHANG) == 0) {
         double left = v->beaten + v->beat - stac_clock_now();
         bool gone;
         wait_for_signal(v, v->stop ? 0.2 : left > 0.05 ? left : 0.05);
         if (v->stop && stopped == 0) stopped = stac_clock_now();
         if (v->stop) urge(v, child, stopped, &step);
         STAC_TRY(beat(v, &gone, err));
-        if (!stac_claim_holds(&v->owner, c) && !*lost) {
-            *lost = true;
+        if (!stac_claim_holds(&v->owner, c) && !o->lost) {
+            o->lost = true;
             stac_owner_kill_workers(v->owner.name);
         }
     }
-    *code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
+    o->code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
     return STAC_OK;
 }
 
@@ -300,9 +324,10 @@ static void end_leftovers(const struct service *v, int code) {
     while (waitpid(-1, NULL, WNOHANG) > 0) continue;
 }
 
-static int run(struct service *v, const struct stac_claim *c, int *code, bool *lost, struct stac_error *err) {
+static int run(struct service *v, const struct stac_claim *c, struct outcome *o, struct stac_error *err) {
     const char *argv[MOST_ARGUMENTS], *name = stac_spool_program(c->name);
     char job[PATH_MAX], stamp[32];
+    double began = stac_clock_now();
     int log;
     pid_t self = getpid();
     char *program = stac_file_join(v->programs, name, err);
@@ -313,15 +338,18 @@ static int run(struct service *v, const struct stac_claim *c, int *code, bool *l
     if (status != STAC_OK) goto done;
     stac_clock_stamp(stamp, sizeof stamp);
     dprintf(log, "== %s: try %d on %s\n", stamp, c->tries.failures + c->tries.returns + 1, v->owner.name);
+    off_t from = lseek(log, 0, SEEK_END);
     pid_t child = fork();
     if (child == 0) become(argv, v->owner.name, self, log);
     if (child < 0)
         status = stac_fail(err, STAC_ERR_IO, "cannot start a process: %s", strerror(errno));
     else
-        status = attend(v, c, child, code, lost, err);
-    if (status == STAC_OK) end_leftovers(v, *code);
+        status = attend(v, c, child, o, err);
+    if (status == STAC_OK) end_leftovers(v, o->code);
+    o->checked = status == STAC_OK && o->code == CHECKED && tells_of_check(log, from);
+    o->seconds = stac_clock_now() - began;
     stac_clock_stamp(stamp, sizeof stamp);
-    dprintf(log, "== %s: ended with code %d\n", stamp, *code);
+    dprintf(log, "== %s: ended with code %d\n", stamp, o->code);
     close(log);
 done:
     free(program);
@@ -338,44 +366,42 @@ static int finish_done(struct service *v, const struct stac_claim *c, double sec
     return stac_claim_done(&v->owner, c, record, kept, err);
 }
 
-static int give_up(struct service *v, const struct stac_claim *c, int code, struct stac_error *err) {
+static int give_up(struct service *v, const struct stac_claim *c, const struct outcome *o, struct stac_error *err) {
     char reason[STAC_SPOOL_REASON];
-    snprintf(reason, sizeof reason, "exit code %d after %d failures and %d returns", code, c->tries.failures, c->tries.returns);
+    snprintf(reason, sizeof reason, "exit code %d%s after %d failures and %d returns", o->code,
+             o->checked ? " (a check failed)" : "", c->tries.failures, c->tries.returns);
     v->failed++;
     return stac_claim_give_up(&v->owner, c, reason, err);
 }
 
 /* Where the job belongs, by its exit code. */
-static int finish(struct service *v, struct stac_claim *c, int code, double seconds, struct stac_error *err) {
+static int finish(struct service *v, struct stac_claim *c, const struct outcome *o, struct stac_error *err) {
     char took[32];
-    bool kept = true, again = v->stop || code == CHECKPOINTED;
-    stac_clock_duration(seconds, took, sizeof took);
-    if (code == 0) {
-        STAC_TRY(finish_done(v, c, seconds, &kept, err));
+    bool kept = true, again = !o->checked && (v->stop || o->code == CHECKPOINTED), final = o->checked || o->code == BAD_JOB;
+    stac_clock_duration(o->seconds, took, sizeof took);
+    if (o->code == 0) {
+        STAC_TRY(finish_done(v, c, o->seconds, &kept, err));
     } else {
         if (again)
             c->tries.returns++;
         else
             c->tries.failures++;
-        if (again ? c->tries.returns > v->returns : code == BAD_JOB || c->tries.failures > v->retries)
-            return give_up(v, c, code, err);
+        if (again ? c->tries.returns > v->returns : final || c->tries.failures > v->retries) return give_up(v, c, o, err);
         STAC_TRY(stac_claim_back(&v->owner, c, &kept, err));
     }
     if (kept)
-        stac_log_info(&v->log, "%s %s, exit code %d after %s", code == 0 ? "done    " : "back    ", c->name, code, took);
+        stac_log_info(&v->log, "%s %s, exit code %d after %s", o->code == 0 ? "done    " : "back    ", c->name, o->code, took);
     else
         stac_log_warn(&v->log, "%s was taken back by another service", c->name);
     return STAC_OK;
 }
 
 static int work(struct service *v, struct stac_claim *c, struct stac_error *err) {
-    double began = stac_clock_now();
-    int code = 0;
-    bool lost = false;
+    struct outcome o = {0};
     stac_log_info(&v->log, "running  %s", c->name);
-    STAC_TRY(run(v, c, &code, &lost, err));
-    if (lost) stac_log_warn(&v->log, "%s was taken back by another service", c->name);
-    return lost ? STAC_OK : finish(v, c, code, stac_clock_now() - began, err);
+    STAC_TRY(run(v, c, &o, err));
+    if (o.lost) stac_log_warn(&v->log, "%s was taken back by another service", c->name);
+    return o.lost ? STAC_OK : finish(v, c, &o, err);
 }
 
 /* ---- the service -------------------------------------------------------------------------------------------------- */

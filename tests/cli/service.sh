@@ -37,6 +37,8 @@ fresh
 job good.convert.yaml 'echo working; exit 0'
 job checked.eval.yaml 'exit 0'
 job bad.convert.yaml 'echo "error: a bad job"; exit 2'
+job checks.eval.yaml 'echo "passed  temporal"; echo "FAILED  fidelity"; exit 1'
+job launcher.convert.yaml 'exit 1'
 job broken.eval.yaml 'i=0; while [ $i -lt 50 ]; do i=$((i + 1)); echo "line $i"; done; exit 4'
 job killed.convert.yaml 'kill -9 $$'
 job flaky.convert.yaml '[ -e "$STARTS.flaky" ] && exit 0; : > "$STARTS.flaky"; exit 3'
@@ -47,6 +49,9 @@ expect 'jobs of all kinds' 1 serve --once --retries 2 --returns 5 --
 is_in done good.convert.yaml
 is_in done checked.eval.yaml
 is_in failed bad.convert.yaml && starts 1 bad.convert.yaml
+is_in failed checks.eval.yaml && starts 1 checks.eval.yaml
+says 'a check that failed' '^checks.eval.yaml: exit code 1 .a check failed. after 1 failures' "$spool/failed/checks.eval.yaml.txt"
+is_in failed launcher.convert.yaml && starts 3 launcher.convert.yaml
 is_in failed broken.eval.yaml && starts 3 broken.eval.yaml
 is_in failed killed.convert.yaml && starts 3 killed.convert.yaml
 is_in done flaky.convert.yaml && starts 2 flaky.convert.yaml
@@ -61,12 +66,35 @@ says 'a log' '^working$' "$spool/log/good.convert.yaml.log"
 says 'a record' '"program": "stac-convert"' "$spool/done/good.convert.yaml.json"
 says 'a record of failures' '"failures": 1' "$spool/done/flaky.convert.yaml.json"
 expect 'the table' 0 stac-service "$spool" --watch
-says 'the table' '^queued 0   running 0   done 4   failed 4$' "$work/out"
+says 'the table' '^queued 0   running 0   done 4   failed 6$' "$work/out"
 says 'the table' '^failed   bad.convert.yaml: exit code 2' "$work/out"
 job good.convert.yaml 'exit 0'
 expect 'a name that is done already' 0 serve --once --
 starts 1 good.convert.yaml
 says 'a name that is done already' 'done already' "$spool/failed/good.convert.yaml.txt"
+
+# ---- a conversion that does not pass its verification: not tried again, and not done when somebody tries
+fresh
+real() { timeout -k 5 60 stac-service "$spool" --once --poll 0.1 "$@" --; }
+job poor.convert.yaml "model_name: '$tiny'
+output_dir: '$work/poor'
+mode: simplified
+num_samples: 1
+calibration_length: 32
+timesteps: 2
+spike_budget: 0.2
+verify: true
+quiet: true"
+expect 'a poor conversion' 1 real
+is_in failed poor.convert.yaml
+says 'a poor conversion' 'exit code 1 .a check failed. after 1 failures' "$spool/failed/poor.convert.yaml.txt"
+says 'its verification' '^FAILED  fidelity' "$work/poor/verification.txt"
+mv "$spool/failed/poor.convert.yaml" "$spool/queue"
+expect 'a poor conversion that is there already' 1 real
+is_in failed poor.convert.yaml
+says 'a poor conversion that is there already' '^FAILED  fidelity' "$spool/failed/poor.convert.yaml.txt"
+rm "$work/poor/verification.txt"
+expect 'a conversion of which nobody knows whether it passed' 1 stac-convert "$spool/failed/poor.convert.yaml" --once
 
 # ---- the launcher is an array of words: no shell sees them
 fresh
