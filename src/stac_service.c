@@ -19,7 +19,7 @@
 #include "spool/overview.h"
 #include "store/snn_file.h"
 
-enum { CHECKED = 1, BAD_JOB = 2, CHECKPOINTED = 75, MOST_ARGUMENTS = 64 };
+enum { CHECKED = 1, BAD_JOB = 2, CHECKPOINTED = 75, UNKNOWN = 255, MOST_ARGUMENTS = 64 };
 
 static const char help[] =
     "Usage: stac-service SPOOL [--key value ...] [-- LAUNCHER ARGUMENT ...]\n"
@@ -302,7 +302,8 @@ static void urge(struct service *v, pid_t child, double stopped, int *step) {
 static int attend(struct service *v, const struct stac_claim *c, pid_t child, struct outcome *o, struct stac_error *err) {
     double stopped = 0;
     int state = 0, step = 0;
-    while (waitpid(child, &state, WNOHANG) == 0) {
+    pid_t ended;
+    while ((ended = waitpid(child, &state, WNOHANG)) == 0) {
         double left = v->beaten + v->beat - stac_clock_now();
         bool gone;
         wait_for_signal(v, v->stop ? 0.2 : left > 0.05 ? left : 0.05);
@@ -314,7 +315,8 @@ static int attend(struct service *v, const struct stac_claim *c, pid_t child, st
             stac_owner_kill_workers(v->owner.name);
         }
     }
-    o->code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
+    if (ended < 0) stac_log_warn(&v->log, "nobody knows how %s ended: %s", c->name, strerror(errno));
+    o->code = ended < 0 ? UNKNOWN : WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
     return STAC_OK;
 }
 
@@ -441,6 +443,7 @@ static int run_service(struct service *v, int *code, struct stac_error *err) {
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD), sigaddset(&set, SIGTERM), sigaddset(&set, SIGINT), sigaddset(&set, SIGUSR1);
     sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGCHLD, SIG_DFL); /* where it is ignored, as whoever began this may have had it, children leave no exit code */
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* ranks whose launcher was killed are ours to collect */
     STAC_TRY(stac_owner_begin(&v->owner, &v->spool, err));
     int status = serve(v, err);

@@ -73,6 +73,15 @@ expect 'a name that is done already' 0 serve --once --
 starts 1 good.convert.yaml
 says 'a name that is done already' 'done already' "$spool/failed/good.convert.yaml.txt"
 
+# ---- whoever starts a service may have its children ignored
+if env --ignore-signal=CHLD true 2> /dev/null; then
+    fresh
+    job sad.convert.yaml 'exit 4'
+    expect 'a service that begins with SIGCHLD ignored' 1 timeout -k 5 60 env --ignore-signal=CHLD stac-service "$spool" \
+        --programs "$work/programs" --poll 0.1 --retries 0 --once --
+    is_in failed sad.convert.yaml
+fi
+
 # ---- a conversion that does not pass its verification: not tried again, and not done when somebody tries
 fresh
 real() { timeout -k 5 60 stac-service "$spool" --once --poll 0.1 "$@" --; }
