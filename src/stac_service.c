@@ -358,14 +358,15 @@ done:
     return status;
 }
 
-static int finish_done(struct service *v, const struct stac_claim *c, double seconds, bool *kept, struct stac_error *err) {
+static int finish_done(struct service *v, const struct stac_claim *c, double seconds, enum stac_claim_end *end,
+                       struct stac_error *err) {
     char record[1024];
     snprintf(record, sizeof record,
              "{\n  \"job\": \"%s\",\n  \"program\": \"%s\",\n  \"ranks\": %ld,\n  \"service\": \"%s\",\n"
              "  \"ended\": %lld,\n  \"seconds\": %.3f,\n  \"failures\": %d,\n  \"returns\": %d\n}\n",
              c->name, stac_spool_program(c->name), v->ranks, v->owner.name, (long long)time(NULL), seconds, c->tries.failures,
              c->tries.returns);
-    return stac_claim_done(&v->owner, c, record, kept, err);
+    return stac_claim_done(&v->owner, c, record, end, err);
 }
 
 static int give_up(struct service *v, const struct stac_claim *c, const struct outcome *o, struct stac_error *err) {
@@ -379,22 +380,23 @@ static int give_up(struct service *v, const struct stac_claim *c, const struct o
 /* Where the job belongs, by its exit code. */
 static int finish(struct service *v, struct stac_claim *c, const struct outcome *o, struct stac_error *err) {
     char took[32];
-    bool kept = true, again = !o->checked && (v->stop || o->code == CHECKPOINTED), final = o->checked || o->code == BAD_JOB;
+    enum stac_claim_end end;
+    bool again = !o->checked && (v->stop || o->code == CHECKPOINTED), final = o->checked || o->code == BAD_JOB;
     stac_clock_duration(o->seconds, took, sizeof took);
     if (o->code == 0) {
-        STAC_TRY(finish_done(v, c, o->seconds, &kept, err));
+        STAC_TRY(finish_done(v, c, o->seconds, &end, err));
     } else {
         if (again)
             c->tries.returns++;
         else
             c->tries.failures++;
         if (again ? c->tries.returns > v->returns : final || c->tries.failures > v->retries) return give_up(v, c, o, err);
-        STAC_TRY(stac_claim_back(&v->owner, c, &kept, err));
+        STAC_TRY(stac_claim_back(&v->owner, c, &end, err));
     }
-    if (kept)
+    if (end == STAC_CLAIM_GIVEN_UP) v->failed++;
+    if (end == STAC_CLAIM_MOVED)
         stac_log_info(&v->log, "%s %s, exit code %d after %s", o->code == 0 ? "done    " : "back    ", c->name, o->code, took);
-    else
-        stac_log_warn(&v->log, "%s was taken back by another service", c->name);
+    if (end == STAC_CLAIM_LOST) stac_log_warn(&v->log, "%s was taken back by another service", c->name);
     return STAC_OK;
 }
 

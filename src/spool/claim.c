@@ -111,31 +111,42 @@ bool stac_claim_holds(const struct stac_owner *o, const struct stac_claim *c) {
 
 /* ---- ends --------------------------------------------------------------------------------------------------------- */
 
-static int move(struct stac_owner *o, const char *name, int to, bool *kept, struct stac_error *err) {
-    *kept = renameat(o->folder, name, to, name) == 0 || (errno == ENOENT && is_there(to, name));
-    if (!*kept && errno != ENOENT) return cannot(err, "move", name);
-    if (*kept) fsync(to); /* so that it is still there after a loss of power; where that is not possible it is done again */
+/* What a rename has come to: LOST when the job had been taken back. */
+static int moved(int failed, const char *name, int to, enum stac_claim_end *end, struct stac_error *err) {
+    int error = failed ? errno : 0;
+    *end = STAC_CLAIM_LOST;
+    if (error == ENOENT && !is_there(to, name)) return STAC_OK;
+    if (error && error != ENOENT) return stac_fail(err, STAC_ERR_IO, "cannot move the job %s: %s", name, strerror(error));
+    fsync(to); /* so that it is still there after a loss of power; where that is not possible it is done again */
+    *end = STAC_CLAIM_MOVED;
     return STAC_OK;
 }
 
-int stac_claim_done(struct stac_owner *o, const struct stac_claim *c, const char *record, bool *kept, struct stac_error *err) {
+int stac_claim_done(struct stac_owner *o, const struct stac_claim *c, const char *record, enum stac_claim_end *end,
+                    struct stac_error *err) {
     const struct stac_spool *s = o->spool;
     char name[NAME_MAX + 1];
-    if (!(*kept = stac_claim_holds(o, c))) return STAC_OK;
+    *end = STAC_CLAIM_LOST;
+    if (!stac_claim_holds(o, c)) return STAC_OK;
     snprintf(name, sizeof name, "%s.json", c->name);
     STAC_TRY(stac_spool_write(s->done, name, record, strlen(record), err));
-    STAC_TRY(move(o, c->name, s->done, kept, err));
-    if (!*kept) return STAC_OK;
+    STAC_TRY(moved(renameat(o->folder, c->name, s->done, c->name), c->name, s->done, end, err));
+    if (*end == STAC_CLAIM_LOST) return STAC_OK;
     forget_tries(s, c->name);
     snprintf(name, sizeof name, "%s.txt", c->name);
     if (!is_there(s->failed, c->name)) unlinkat(s->failed, name, 0); /* of an earlier life */
     return STAC_OK;
 }
 
-int stac_claim_back(struct stac_owner *o, const struct stac_claim *c, bool *kept, struct stac_error *err) {
-    if (!(*kept = stac_claim_holds(o, c))) return STAC_OK;
+int stac_claim_back(struct stac_owner *o, const struct stac_claim *c, enum stac_claim_end *end, struct stac_error *err) {
+    int queue = o->spool->queue;
+    *end = STAC_CLAIM_LOST;
+    if (!stac_claim_holds(o, c)) return STAC_OK;
     STAC_TRY(write_tries(o->spool, c->name, &c->tries, err));
-    return move(o, c->name, o->spool->queue, kept, err);
+    int failed = stac_spool_move(o->folder, c->name, queue, c->name);
+    if (!failed || errno != EEXIST) return moved(failed, c->name, queue, end, err);
+    *end = STAC_CLAIM_GIVEN_UP;
+    return stac_claim_give_up(o, c, "it was to go back to the queue, where a newer job has taken its name", err);
 }
 
 int stac_claim_give_up(struct stac_owner *o, const struct stac_claim *c, const char *reason, struct stac_error *err) {
@@ -149,14 +160,14 @@ int stac_claim_give_up(struct stac_owner *o, const struct stac_claim *c, const c
 static int take_back_job(struct stac_owner *dead, const char *name, int returns, struct stac_error *err) {
     struct stac_claim c = {.tries = read_tries(dead->spool, name)};
     char reason[STAC_SPOOL_REASON];
-    bool kept;
+    enum stac_claim_end end;
     snprintf(c.name, sizeof c.name, "%s", name);
     if (++c.tries.returns > returns) {
         snprintf(reason, sizeof reason, "it came back %d times, the last time because its service died", c.tries.returns);
         return stac_claim_give_up(dead, &c, reason, err);
     }
-    STAC_TRY(stac_claim_back(dead, &c, &kept, err));
-    if (kept) stac_log_info(dead->spool->log, "took back %s from %s", name, dead->name);
+    STAC_TRY(stac_claim_back(dead, &c, &end, err));
+    if (end == STAC_CLAIM_MOVED) stac_log_info(dead->spool->log, "took back %s from %s", name, dead->name);
     return STAC_OK;
 }
 

@@ -208,6 +208,31 @@ int stac_spool_submit(const struct stac_spool *s, const char *path, struct stac_
     return status;
 }
 
+/* ---- moving ------------------------------------------------------------------------------------------------------- */
+
+/* As links leave it that were cut short, or that a file server made when it was asked for the first time. */
+static bool is_same_file(int a, const char *name_a, int b, const char *name_b) {
+    struct stat x, y;
+    return fstatat(a, name_a, &x, AT_SYMLINK_NOFOLLOW) == 0 && fstatat(b, name_b, &y, AT_SYMLINK_NOFOLLOW) == 0 &&
+           x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+int stac_spool_move(int from, const char *name, int to, const char *as) {
+    struct stat st;
+    if (renameat2(from, name, to, as, RENAME_NOREPLACE) == 0) return 0;
+    if (errno == EINVAL || errno == ENOSYS || errno == ENOTSUP) {
+        if (linkat(from, name, to, as, 0) == 0) return unlinkat(from, name, 0);
+        if (errno != EEXIST && errno != ENOENT) {
+            if (fstatat(to, as, &st, AT_SYMLINK_NOFOLLOW) != 0) return renameat(from, name, to, as);
+            errno = EEXIST;
+        }
+    }
+    if (errno != EEXIST) return -1;
+    if (is_same_file(from, name, to, as)) return unlinkat(from, name, 0);
+    errno = EEXIST;
+    return -1;
+}
+
 /* ---- giving up ---------------------------------------------------------------------------------------------------- */
 
 enum { LAST_BYTES = 4096, LAST_LINES = 20 };

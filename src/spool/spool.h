@@ -42,6 +42,10 @@ bool stac_spool_accepts(const struct stac_spool *s, int folder, const char *name
 /* Write a small file under another name and rename it; readers see all or nothing. */
 int stac_spool_write(int folder, const char *name, const char *text, size_t size, struct stac_error *err);
 
+/* Move an entry under a name that nobody else has there: 0, or -1 with errno, which is EEXIST when it is taken. Where neither
+ * such a rename nor links are to be had, what takes the name in that very moment is lost. */
+int stac_spool_move(int from, const char *name, int to, const char *as);
+
 /* Move an entry of one of the folders to failed/, with the reason and the end of its log beside it. A name that is no safe
  * name becomes refused-DIGEST there. Not finding it is no failure: another was faster. */
 int stac_spool_give_up(const struct stac_spool *s, int folder, const char *name, const char *reason, struct stac_error *err);

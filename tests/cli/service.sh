@@ -73,6 +73,23 @@ expect 'a name that is done already' 0 serve --once --
 starts 1 good.convert.yaml
 says 'a name that is done already' 'done already' "$spool/failed/good.convert.yaml.txt"
 
+# ---- a job that comes back, while a newer one has taken its name
+# by_links COMMAND...: on a file system that does not know renames that replace nothing
+by_links() { env STAC_FAULT='noreplace 1 22' LD_PRELOAD="$STAC_FAKE_FAULTS" "$@"; }
+for how in env $([ -n "$STAC_SANITIZED" ] || echo by_links); do
+    fresh
+    job twin.convert.yaml "echo 'exit 0' > '$work/twin'; mv '$work/twin' '$spool/queue/twin.convert.yaml'; exit 75"
+    cp "$spool/queue/twin.convert.yaml" "$work/older"
+    expect "a newer job of the name, $how" 1 $how stac-service "$spool" --programs "$work/programs" --once --poll 0.1 --
+    equal "the older one, $how" "$work/older" "$spool/failed/twin.convert.yaml"
+    says "the older one, $how" 'a newer job has taken its name' "$spool/failed/twin.convert.yaml.txt"
+    says "the newer one, $how" '^exit 0$' "$spool/done/twin.convert.yaml"
+    job back.convert.yaml '[ -e "$STARTS.back" ] || { : > "$STARTS.back"; exit 75; }'
+    expect "a job that comes back, $how" 0 $how stac-service "$spool" --programs "$work/programs" --once --poll 0.1 --
+    is_in done back.convert.yaml
+    rm "$STARTS.back"
+done
+
 # ---- whoever starts a service may have its children ignored
 if env --ignore-signal=CHLD true 2> /dev/null; then
     fresh
