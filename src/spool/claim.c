@@ -71,12 +71,20 @@ static void refuse(const struct stac_owner *o, int folder, const char *name, con
     if (stac_spool_give_up(o->spool, folder, name, reason, &err) != STAC_OK) stac_log_warn(o->spool->log, "%s", err.text);
 }
 
+/* A second name that is seconds old is of a submission, by links, that has not come to its end. */
+static bool is_being_put(const struct stac_owner *o, const char *name) {
+    enum { SECONDS = 3 };
+    struct stat st;
+    return fstatat(o->spool->queue, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 2 &&
+           stac_owner_since(o, st.st_ctim) < SECONDS;
+}
+
 /* Looks again once the job is ours: what was looked at before might have been exchanged. */
 static int claim(struct stac_owner *o, const char *name, struct stac_claim *c, bool *found, struct stac_error *err) {
     const struct stac_spool *s = o->spool;
     char reason[STAC_SPOOL_REASON];
     if (!stac_spool_accepts(s, s->queue, name, reason)) {
-        if (is_there(s->queue, name)) refuse(o, s->queue, name, reason);
+        if (is_there(s->queue, name) && !is_being_put(o, name)) refuse(o, s->queue, name, reason);
         return STAC_OK;
     }
     if (is_running(s, name)) return STAC_OK;

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -104,11 +103,23 @@ static bool last_beat(const struct stac_spool *s, const char *owner, struct time
     return true;
 }
 
+static double seconds_between(struct timespec from, struct timespec to) {
+    return (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
+}
+
 double stac_owner_age(const struct stac_spool *s, const struct stac_owner *o, const char *other) {
     struct timespec theirs, now;
     if (!last_beat(s, other, &theirs)) return -1;
     if (!o || !last_beat(s, o->name, &now)) clock_gettime(CLOCK_REALTIME, &now);
-    return (double)(now.tv_sec - theirs.tv_sec) + 1e-9 * (double)(now.tv_nsec - theirs.tv_nsec);
+    return seconds_between(theirs, now);
+}
+
+double stac_owner_since(const struct stac_owner *o, struct timespec then) {
+    struct stat st;
+    if (utimensat(o->folder, heartbeat, NULL, AT_SYMLINK_NOFOLLOW) != 0 ||
+        fstatat(o->folder, heartbeat, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        clock_gettime(CLOCK_REALTIME, &st.st_mtim);
+    return seconds_between(then, st.st_mtim);
 }
 
 enum stac_owner_state stac_owner_look(const struct stac_owner *o, const char *other, double patience) {

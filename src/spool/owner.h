@@ -7,6 +7,8 @@
 #ifndef STAC_SPOOL_OWNER_H
 #define STAC_SPOOL_OWNER_H
 
+#include <time.h>
+
 #include "spool/spool.h"
 
 #define STAC_OWNER_VARIABLE "STAC_SERVICE"
@@ -33,6 +35,9 @@ enum stac_owner_state stac_owner_look(const struct stac_owner *o, const char *ot
 
 /* Seconds since the last heartbeat, by the clock of the file system; negative: unknown. */
 double stac_owner_age(const struct stac_spool *s, const struct stac_owner *o, const char *other);
+
+/* Seconds that have gone since a time of the file system, by its own clock, which a new heartbeat shows. */
+double stac_owner_since(const struct stac_owner *o, struct timespec then);
 
 /* Kill what still works for an owner on this machine; false when something is left after a few seconds. */
 bool stac_owner_kill_workers(const char *owner);

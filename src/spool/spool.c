@@ -155,7 +155,37 @@ bool stac_spool_accepts(const struct stac_spool *s, int folder, const char *name
     return false;
 }
 
+/* ---- moving ------------------------------------------------------------------------------------------------------- */
+
+/* As links leave it that were cut short, or that a file server made when it was asked for the first time. */
+static bool is_same_file(int a, const char *name_a, int b, const char *name_b) {
+    struct stat x, y;
+    return fstatat(a, name_a, &x, AT_SYMLINK_NOFOLLOW) == 0 && fstatat(b, name_b, &y, AT_SYMLINK_NOFOLLOW) == 0 &&
+           x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+int stac_spool_move(int from, const char *name, int to, const char *as) {
+    struct stat st;
+    if (renameat2(from, name, to, as, RENAME_NOREPLACE) == 0) return 0;
+    if (errno == EINVAL || errno == ENOSYS || errno == ENOTSUP) {
+        if (linkat(from, name, to, as, 0) == 0) return unlinkat(from, name, 0);
+        if (errno != EEXIST && errno != ENOENT) {
+            if (fstatat(to, as, &st, AT_SYMLINK_NOFOLLOW) != 0) return renameat(from, name, to, as);
+            errno = EEXIST;
+        }
+    }
+    if (errno != EEXIST) return -1;
+    if (is_same_file(from, name, to, as)) return unlinkat(from, name, 0);
+    errno = EEXIST;
+    return -1;
+}
+
 /* ---- small files -------------------------------------------------------------------------------------------------- */
+
+/* Where the file system knows no such thing, that is fine. */
+static int sync_open(int fd, const char *name, struct stac_error *err) {
+    return fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP ? system_error(err, "sync", name) : STAC_OK;
+}
 
 static int write_to(int fd, const char *name, const char *text, size_t size, struct stac_error *err) {
     for (size_t put = 0; put < size;) {
@@ -164,7 +194,7 @@ static int write_to(int fd, const char *name, const char *text, size_t size, str
         if (r < 0) return system_error(err, "write", name);
         put += (size_t)r;
     }
-    return fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP ? system_error(err, "sync", name) : STAC_OK;
+    return sync_open(fd, name, err);
 }
 
 /* A new file under a name that begins with a dot, into `draft`. */
@@ -200,37 +230,11 @@ int stac_spool_submit(const struct stac_spool *s, const char *path, struct stac_
                      : write_draft(s->queue, name, text, size, draft, err);
     free(text);
     STAC_TRY(status);
-    /* A link refuses a name that is taken, where a rename would replace the other job. */
-    if (linkat(s->queue, draft, s->queue, name, 0) != 0)
-        status = errno == EEXIST ? stac_fail(err, STAC_ERR_USAGE, "a job %s is in the queue already", name)
-                                 : system_error(err, "put into the queue", name);
+    if (stac_spool_move(s->queue, draft, s->queue, name) == 0) return sync_open(s->queue, "the queue", err);
+    status = errno == EEXIST ? stac_fail(err, STAC_ERR_USAGE, "a job %s is in the queue already", name)
+                             : system_error(err, "put into the queue", name);
     unlinkat(s->queue, draft, 0);
     return status;
-}
-
-/* ---- moving ------------------------------------------------------------------------------------------------------- */
-
-/* As links leave it that were cut short, or that a file server made when it was asked for the first time. */
-static bool is_same_file(int a, const char *name_a, int b, const char *name_b) {
-    struct stat x, y;
-    return fstatat(a, name_a, &x, AT_SYMLINK_NOFOLLOW) == 0 && fstatat(b, name_b, &y, AT_SYMLINK_NOFOLLOW) == 0 &&
-           x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
-int stac_spool_move(int from, const char *name, int to, const char *as) {
-    struct stat st;
-    if (renameat2(from, name, to, as, RENAME_NOREPLACE) == 0) return 0;
-    if (errno == EINVAL || errno == ENOSYS || errno == ENOTSUP) {
-        if (linkat(from, name, to, as, 0) == 0) return unlinkat(from, name, 0);
-        if (errno != EEXIST && errno != ENOENT) {
-            if (fstatat(to, as, &st, AT_SYMLINK_NOFOLLOW) != 0) return renameat(from, name, to, as);
-            errno = EEXIST;
-        }
-    }
-    if (errno != EEXIST) return -1;
-    if (is_same_file(from, name, to, as)) return unlinkat(from, name, 0);
-    errno = EEXIST;
-    return -1;
 }
 
 /* ---- giving up ---------------------------------------------------------------------------------------------------- */

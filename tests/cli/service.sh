@@ -195,7 +195,6 @@ fresh
 printf 'exit 0\n' > "$work/outside"
 ln -s "$work/outside" "$spool/queue/link.convert.yaml"
 ln -s /nowhere "$spool/queue/dangling.convert.yaml"
-ln "$work/outside" "$spool/queue/hard.convert.yaml"
 mkdir "$spool/queue/folder.convert.yaml"
 mkfifo "$spool/queue/fifo.convert.yaml"
 head -c 1048577 /dev/zero > "$spool/queue/large.convert.yaml"
@@ -210,6 +209,10 @@ if [ "$(id -u)" = 0 ]; then
     job foreign.convert.yaml 'exit 0'
     chown nobody "$spool/queue/foreign.convert.yaml"
 fi
+ln "$work/outside" "$spool/queue/hard.convert.yaml"
+expect 'jobs that are refused' 0 serve --once --
+says 'a second name of just now may be of a submission' . "$spool/queue/hard.convert.yaml"
+sleep 3.2
 expect 'jobs that are refused' 0 serve --once --
 says 'a name that begins with a minus is fine' . "$spool/done/-n.convert.yaml"
 looked=$((looked + 1))
@@ -313,6 +316,19 @@ expect 'no spool was made' 1 test -e "$work/none"
 printf 'exit 0\n' > "$work/same.convert.yaml"
 expect 'submitted' 0 stac-service "$spool" --submit "$work/same.convert.yaml"
 bad 'in the queue already' "$spool" --submit "$work/same.convert.yaml"
+if [ -z "$STAC_SANITIZED" ]; then
+    mv "$work/same.convert.yaml" "$work/links.convert.yaml"
+    expect 'submitted by links' 0 by_links stac-service "$spool" --submit "$work/links.convert.yaml"
+    says 'submitted by links' '^exit 0$' "$spool/queue/links.convert.yaml"
+    expect 'submitted again by links' 2 by_links stac-service "$spool" --submit "$work/links.convert.yaml"
+    mv "$work/links.convert.yaml" "$work/unsure.convert.yaml"
+    expect 'a queue that is not known to be on the disk' 3 env STAC_FAULT='fsync 2 5' STAC_FAULT_DIR="$spool/queue" \
+        LD_PRELOAD="$STAC_FAKE_FAULTS" stac-service "$spool" --submit "$work/unsure.convert.yaml"
+    says 'a queue that is not known to be on the disk' 'cannot sync the queue' "$work/err"
+fi
+looked=$((looked + 1))
+left=$(find "$spool" -name '.*' -mindepth 1)
+[ -z "$left" ] || fail "drafts are left: $left"
 expect 'help' 0 stac-service --help
 says 'help' '^Usage: stac-service SPOOL' "$work/out"
 expect 'version' 0 stac-service --version
