@@ -50,16 +50,22 @@ static bool is_there(int folder, const char *name) {
     return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Another job of this name is being worked on: this one has to wait for its end. */
+/* Neither is_there nor is_gone: nobody knows, because a disk or a file server does not answer. */
+static bool is_gone(int folder, const char *name) {
+    struct stat st;
+    return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 && (errno == ENOENT || errno == ENOTDIR || errno == ESTALE);
+}
+
+/* Another job of this name is being worked on, as far as anybody knows: this one has to wait for its end. */
 static bool is_running(const struct stac_spool *s, const char *name) {
     struct stac_spool_names owners = {0};
     struct stac_error quiet = {0};
     char path[2 * NAME_MAX + 2];
     bool found = false;
-    if (stac_spool_list(s->running, &owners, &quiet) != STAC_OK) return false;
+    if (stac_spool_list(s->running, &owners, &quiet) != STAC_OK) return true;
     for (size_t i = 0; !found && i < owners.n; i++) {
         snprintf(path, sizeof path, "%s/%s", owners.name[i], name);
-        found = is_there(s->running, path);
+        found = !is_gone(s->running, path);
     }
     stac_spool_free_names(&owners);
     return found;
@@ -79,22 +85,36 @@ static bool is_being_put(const struct stac_owner *o, const char *name) {
            stac_owner_since(o, st.st_ctim) < SECONDS;
 }
 
+/* By a rename; *ours is false when another was faster. */
+static int take(struct stac_owner *o, const char *name, bool *ours, struct stac_error *err) {
+    bool lost;
+    *ours = renameat(o->spool->queue, name, o->folder, name) == 0;
+    if (*ours) return STAC_OK;
+    if (errno != ENOENT && errno != ESTALE) return cannot(err, "claim", name);
+    STAC_TRY(stac_owner_beat(o, &lost, err)); /* our folder may be gone */
+    *ours = is_there(o->folder, name);        /* a file server may have asked twice, and renamed the first time */
+    return STAC_OK;
+}
+
+/* Uncounted. */
+static int put_back(struct stac_owner *o, const char *name, struct stac_error *err) {
+    if (stac_spool_move(o->folder, name, o->spool->queue, name) == 0 || errno == ENOENT) return STAC_OK;
+    return cannot(err, "put back", name);
+}
+
 /* Looks again once the job is ours: what was looked at before might have been exchanged. */
 static int claim(struct stac_owner *o, const char *name, struct stac_claim *c, bool *found, struct stac_error *err) {
     const struct stac_spool *s = o->spool;
     char reason[STAC_SPOOL_REASON];
-    if (!stac_spool_accepts(s, s->queue, name, reason)) {
-        if (is_there(s->queue, name) && !is_being_put(o, name)) refuse(o, s->queue, name, reason);
-        return STAC_OK;
-    }
-    if (is_running(s, name)) return STAC_OK;
-    if (renameat(s->queue, name, o->folder, name) != 0) {
-        bool lost; /* another was faster, or our folder is gone */
-        if (errno != ENOENT) return cannot(err, "claim", name);
-        STAC_TRY(stac_owner_beat(o, &lost, err));
-        if (!is_there(o->folder, name)) return STAC_OK; /* a file server may have asked twice, and renamed the first time */
-    }
-    if (!stac_spool_accepts(s, o->folder, name, reason))
+    bool ours;
+    enum stac_spool_verdict verdict = stac_spool_judge(s, s->queue, name, reason);
+    if (verdict == STAC_SPOOL_REFUSED && is_there(s->queue, name) && !is_being_put(o, name)) refuse(o, s->queue, name, reason);
+    if (verdict != STAC_SPOOL_ACCEPTED || is_running(s, name)) return STAC_OK;
+    STAC_TRY(take(o, name, &ours, err));
+    if (!ours) return STAC_OK;
+    verdict = stac_spool_judge(s, o->folder, name, reason);
+    if (verdict == STAC_SPOOL_UNKNOWN) return put_back(o, name, err);
+    if (verdict == STAC_SPOOL_REFUSED)
         refuse(o, o->folder, name, reason);
     else if (is_there(s->done, name))
         refuse(o, o->folder, name, "a job of this name is done already");
@@ -114,7 +134,7 @@ int stac_claim_next(struct stac_owner *o, struct stac_spool_names *names, struct
 }
 
 bool stac_claim_holds(const struct stac_owner *o, const struct stac_claim *c) {
-    return is_there(o->folder, c->name);
+    return !is_gone(o->folder, c->name);
 }
 
 /* ---- ends --------------------------------------------------------------------------------------------------------- */
@@ -123,8 +143,9 @@ bool stac_claim_holds(const struct stac_owner *o, const struct stac_claim *c) {
 static int moved(int failed, const char *name, int to, enum stac_claim_end *end, struct stac_error *err) {
     int error = failed ? errno : 0;
     *end = STAC_CLAIM_LOST;
-    if (error == ENOENT && !is_there(to, name)) return STAC_OK;
-    if (error && error != ENOENT) return stac_fail(err, STAC_ERR_IO, "cannot move the job %s: %s", name, strerror(error));
+    if ((error == ENOENT || error == ESTALE) && !is_there(to, name)) return STAC_OK;
+    if (error && error != ENOENT && error != ESTALE)
+        return stac_fail(err, STAC_ERR_IO, "cannot move the job %s: %s", name, strerror(error));
     fsync(to); /* so that it is still there after a loss of power; where that is not possible it is done again */
     *end = STAC_CLAIM_MOVED;
     return STAC_OK;

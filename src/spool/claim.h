@@ -24,7 +24,7 @@ struct stac_claim {
 int stac_claim_next(struct stac_owner *o, struct stac_spool_names *names, struct stac_claim *c, bool *found,
                     struct stac_error *err);
 
-/* Whether it is still ours. */
+/* Whether it is still ours, as far as anybody knows: only what is certainly gone is lost. */
 bool stac_claim_holds(const struct stac_owner *o, const struct stac_claim *c);
 
 enum stac_claim_end {

@@ -78,7 +78,7 @@ int stac_owner_begin(struct stac_owner *o, const struct stac_spool *spool, struc
 }
 
 int stac_owner_beat(struct stac_owner *o, bool *lost, struct stac_error *err) {
-    *lost = utimensat(o->folder, heartbeat, NULL, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+    *lost = utimensat(o->folder, heartbeat, NULL, AT_SYMLINK_NOFOLLOW) != 0 && (errno == ENOENT || errno == ESTALE);
     return *lost ? make_folder(o, err) : STAC_OK; /* another failure is left to the next beat */
 }
 

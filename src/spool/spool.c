@@ -143,16 +143,14 @@ static const char *distrust_file(const struct stac_spool *s, const struct stat *
     return distrust(st, s->group);
 }
 
-bool stac_spool_accepts(const struct stac_spool *s, int folder, const char *name, char reason[STAC_SPOOL_REASON]) {
+enum stac_spool_verdict stac_spool_judge(const struct stac_spool *s, int folder, const char *name,
+                                         char reason[STAC_SPOOL_REASON]) {
     struct stat st;
     const char *bad = distrust_name(name);
-    if (!bad && fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        snprintf(reason, STAC_SPOOL_REASON, "it cannot be examined: %s", strerror(errno));
-    else if (bad || (bad = distrust_file(s, &st)))
-        snprintf(reason, STAC_SPOOL_REASON, "%s", bad);
-    else
-        return true;
-    return false;
+    if (!bad && fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0) return STAC_SPOOL_UNKNOWN;
+    if (!bad && !(bad = distrust_file(s, &st))) return STAC_SPOOL_ACCEPTED;
+    snprintf(reason, STAC_SPOOL_REASON, "%s", bad);
+    return STAC_SPOOL_REFUSED;
 }
 
 /* ---- moving ------------------------------------------------------------------------------------------------------- */

@@ -36,8 +36,14 @@ void stac_spool_close(struct stac_spool *s);
 /* "stac-convert" or "stac-eval", by the end of a job's name; NULL: neither. */
 const char *stac_spool_program(const char *name);
 
-/* Whether an entry of one of the folders may be run: name and file. Otherwise `reason` says why not. */
-bool stac_spool_accepts(const struct stac_spool *s, int folder, const char *name, char reason[STAC_SPOOL_REASON]);
+/* Whether an entry of one of the folders may be run, by its name and file. `reason` says why it is refused. */
+enum stac_spool_verdict {
+    STAC_SPOOL_ACCEPTED,
+    STAC_SPOOL_REFUSED,
+    STAC_SPOOL_UNKNOWN, /* it is gone, or cannot be examined now */
+};
+enum stac_spool_verdict stac_spool_judge(const struct stac_spool *s, int folder, const char *name,
+                                         char reason[STAC_SPOOL_REASON]);
 
 /* Write a small file under another name and rename it; readers see all or nothing. */
 int stac_spool_write(int folder, const char *name, const char *text, size_t size, struct stac_error *err);

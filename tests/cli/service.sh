@@ -90,6 +90,16 @@ for how in env $([ -n "$STAC_SANITIZED" ] || echo by_links); do
     rm "$STARTS.back"
 done
 
+# ---- a file server that does not answer takes no job away: all looks into running/ but the first two fail
+if [ -z "$STAC_SANITIZED" ]; then
+    fresh
+    job slow.convert.yaml 'sleep 0.6; exit 0'
+    expect 'a disk that cannot be looked at' 0 env STAC_FAULT='look 3 5' STAC_FAULT_DIR="$spool/running" STAC_FAULT_HIT="$work/hit" \
+        LD_PRELOAD="$STAC_FAKE_FAULTS" stac-service "$spool" --programs "$work/programs" --once --poll 0.1 --beat 0.1 --
+    is_in done slow.convert.yaml && starts 1 slow.convert.yaml
+    expect 'looks that failed' 0 test -e "$work/hit"
+fi
+
 # ---- whoever starts a service may have its children ignored
 if env --ignore-signal=CHLD true 2> /dev/null; then
     fresh
