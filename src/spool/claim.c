@@ -200,18 +200,21 @@ static int take_back_job(struct stac_owner *dead, const char *name, int returns,
     return STAC_OK;
 }
 
-/* Everything of one service that is gone, and its folder. */
-static int take_back_all(const struct stac_owner *o, const char *owner, int returns, struct stac_error *err) {
+/* Everything of one service that is gone, and its folder. A job that cannot be moved is told, and stays. */
+static void take_back_all(const struct stac_owner *o, const char *owner, int returns) {
     struct stac_owner dead = {.spool = o->spool};
     struct stac_spool_names names = {0};
     snprintf(dead.name, sizeof dead.name, "%s", owner);
     dead.folder = openat(o->spool->running, owner, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (dead.folder < 0) return STAC_OK; /* another was faster, or it is no owner's folder */
-    int status = stac_spool_list(dead.folder, &names, err);
-    for (size_t i = 0; status == STAC_OK && i < names.n; i++) status = take_back_job(&dead, names.name[i], returns, err);
+    if (dead.folder < 0) return; /* another was faster, or it is no owner's folder */
+    struct stac_error trouble = {0};
+    if (stac_spool_list(dead.folder, &names, &trouble) != STAC_OK) stac_log_warn(o->spool->log, "%s", trouble.text);
+    for (size_t i = 0; i < names.n; i++) {
+        stac_error_clear(&trouble);
+        if (take_back_job(&dead, names.name[i], returns, &trouble) != STAC_OK) stac_log_warn(o->spool->log, "%s", trouble.text);
+    }
     stac_spool_free_names(&names);
     stac_owner_end(&dead);
-    return status;
 }
 
 int stac_claim_take_back(struct stac_owner *o, double patience, int returns, struct stac_error *err) {
@@ -222,7 +225,7 @@ int stac_claim_take_back(struct stac_owner *o, double patience, int returns, str
         if (state == STAC_OWNER_ALIVE) continue;
         if (state == STAC_OWNER_DEAD && !stac_owner_kill_workers(owners.name[i]))
             continue; /* they would write beside the next */
-        status = take_back_all(o, owners.name[i], returns, err);
+        take_back_all(o, owners.name[i], returns);
     }
     stac_spool_free_names(&owners);
     return status;

@@ -280,13 +280,40 @@ static int explain(const struct stac_spool *s, const char *from, const char *nam
     return status;
 }
 
-int stac_spool_give_up(const struct stac_spool *s, int folder, const char *name, const char *reason, struct stac_error *err) {
-    char safe[STAC_SPOOL_NAME + 1];
+static bool is_folder(int folder, const char *name) {
+    struct stat st;
+    return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* The name in failed/: its own or, where that is not safe, a digest; with a number before it from the second turn on. */
+static void name_failed(const char *name, int turn, char out[STAC_SPOOL_NAME + 1]) {
+    char safe[STAC_SPOOL_NAME + 1], lead[16] = "";
     if (is_safe_name(name))
         snprintf(safe, sizeof safe, "%s", name);
     else
         snprintf(safe, sizeof safe, "refused-%016llx", (unsigned long long)stac_xxh3(name, strlen(name)));
-    if (renameat(folder, name, s->failed, safe) != 0)
+    if (turn > 0) snprintf(lead, sizeof lead, "%d.", turn);
+    size_t n = strlen(safe), room = STAC_SPOOL_NAME - strlen(lead);
+    snprintf(out, STAC_SPOOL_NAME + 1, "%s%.*s", lead, (int)room, safe + (n > room ? n - room : 0));
+}
+
+/* Under a name that no folder has in failed/, and no folder in place of its reason. 0, or -1 with errno. */
+static int move_to_failed(const struct stac_spool *s, int folder, const char *name, char out[STAC_SPOOL_NAME + 1]) {
+    enum { TURNS = 1000 };
+    char reason[NAME_MAX + 1];
+    for (int turn = 0; turn < TURNS; turn++) {
+        name_failed(name, turn, out);
+        snprintf(reason, sizeof reason, "%s.txt", out);
+        if (is_folder(s->failed, reason)) continue;
+        if (renameat(folder, name, s->failed, out) == 0) return 0;
+        if (errno != EISDIR && errno != ENOTDIR && errno != ENOTEMPTY && errno != EEXIST) return -1;
+    }
+    return -1;
+}
+
+int stac_spool_give_up(const struct stac_spool *s, int folder, const char *name, const char *reason, struct stac_error *err) {
+    char safe[STAC_SPOOL_NAME + 1];
+    if (move_to_failed(s, folder, name, safe) != 0)
         return errno == ENOENT ? STAC_OK : system_error(err, "move to failed/", safe);
     return explain(s, name, safe, reason, err);
 }

@@ -53,7 +53,8 @@ int stac_spool_write(int folder, const char *name, const char *text, size_t size
 int stac_spool_move(int from, const char *name, int to, const char *as);
 
 /* Move an entry of one of the folders to failed/, with the reason and the end of its log beside it. A name that is no safe
- * name becomes refused-DIGEST there. Not finding it is no failure: another was faster. */
+ * name becomes refused-DIGEST there, one that a folder has there gets a number before it. Not finding it is no failure: another
+ * was faster. */
 int stac_spool_give_up(const struct stac_spool *s, int folder, const char *name, const char *reason, struct stac_error *err);
 
 /* Copy a job file into the queue, under its own name or none. */

@@ -100,6 +100,22 @@ if [ -z "$STAC_SANITIZED" ]; then
     expect 'looks that failed' 0 test -e "$work/hit"
 fi
 
+# ---- folders where jobs would go in failed/; a job that cannot be moved keeps no service from its work
+fresh
+mkdir "$spool/failed/a.convert.yaml" "$spool/failed/1.a.convert.yaml.txt"
+job a.convert.yaml 'exit 2'
+expect 'folders in failed/' 1 serve --once --
+is_in failed 2.a.convert.yaml
+says 'the reason beside it' '^a.convert.yaml: exit code 2' "$spool/failed/2.a.convert.yaml.txt"
+other=$spool/running/elsewhere.0badcafe.12345.678
+mkdir "$other" "$spool/log/stuck.convert.yaml.tries"
+printf 'exit 0\n' | tee "$other/stuck.convert.yaml" > "$other/then.convert.yaml"
+touch -d '1 minute ago' "$other"
+expect 'a job that cannot be moved' 0 serve --once --patience 30 --
+says 'a job that cannot be moved' '^warning: cannot rename a file to stuck' "$work/err"
+is_in running/elsewhere.0badcafe.12345.678 stuck.convert.yaml
+is_in done then.convert.yaml
+
 # ---- whoever starts a service may have its children ignored
 if env --ignore-signal=CHLD true 2> /dev/null; then
     fresh
