@@ -19,7 +19,7 @@
 #include "spool/overview.h"
 #include "store/snn_file.h"
 
-enum { CHECKED = 1, BAD_JOB = 2, CHECKPOINTED = 75, UNKNOWN = 255, MOST_ARGUMENTS = 64 };
+enum { CHECKED = 1, BAD_JOB = 2, CHECKPOINTED = 75, UNKNOWN = 255, MOST_ARGUMENTS = 64, MOST_ROW = 16, LONGEST_REST = 60 };
 
 static const char help[] =
     "Usage: stac-service SPOOL [--key value ...] [-- LAUNCHER ARGUMENT ...]\n"
@@ -39,10 +39,14 @@ static const char help[] =
     "                                              FAILED in its log; without it 1 is an error of the launcher)\n"
     "  --returns   (0 to 1000000; default 100)     how often a job may come back because it was checkpointed (exit code 75)\n"
     "                                              or its service died\n"
+    "  --row       (1 to 16; default 5)            so many different jobs that fail one after the other are the doing of the\n"
+    "                                              machine: the last one goes back uncounted, the service ends with 4\n"
     "  --beat      (0.1 to 3600 s; default 10)     time between two signs of life\n"
     "  --patience  (1 to 86400 s; default 120)     a service on another machine that is silent for so long, at least\n"
     "                                              twice --beat, is taken for dead\n"
-    "  --poll      (0.05 to 3600 s; default 2)     time between two looks into an empty queue\n"
+    "  --poll      (0.05 to 3600 s; default 2)     time between two looks into an empty queue, and of the rest after a try "
+    "that\n"
+    "                                              failed; in a row each rest is twice as long, up to a minute\n"
     "  --grace     (0 to 86400 s; default 60)      time that a job has to checkpoint when the service is told to stop\n"
     "  --programs  (folder; default: that of stac-service)   where stac-convert and stac-eval are\n"
     "  --once      end when the queue is empty\n"
@@ -52,16 +56,22 @@ static const char help[] =
     "  --help, --version\n\n"
     "SIGUSR1, SIGTERM and SIGINT stop it: the job gets SIGUSR1, has --grace seconds to checkpoint, and goes back to the "
     "queue.\n"
-    "Exit code: 0 done, 1 a job failed (with --once), 2 bad usage, 3 the spool was refused, 4 another failure, 75 stopped "
-    "while\n"
-    "jobs are left.\n";
+    "Exit code: 0 done, 1 a job failed (with --once), 2 bad usage, 3 the spool was refused, 4 another failure, or --row\n"
+    "jobs that failed, 75 stopped while jobs are left.\n";
+
+/* Tries that failed one after the other, but for bad jobs and checks: --row different jobs are no accident. */
+struct row {
+    char job[MOST_ROW][STAC_SPOOL_NAME + 1];
+    int jobs, tries;
+    bool rest; /* after the last one, still to be taken */
+};
 
 struct service {
     struct stac_log log;
     struct stac_spool spool;
     struct stac_owner owner;
     struct stac_spool_names queue;
-    long ranks, retries, returns;
+    long ranks, retries, returns, most; /* most: --row */
     double beat, patience, poll, grace;
     bool once, watch, submit, help, version;
     const char *path;
@@ -72,6 +82,7 @@ struct service {
     char ranks_text[16];
     double beaten; /* by the clock of stac_clock_now */
     bool stop;
+    struct row row;
     int failed; /* jobs that this service gave up */
 };
 
@@ -96,9 +107,9 @@ static int take_value(struct service *v, const char *flag, char *value, bool *kn
         long *whole;
         double *real;
     } flags[] = {{"--ranks", 1, 100000, &v->ranks, NULL},      {"--retries", 0, 1000, &v->retries, NULL},
-                 {"--returns", 0, 1000000, &v->returns, NULL}, {"--beat", 0.1, 3600, NULL, &v->beat},
-                 {"--patience", 1, 86400, NULL, &v->patience}, {"--poll", 0.05, 3600, NULL, &v->poll},
-                 {"--grace", 0, 86400, NULL, &v->grace}};
+                 {"--returns", 0, 1000000, &v->returns, NULL}, {"--row", 1, MOST_ROW, &v->most, NULL},
+                 {"--beat", 0.1, 3600, NULL, &v->beat},        {"--patience", 1, 86400, NULL, &v->patience},
+                 {"--poll", 0.05, 3600, NULL, &v->poll},       {"--grace", 0, 86400, NULL, &v->grace}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         double x;
         if (strcmp(flag, flags[i].flag) != 0) continue;
@@ -377,27 +388,44 @@ static int give_up(struct service *v, const struct stac_claim *c, const struct o
     return stac_claim_give_up(&v->owner, c, reason, err);
 }
 
-/* Where the job belongs, by its exit code. */
+/* One more try that failed; whether that is one job too many. */
+static bool lengthen_row(struct row *r, const char *job, long most) {
+    r->tries++;
+    r->rest = true;
+    for (int i = 0; i < r->jobs; i++)
+        if (strcmp(r->job[i], job) == 0) return false;
+    snprintf(r->job[r->jobs++], sizeof r->job[0], "%s", job);
+    return r->jobs >= most;
+}
+
+/* A job that did not end with 0, by its exit code. *end is not set when it is given up. */
+static int finish_undone(struct service *v, struct stac_claim *c, const struct outcome *o, enum stac_claim_end *end,
+                         struct stac_error *err) {
+    bool again = !o->checked && (v->stop || o->code == CHECKPOINTED), final = o->checked || o->code == BAD_JOB, end_of_row;
+    if (again || final) v->row = (struct row){0};
+    end_of_row = !again && !final && lengthen_row(&v->row, c->name, v->most);
+    if (!end_of_row) ++*(again ? &c->tries.returns : &c->tries.failures);
+    if (again ? c->tries.returns > v->returns : final || c->tries.failures > v->retries) return give_up(v, c, o, err);
+    STAC_TRY(stac_claim_back(&v->owner, c, end, err));
+    if (*end == STAC_CLAIM_GIVEN_UP) v->failed++;
+    if (!end_of_row) return STAC_OK;
+    return stac_fail(err, STAC_ERR_RANK,
+                     "%d jobs failed one after the other, the last one %s with exit code %d: see log/ of the "
+                     "spool; it is back in the queue, and its try does not count",
+                     v->row.jobs, c->name, o->code);
+}
+
+/* Where the job belongs. */
 static int finish(struct service *v, struct stac_claim *c, const struct outcome *o, struct stac_error *err) {
     char took[32];
-    enum stac_claim_end end;
-    bool again = !o->checked && (v->stop || o->code == CHECKPOINTED), final = o->checked || o->code == BAD_JOB;
+    enum stac_claim_end end = STAC_CLAIM_GIVEN_UP;
+    int status = o->code == 0 ? finish_done(v, c, o->seconds, &end, err) : finish_undone(v, c, o, &end, err);
+    if (o->code == 0) v->row = (struct row){0};
     stac_clock_duration(o->seconds, took, sizeof took);
-    if (o->code == 0) {
-        STAC_TRY(finish_done(v, c, o->seconds, &end, err));
-    } else {
-        if (again)
-            c->tries.returns++;
-        else
-            c->tries.failures++;
-        if (again ? c->tries.returns > v->returns : final || c->tries.failures > v->retries) return give_up(v, c, o, err);
-        STAC_TRY(stac_claim_back(&v->owner, c, &end, err));
-    }
-    if (end == STAC_CLAIM_GIVEN_UP) v->failed++;
     if (end == STAC_CLAIM_MOVED)
         stac_log_info(&v->log, "%s %s, exit code %d after %s", o->code == 0 ? "done    " : "back    ", c->name, o->code, took);
     if (end == STAC_CLAIM_LOST) stac_log_warn(&v->log, "%s was taken back by another service", c->name);
-    return STAC_OK;
+    return status;
 }
 
 static int work(struct service *v, struct stac_claim *c, struct stac_error *err) {
@@ -410,11 +438,39 @@ static int work(struct service *v, struct stac_claim *c, struct stac_error *err)
 
 /* ---- the service -------------------------------------------------------------------------------------------------- */
 
+static int queued(const struct service *v, size_t *n, struct stac_error *err) {
+    struct stac_spool_names names = {0};
+    STAC_TRY(stac_spool_list(v->spool.queue, &names, err));
+    *n = names.n;
+    stac_spool_free_names(&names);
+    return STAC_OK;
+}
+
+/* After a try that failed, before the next one: what failed it may pass, and should not meet all jobs meanwhile. */
+static int rest(struct service *v, struct stac_error *err) {
+    size_t left;
+    double end, seconds = v->poll;
+    bool lost;
+    if (!v->row.rest) return STAC_OK;
+    v->row.rest = false;
+    STAC_TRY(queued(v, &left, err));
+    for (int i = 1; i < v->row.tries && seconds < LONGEST_REST; i++) seconds *= 2;
+    if (seconds > LONGEST_REST) seconds = LONGEST_REST;
+    if (left > 0) stac_log_info(&v->log, "resting  %.3g s after %d tries in a row that failed", seconds, v->row.tries);
+    for (end = stac_clock_now() + seconds; left > 0 && !v->stop && stac_clock_now() < end;) {
+        double time = end - stac_clock_now();
+        wait_for_signal(v, time < 0.05 ? 0.05 : time < v->beat ? time : v->beat);
+        STAC_TRY(beat(v, &lost, err));
+    }
+    return STAC_OK;
+}
+
 static int serve(struct service *v, struct stac_error *err) {
     double looked = -1e9;
     while (!v->stop) {
         struct stac_claim c;
         bool lost, found;
+        STAC_TRY(rest(v, err));
         STAC_TRY(beat(v, &lost, err));
         if (stac_clock_now() - looked > v->beat) {
             STAC_TRY(stac_claim_take_back(&v->owner, v->patience, (int)v->returns, err));
@@ -427,14 +483,6 @@ static int serve(struct service *v, struct stac_error *err) {
             break;
         wait_for_signal(v, found ? 0 : v->poll);
     }
-    return STAC_OK;
-}
-
-static int queued(const struct service *v, size_t *n, struct stac_error *err) {
-    struct stac_spool_names names = {0};
-    STAC_TRY(stac_spool_list(v->spool.queue, &names, err));
-    *n = names.n;
-    stac_spool_free_names(&names);
     return STAC_OK;
 }
 
@@ -493,7 +541,8 @@ static int act(struct service *v, int argc, char *const *argv, int *code, struct
 }
 
 int main(int argc, char **argv) {
-    struct service v = {.ranks = 1, .retries = 3, .returns = 100, .beat = 10, .patience = 120, .poll = 2, .grace = 60};
+    struct service v = {
+        .ranks = 1, .retries = 3, .returns = 100, .most = 5, .beat = 10, .patience = 120, .poll = 2, .grace = 60};
     struct stac_error err = {0};
     int code = 0;
     v.log.screen = stderr;

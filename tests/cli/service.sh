@@ -116,6 +116,25 @@ says 'a job that cannot be moved' '^warning: cannot rename a file to stuck' "$wo
 is_in running/elsewhere.0badcafe.12345.678 stuck.convert.yaml
 is_in done then.convert.yaml
 
+# ---- a machine on which everything fails does not empty the queue into failed/
+fresh
+for n in 1 2 3 4 5 6 7; do job $n.convert.yaml 'exit 0'; done
+expect 'everything fails' 4 serve --once -- sh -c 'exit 7'
+says 'everything fails' '^error: 5 jobs failed one after the other, the last one 5.convert.yaml with exit code 7' "$work/err"
+for n in 1 2 3 4 5 6 7; do is_in queue $n.convert.yaml; done
+says 'tries that count' '^failures 1 ' "$spool/log/4.convert.yaml.tries"
+says 'a try that does not count' '^failures 0 ' "$spool/log/5.convert.yaml.tries"
+expect 'everything goes on' 0 serve --once --
+for n in 1 2 3 4 5 6 7; do is_in done $n.convert.yaml; done
+fresh
+job one.convert.yaml 'exit 7'
+stac-service "$spool" --programs "$work/programs" --poll 30 -- > "$work/out" 2>&1 &
+service=$!
+sleep 2
+kill -TERM $service
+expect 'a rest that ends with a signal' 75 wait $service
+is_in queue one.convert.yaml
+
 # ---- whoever starts a service may have its children ignored
 if env --ignore-signal=CHLD true 2> /dev/null; then
     fresh
@@ -331,6 +350,7 @@ bad 'ranks takes a whole number' "$spool" --ranks 0
 bad 'ranks takes a whole number' "$spool" --ranks 1.5
 bad 'beat takes a number' "$spool" --beat nan
 bad 'at least twice --beat' "$spool" --patience 15 --
+bad 'row takes a whole number' "$spool" --row 17
 bad 'poll takes a number' "$spool" --poll
 bad 'unexpected argument' "$spool" again
 bad 'no stac-convert in' "$spool" --programs /nowhere
