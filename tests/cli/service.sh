@@ -337,6 +337,26 @@ mkdir "$work/open"
 chmod 777 "$work/open"
 spool=$work/open/spool refuse_spool 'a spool in a folder open to all' 3 'above the spool can be written by everybody'
 
+# ---- arrays of Slurm, without Slurm: every line is done once, or the array is refused
+printf '%s\n' one.yaml '' '# none' two.yaml three.eval.yaml four.yaml five.yaml > "$work/list"
+printf '#!/bin/sh\necho "$6" >> "$STARTS"\n' > "$work/programs/mpirun"
+chmod +x "$work/programs/mpirun"
+element() { # MIN MAX COUNT ID
+    env SLURM_JOB_ID=1 SLURM_ARRAY_TASK_MIN="$1" SLURM_ARRAY_TASK_MAX="$2" SLURM_ARRAY_TASK_COUNT="$3" SLURM_ARRAY_TASK_ID="$4" \
+        STAC_HOME="$tests/.." STAC_BIN="$work/programs" STAC_LAUNCHER=mpirun PATH="$work/programs:$PATH" sh "$tests/../slurm/sweep.sh" "$work/list"
+}
+: > "$STARTS"
+for id in 3 4; do expect "element $id of 3-4" 0 element 3 4 2 $id; done
+looked=$((looked + 1))
+[ "$(wc -l < "$STARTS")" = 5 ] || fail "an array of two does $(wc -l < "$STARTS") lines of 5"
+: > "$STARTS"
+for gap in '2 5 2 2' '2 5 2 5' '0 6 4 4'; do
+    # shellcheck disable=SC2086
+    expect "an array with gaps, $gap" 2 element $gap
+    says "an array with gaps, $gap" '^error: the array has gaps' "$work/err"
+done
+expect 'nothing was done' 1 test -s "$STARTS"
+
 # ---- the command line
 bad() { # PATTERN ARGUMENT...
     pattern=$1
