@@ -122,7 +122,7 @@ void stac_checkpoint_tidy(const char *path, const char *job) {
 
 static void tell(struct stac_checkpoint *c, const struct stac_error *trouble) {
     if (!c->told) stac_log_warn(c->log, "no checkpoint can be written, the job goes on without: %s", trouble->text);
-    c->told = true;
+    c->told = c->failed = true;
 }
 
 /* The folder, with the record that says whose it is. */
@@ -144,6 +144,7 @@ int stac_checkpoint_ask(struct stac_checkpoint *c, bool *due, struct stac_error 
     *due = wish[0] || wish[1];
     if (!*due) return STAC_OK;
     struct stac_error trouble = {0};
+    c->failed = false;
     if (c->ranks->rank == 0 && make_folder(c, &trouble) != STAC_OK) tell(c, &trouble);
     for (size_t i = 0; i < c->n_waiting; i++) {
         struct stac_bytes body = {c->waiting[i].body, c->waiting[i].size};
@@ -196,8 +197,17 @@ char *stac_checkpoint_get(struct stac_checkpoint *c, const char *name, size_t si
 
 int stac_checkpoint_leave(struct stac_checkpoint *c, struct stac_error *err) {
     if (!c || !c->stop) return STAC_OK;
-    stac_fail(err, STAC_STOPPED, "by %s; what is done is kept in %s: run the same job again and it goes on",
-              stac_stop_name(c->stop), c->folder);
+    int failed = c->failed;
+    STAC_TRY(
+        stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, c->ranks->comm), "ranks cannot agree", err));
+    if (failed)
+        stac_fail(
+            err, STAC_ERR_IO,
+            "stopped by %s, and what is done could not be kept in %s: the same job, run again, has only what was kept before",
+            stac_stop_name(c->stop), c->folder);
+    else
+        stac_fail(err, STAC_STOPPED, "by %s; what is done is kept in %s: run the same job again and it goes on",
+                  stac_stop_name(c->stop), c->folder);
     err->agreed = 1;
     return err->status;
 }
