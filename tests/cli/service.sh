@@ -357,6 +357,22 @@ for gap in '2 5 2 2' '2 5 2 5' '0 6 4 4'; do
 done
 expect 'nothing was done' 1 test -s "$STARTS"
 
+# ---- a service in Slurm, without Slurm: its ranks are those that run
+fresh
+ln -s "$STAC_BIN/stac-service" "$work/programs/stac-service"
+printf '#!/bin/sh\necho "$*" >> "$STARTS"\n' > "$work/programs/mpirun"
+in_slurm() { # ARGUMENT...
+    env SLURM_JOB_ID=1 SLURM_NTASKS=2 STAC_HOME="$tests/.." STAC_BIN="$work/programs" STAC_MPI=none STAC_SPOOL="$spool" \
+        PATH="$work/programs:$PATH" sh "$tests/../slurm/service.sh" --once --poll 0.1 "$@"
+}
+job all.convert.yaml ''
+expect 'ranks of Slurm' 0 in_slurm
+says 'ranks of Slurm' ' -n 2 .*/all.convert.yaml --once$' "$STARTS"
+job some.convert.yaml ''
+expect 'ranks of its own' 0 in_slurm --ranks 3
+says 'ranks of its own' ' -n 3 .*/some.convert.yaml --once$' "$STARTS"
+rm "$work/programs/mpirun" "$work/programs/stac-service"
+
 # ---- the command line
 bad() { # PATTERN ARGUMENT...
     pattern=$1
