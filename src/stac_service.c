@@ -362,7 +362,10 @@ static int run(struct service *v, const struct stac_claim *c, struct outcome *o,
     o->checked = status == STAC_OK && o->code == CHECKED && tells_of_check(log, from);
     o->seconds = stac_clock_now() - began;
     stac_clock_stamp(stamp, sizeof stamp);
-    dprintf(log, "== %s: ended with code %d\n", stamp, o->code);
+    if (status == STAC_OK)
+        dprintf(log, "== %s: ended with code %d\n", stamp, o->code);
+    else
+        dprintf(log, "== %s: %s\n", stamp, err->text);
     close(log);
 done:
     free(program);

@@ -72,9 +72,9 @@ static bool is_running(const struct stac_spool *s, const char *name) {
 }
 
 /* Move an entry that is no job out of the way; where that is not possible it stays, and is said once. */
-static void refuse(const struct stac_owner *o, int folder, const char *name, const char *reason) {
+static void refuse(struct stac_owner *o, int folder, const char *name, const char *reason) {
     struct stac_error err = {0};
-    if (stac_spool_give_up(o->spool, folder, name, reason, &err) != STAC_OK) stac_log_warn(o->spool->log, "%s", err.text);
+    if (stac_spool_give_up(o->spool, folder, name, reason, &err) != STAC_OK) stac_owner_warn(o, &err);
 }
 
 /* A second name that is seconds old is of a submission, by links, that has not come to its end. */
@@ -201,17 +201,17 @@ static int take_back_job(struct stac_owner *dead, const char *name, int returns,
 }
 
 /* Everything of one service that is gone, and its folder. A job that cannot be moved is told, and stays. */
-static void take_back_all(const struct stac_owner *o, const char *owner, int returns) {
+static void take_back_all(struct stac_owner *o, const char *owner, int returns) {
     struct stac_owner dead = {.spool = o->spool};
     struct stac_spool_names names = {0};
     snprintf(dead.name, sizeof dead.name, "%s", owner);
     dead.folder = openat(o->spool->running, owner, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dead.folder < 0) return; /* another was faster, or it is no owner's folder */
     struct stac_error trouble = {0};
-    if (stac_spool_list(dead.folder, &names, &trouble) != STAC_OK) stac_log_warn(o->spool->log, "%s", trouble.text);
+    if (stac_spool_list(dead.folder, &names, &trouble) != STAC_OK) stac_owner_warn(o, &trouble);
     for (size_t i = 0; i < names.n; i++) {
         stac_error_clear(&trouble);
-        if (take_back_job(&dead, names.name[i], returns, &trouble) != STAC_OK) stac_log_warn(o->spool->log, "%s", trouble.text);
+        if (take_back_job(&dead, names.name[i], returns, &trouble) != STAC_OK) stac_owner_warn(o, &trouble);
     }
     stac_spool_free_names(&names);
     stac_owner_end(&dead);

@@ -90,6 +90,14 @@ void stac_owner_end(struct stac_owner *o) {
     unlinkat(o->spool->running, o->name, AT_REMOVEDIR);
 }
 
+void stac_owner_warn(struct stac_owner *o, const struct stac_error *trouble) {
+    uint64_t digest = stac_xxh3(trouble->text, strlen(trouble->text));
+    for (int i = 0; i < STAC_OWNER_TOLD; i++)
+        if (o->told[i] == digest) return;
+    o->told[o->n_told++ % STAC_OWNER_TOLD] = digest;
+    stac_log_warn(o->spool->log, "%s", trouble->text);
+}
+
 /* ---- others ------------------------------------------------------------------------------------------------------- */
 
 /* Of the folder where the file is missing: it died between making the one and the other. */

@@ -68,6 +68,9 @@ says 'a record of failures' '"failures": 1' "$spool/done/flaky.convert.yaml.json
 expect 'the table' 0 stac-service "$spool" --watch
 says 'the table' '^queued 0   running 0   done 4   failed 6$' "$work/out"
 says 'the table' '^failed   bad.convert.yaml: exit code 2' "$work/out"
+printf 'odd \033[2J\001\nmore\n' > "$spool/failed/bad.convert.yaml.txt"
+expect 'the table of odd texts' 0 stac-service "$spool" --watch
+says 'the table of odd texts' '^failed   odd  \[2J $' "$work/out"
 job good.convert.yaml 'exit 0'
 expect 'a name that is done already' 0 serve --once --
 starts 1 good.convert.yaml
@@ -113,6 +116,13 @@ printf 'exit 0\n' | tee "$other/stuck.convert.yaml" > "$other/then.convert.yaml"
 touch -d '1 minute ago' "$other"
 expect 'a job that cannot be moved' 0 serve --once --patience 30 --
 says 'a job that cannot be moved' '^warning: cannot rename a file to stuck' "$work/err"
+touch -d '1 minute ago' "$other"
+stac-service "$spool" --programs "$work/programs" --poll 0.1 --beat 0.2 --patience 30 -- 2> "$work/said" &
+service=$!
+sleep 1.5
+kill -TERM $service
+expect 'a service that meets it again and again' 0 wait $service
+holds 'it is said once' "$(grep -c '^warning: cannot rename a file to stuck' "$work/said") == 1"
 is_in running/elsewhere.0badcafe.12345.678 stuck.convert.yaml
 is_in done then.convert.yaml
 
