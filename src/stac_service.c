@@ -498,6 +498,8 @@ static int run_service(struct service *v, int *code, struct stac_error *err) {
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGCHLD, SIG_DFL); /* where it is ignored, as whoever began this may have had it, children leave no exit code */
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* ranks whose launcher was killed are ours to collect */
+    const int drafts[] = {v->spool.queue, v->spool.done, v->spool.failed, v->spool.logs};
+    for (size_t i = 0; i < sizeof drafts / sizeof *drafts; i++) stac_spool_sweep(drafts[i]);
     STAC_TRY(stac_owner_begin(&v->owner, &v->spool, err));
     int status = serve(v, err);
     stac_spool_free_names(&v->queue);

@@ -77,12 +77,16 @@ static void refuse(struct stac_owner *o, int folder, const char *name, const cha
     if (stac_spool_give_up(o->spool, folder, name, reason, &err) != STAC_OK) stac_owner_warn(o, &err);
 }
 
-/* A second name that is seconds old is of a submission, by links, that has not come to its end. */
+/* A second name that is seconds old is of a submission, by links, that has not come to its end; or never will, for it was
+ * killed. */
 static bool is_being_put(const struct stac_owner *o, const char *name) {
     enum { SECONDS = 3 };
     struct stat st;
-    return fstatat(o->spool->queue, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 2 &&
-           stac_owner_since(o, st.st_ctim) < SECONDS;
+    int queue = o->spool->queue;
+    if (fstatat(queue, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) || st.st_nlink != 2) return false;
+    if (stac_owner_since(o, st.st_ctim) < SECONDS) return true;
+    stac_spool_sweep(queue);
+    return fstatat(queue, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_nlink == 1;
 }
 
 /* By a rename; *ours is false when another was faster. */

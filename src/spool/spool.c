@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/draft.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -198,7 +199,9 @@ static int write_to(int fd, const char *name, const char *text, size_t size, str
 /* A new file under a name that begins with a dot, into `draft`. */
 static int write_draft(int folder, const char *name, const char *text, size_t size, char draft[NAME_MAX + 1],
                        struct stac_error *err) {
-    snprintf(draft, NAME_MAX + 1, ".%.*s.%ld", STAC_SPOOL_NAME + 16, name, (long)getpid());
+    char mark[STAC_DRAFT_MARK];
+    stac_draft_mark(mark);
+    snprintf(draft, NAME_MAX + 1, ".%.*s.%s", STAC_SPOOL_NAME + 16, name, mark);
     unlinkat(folder, draft, 0); /* of an earlier process of that number */
     int fd = openat(folder, draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0) return system_error(err, "create", name);
@@ -355,4 +358,13 @@ void stac_spool_free_names(struct stac_spool_names *names) {
     for (size_t i = 0; i < names->n; i++) free(names->name[i]);
     free(names->name);
     *names = (struct stac_spool_names){0};
+}
+
+void stac_spool_sweep(int folder) {
+    DIR *dir = open_stream(folder);
+    for (const struct dirent *e; dir && (e = readdir(dir));) {
+        const char *mark = strrchr(e->d_name, '.');
+        if (e->d_name[0] == '.' && stac_draft_mark_is_dead(mark + 1)) unlinkat(folder, e->d_name, 0);
+    }
+    if (dir) closedir(dir);
 }

@@ -48,6 +48,9 @@ enum stac_spool_verdict stac_spool_judge(const struct stac_spool *s, int folder,
 /* Write a small file under another name and rename it; readers see all or nothing. */
 int stac_spool_write(int folder, const char *name, const char *text, size_t size, struct stac_error *err);
 
+/* Remove what killed processes of this machine were writing in one of the folders. */
+void stac_spool_sweep(int folder);
+
 /* Move an entry under a name that nobody else has there: 0, or -1 with errno, which is EEXIST when it is taken. Where neither
  * such a rename nor links are to be had, what takes the name in that very moment is lost. */
 int stac_spool_move(int from, const char *name, int to, const char *as);
