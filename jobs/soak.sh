@@ -41,8 +41,8 @@ talk() {
     done
 }
 talk | stac-chat $folder --quiet --threads 1 --max_new_tokens 24 > $out/answers.txt 2> $out/errors.txt &
+pid=$!
 sleep 1
-pid=$(pgrep -n -x stac-chat) || die "stac-chat did not start: $(tail -1 $out/errors.txt)"
 began=$(date +%s)
 say "$folder, $MINUTES minutes: memory and open files in $csv"
 while [ "$(date +%s)" -lt $end ]; do

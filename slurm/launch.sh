@@ -1,11 +1,15 @@
 #!/bin/sh
-# launch.sh PROGRAM ARGUMENT ...: a program over the ranks of this allocation, by srun where that works, else by mpirun. The
-# launcher takes the place of this script, so signals and exit codes are its own.
+# launch.sh [--ranks N] PROGRAM ARGUMENT ...: a program over N ranks, or over those of this allocation, by srun where that works,
+# else by mpirun. The launcher takes the place of this script, so signals and exit codes are its own.
 #
-#   STAC_RANKS      number of ranks; without it what Slurm gave, or 1
+#   STAC_RANKS      number of ranks without N and Slurm; else 1
 #   STAC_MPI        as in site.sh
 #   STAC_LAUNCHER   srun or mpirun, where that is known already
 ranks=${SLURM_NTASKS:-${STAC_RANKS:-1}}
+if [ "${1:-}" = --ranks ]; then
+    ranks=$2
+    shift 2
+fi
 bin=${STAC_BIN:?STAC_BIN is not set: see slurm/site.sh}
 
 # Two ranks that do not find each other would be two programs that do the same: rank 0 alone tells the version.

@@ -9,7 +9,8 @@
 # Works through the folder STAC_SPOOL (see stac-service --help). Before the time limit the job at work checkpoints and waits in
 # the folder, and the service goes back into Slurm's queue. Any number of these may run at once.
 #
-#   sbatch slurm/service.sh [--once] [--key value ...]      --once: end when the queue of the folder is empty
+#   sbatch slurm/service.sh [--once] [--key value ...]      --once: end when the queue of the folder is empty; --ranks N: of a
+#                                                           job, where they are not to be all that Slurm gave
 . "${STAC_HOME:-${SLURM_SUBMIT_DIR:-.}}/slurm/site.sh"
 . "$STAC_HOME/slurm/batch.sh"
 submit "$STAC_HOME/slurm/service.sh" "$@"
@@ -18,7 +19,7 @@ submit "$STAC_HOME/slurm/service.sh" "$@"
 STAC_LAUNCHER=$("$STAC_HOME/slurm/launch.sh" --which)
 export STAC_LAUNCHER
 here "$STAC_BIN/stac-service" "$STAC_SPOOL" --programs "$STAC_BIN" --ranks "${SLURM_NTASKS:-$STAC_RANKS}" --grace 90 "$@" -- \
-    "$STAC_HOME/slurm/launch.sh"
+    "$STAC_HOME/slurm/launch.sh" --ranks '{ranks}'
 # One that waits for more was not asked to end by being told to checkpoint.
 case " $* " in
 *' --once '*) ;;

@@ -12,6 +12,7 @@
 #
 # LIST has a job in each line: a job file (.eval.yaml: stac-eval, other .yaml: stac-convert), or "T BUDGET" for a conversion
 # of the model of site.sh into STAC_OUTPUT-T-BUDGET; # begins a comment. Element k of n does the lines k, k + n, k + 2n, ...
+# The indices of the array are a range without gaps: with 2,5 or 0-6:2 lines would be left out, and nobody told.
 # A line that fails does not stop the others; the element fails in the end.
 . "${STAC_HOME:-${SLURM_SUBMIT_DIR:-.}}/slurm/site.sh"
 . "$STAC_HOME/slurm/batch.sh"
@@ -24,6 +25,8 @@ shift
 first=${SLURM_ARRAY_TASK_MIN:-0}
 element=$((${SLURM_ARRAY_TASK_ID:-0} - first))
 elements=${SLURM_ARRAY_TASK_COUNT:-1}
+last=${SLURM_ARRAY_TASK_MAX:-$first}
+[ $((last - first + 1)) = "$elements" ] || { echo "error: the array has gaps: give --array=0-$((elements - 1))" >&2; exit 2; }
 
 # one LINE ARGUMENT...: leaves its exit code in $code
 one() {

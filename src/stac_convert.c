@@ -1,4 +1,5 @@
 /* stac-convert: a pretrained causal language model becomes a spiking network, over MPI ranks. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +31,23 @@ struct program {
     struct stac_snn source; /* of --from */
     struct stac_recoding recoding;
     struct stac_checkpoint checkpoint;
-    int there; /* --once: the result of this job was there before */
+    int there; /* --once: 1, the result of this job was there before; 2, and its verification did not pass */
 };
+
+static const char verification[] = "verification.txt"; /* beside the result: what --verify found */
+
+/* Of a result that is there: whether it passed, as far as anybody knows. What failed is said again. Rank 0. */
+static bool passed_before(const struct stac_job *job) {
+    struct stac_error ignored = {0};
+    char *text = NULL, *path = stac_file_join(job->output_dir, verification, &ignored);
+    size_t size = 0;
+    bool passed =
+        path && stac_file_read(path, 1 << 16, &text, &size, &ignored) == STAC_OK && size > 0 && !strstr(text, "FAILED");
+    if (text && !passed) fputs(text, stdout);
+    free(text);
+    free(path);
+    return passed;
+}
 
 /* What the result depends on; whether it is there already. The digest is that of the weights, beside which are the tokenizer
  * and the model (NULL: none). Rank 0. */
@@ -46,6 +62,7 @@ static int identify(struct program *p, const char *sha256, const char *tokenizer
     STAC_TRY(status);
     p->there = job->once && stac_output_is_there(job->output_dir, digest);
     if (p->there) stac_checkpoint_tidy(job->output_dir, digest);
+    if (p->there && job->verify && !passed_before(job)) p->there = 2;
     return (p->origin.job_digest = stac_strdup(digest, err)) ? STAC_OK : err->status;
 }
 
@@ -95,7 +112,10 @@ static int open_all(struct program *p, struct stac_error *err) {
 /* --once: every rank knows that the result is there. */
 static int share_there(struct program *p, struct stac_error *err) {
     STAC_TRY(stac_broadcast(p->start.ranks.comm, &p->there, sizeof p->there, 0, err));
-    if (p->there) stac_log_info(&p->start.log, "%s is there already, from this very job", p->start.job.output_dir);
+    if (p->there == 1) stac_log_info(&p->start.log, "%s is there already, from this very job", p->start.job.output_dir);
+    if (p->there == 2)
+        stac_log_warn(&p->start.log, "%s is there already, from this very job, and its verification did not pass",
+                      p->start.job.output_dir);
     return STAC_OK;
 }
 
@@ -145,19 +165,37 @@ static int commit(struct program *p, struct stac_error *err) {
     return stac_agree(&p->start.ranks, p->start.ranks.comm, status, err);
 }
 
-/* --verify: 0, or 1 when a check failed. */
+/* Print what verification found, and leave it beside the result. Rank 0. */
+static int tell_verification(struct program *p, const struct stac_check *check, struct stac_error *err) {
+    struct stac_strbuf text = {0};
+    int status = STAC_OK;
+    char *path = stac_output_file(&p->output, verification, err);
+    if (!path) return err->status;
+    for (int i = 0; i < STAC_VERIFY_CHECKS && status == STAC_OK; i++)
+        status = stac_strbuf_printf(&text, err, "%s  %-20s %.6g  (%s)\n", check[i].passed ? "passed" : "FAILED", check[i].name,
+                                    check[i].figure, check[i].text);
+    if (status == STAC_OK) status = stac_file_write(path, stac_strbuf_text(&text), text.size, err);
+    fputs(stac_strbuf_text(&text), stdout);
+    stac_strbuf_clean(&text);
+    free(path);
+    return status;
+}
+
+/* --verify, of the draft: a result is in its place with what was found or not at all. *code is 1 when a check failed. */
 static int verify(struct program *p, int *code, struct stac_error *err) {
     struct stac_conversion *c = &p->conversion;
+    struct stac_ranks *ranks = &p->start.ranks;
     struct stac_check check[STAC_VERIFY_CHECKS];
+    struct stac_job job = p->start.job; /* everything in it is borrowed */
     size_t windows = c->n_windows < 2 ? 1 : 2, context = (size_t)c->length;
-    STAC_TRY(stac_verify(&p->start.job, &p->start.ranks, &p->start.log, c->tokens, windows * context, context, check, err));
-    for (int i = 0; i < STAC_VERIFY_CHECKS; i++) {
-        if (p->start.ranks.rank == 0)
-            printf("%s  %-20s %.6g  (%s)\n", check[i].passed ? "passed" : "FAILED", check[i].name, check[i].figure,
-                   check[i].text);
+    char draft[PATH_MAX] = "";
+    if (p->output.draft) snprintf(draft, sizeof draft, "%s", p->output.draft);
+    STAC_TRY(stac_broadcast(ranks->comm, draft, sizeof draft, 0, err));
+    job.output_dir = draft;
+    STAC_TRY(stac_verify(&job, ranks, &p->start.log, c->tokens, windows * context, context, check, err));
+    for (int i = 0; i < STAC_VERIFY_CHECKS; i++)
         if (!check[i].passed) *code = 1;
-    }
-    return STAC_OK;
+    return stac_agree(ranks, ranks->comm, ranks->rank == 0 ? tell_verification(p, check, err) : STAC_OK, err);
 }
 
 /* --create_calibration_data: the texts alone. */
@@ -262,6 +300,7 @@ static int run(struct program *p, int *code, struct stac_error *err) {
     if (s->job.from[0]) return run_recoding(p, err);
     STAC_TRY(stac_agree(&s->ranks, s->ranks.comm, open_all(p, err), err));
     STAC_TRY(share_there(p, err));
+    *code = p->there == 2;
     if (p->there) return STAC_OK;
     stac_log_info(&s->log, "%s\nconverting %s on %d rank%s, T = %lld", stac_build_info(), p->model_path, s->ranks.size,
                   s->ranks.size > 1 ? "s" : "", (long long)s->job.timesteps);
@@ -278,11 +317,12 @@ static int run(struct program *p, int *code, struct stac_error *err) {
     if (s->job.create_calibration_data[0]) return create_calibration_data(p, err);
     STAC_TRY(stac_convert(&p->conversion, err));
     STAC_TRY(write_all(p, &p->conversion.stats, p->conversion.plan, err));
+    if (s->job.verify) STAC_TRY(verify(p, code, err));
     stac_log_info(&s->log, "written to %s in %s, %.0f MiB at most on rank 0", s->job.output_dir,
                   stac_clock_duration(stac_clock_now() - began, took, sizeof took), (double)stac_peak_memory() / 1048576);
     STAC_TRY(commit(p, err));
     if (s->ranks.rank == 0) stac_checkpoint_remove(&p->checkpoint);
-    return s->job.verify ? verify(p, code, err) : STAC_OK;
+    return STAC_OK;
 }
 
 int main(int argc, char **argv) {

@@ -19,7 +19,7 @@
 #include "spool/overview.h"
 #include "store/snn_file.h"
 
-enum { CHECKPOINTED = 75, MOST_ARGUMENTS = 64, BAD_JOB = 2 };
+enum { CHECKED = 1, BAD_JOB = 2, CHECKPOINTED = 75, UNKNOWN = 255, MOST_ARGUMENTS = 64, MOST_ROW = 16, LONGEST_REST = 60 };
 
 static const char help[] =
     "Usage: stac-service SPOOL [--key value ...] [-- LAUNCHER ARGUMENT ...]\n"
@@ -35,13 +35,18 @@ static const char help[] =
     "than ranks with the flags that this takes.\n\n"
     "  --ranks     (1 to 100000; default 1)        ranks of a job\n"
     "  --retries   (0 to 1000; default 3)          how often a job is run again that ended with an error; a bad job (exit\n"
-    "                                              code 2) is not\n"
+    "                                              code 2) is not, nor one with a check that failed (exit code 1 and a line\n"
+    "                                              FAILED in its log; without it 1 is an error of the launcher)\n"
     "  --returns   (0 to 1000000; default 100)     how often a job may come back because it was checkpointed (exit code 75)\n"
     "                                              or its service died\n"
+    "  --row       (1 to 16; default 5)            so many different jobs that fail one after the other are the doing of the\n"
+    "                                              machine: the last one goes back uncounted, the service ends with 4\n"
     "  --beat      (0.1 to 3600 s; default 10)     time between two signs of life\n"
     "  --patience  (1 to 86400 s; default 120)     a service on another machine that is silent for so long, at least\n"
     "                                              twice --beat, is taken for dead\n"
-    "  --poll      (0.05 to 3600 s; default 2)     time between two looks into an empty queue\n"
+    "  --poll      (0.05 to 3600 s; default 2)     time between two looks into an empty queue, and of the rest after a try "
+    "that\n"
+    "                                              failed; in a row each rest is twice as long, up to a minute\n"
     "  --grace     (0 to 86400 s; default 60)      time that a job has to checkpoint when the service is told to stop\n"
     "  --programs  (folder; default: that of stac-service)   where stac-convert and stac-eval are\n"
     "  --once      end when the queue is empty\n"
@@ -51,16 +56,22 @@ static const char help[] =
     "  --help, --version\n\n"
     "SIGUSR1, SIGTERM and SIGINT stop it: the job gets SIGUSR1, has --grace seconds to checkpoint, and goes back to the "
     "queue.\n"
-    "Exit code: 0 done, 1 a job failed (with --once), 2 bad usage, 3 the spool was refused, 4 another failure, 75 stopped "
-    "while\n"
-    "jobs are left.\n";
+    "Exit code: 0 done, 1 a job failed (with --once), 2 bad usage, 3 the spool was refused, 4 another failure, or --row\n"
+    "jobs that failed, 75 stopped while jobs are left.\n";
+
+/* Tries that failed one after the other, but for bad jobs and checks: --row different jobs are no accident. */
+struct row {
+    char job[MOST_ROW][STAC_SPOOL_NAME + 1];
+    int jobs, tries;
+    bool rest; /* after the last one, still to be taken */
+};
 
 struct service {
     struct stac_log log;
     struct stac_spool spool;
     struct stac_owner owner;
     struct stac_spool_names queue;
-    long ranks, retries, returns;
+    long ranks, retries, returns, most; /* most: --row */
     double beat, patience, poll, grace;
     bool once, watch, submit, help, version;
     const char *path;
@@ -71,6 +82,7 @@ struct service {
     char ranks_text[16];
     double beaten; /* by the clock of stac_clock_now */
     bool stop;
+    struct row row;
     int failed; /* jobs that this service gave up */
 };
 
@@ -95,9 +107,9 @@ static int take_value(struct service *v, const char *flag, char *value, bool *kn
         long *whole;
         double *real;
     } flags[] = {{"--ranks", 1, 100000, &v->ranks, NULL},      {"--retries", 0, 1000, &v->retries, NULL},
-                 {"--returns", 0, 1000000, &v->returns, NULL}, {"--beat", 0.1, 3600, NULL, &v->beat},
-                 {"--patience", 1, 86400, NULL, &v->patience}, {"--poll", 0.05, 3600, NULL, &v->poll},
-                 {"--grace", 0, 86400, NULL, &v->grace}};
+                 {"--returns", 0, 1000000, &v->returns, NULL}, {"--row", 1, MOST_ROW, &v->most, NULL},
+                 {"--beat", 0.1, 3600, NULL, &v->beat},        {"--patience", 1, 86400, NULL, &v->patience},
+                 {"--poll", 0.05, 3600, NULL, &v->poll},       {"--grace", 0, 86400, NULL, &v->grace}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         double x;
         if (strcmp(flag, flags[i].flag) != 0) continue;
@@ -239,11 +251,35 @@ static void become(const char *const *argv, const char *owner, pid_t service, in
 
 /* ---- one job ------------------------------------------------------------------------------------------------------ */
 
+/* How a try ended. */
+struct outcome {
+    int code;     /* as a shell counts */
+    bool lost;    /* it was taken back meanwhile, and therefore ended */
+    bool checked; /* its program said that a check failed */
+    double seconds;
+};
+
 static int open_log(const struct service *v, const char *job, int *fd, struct stac_error *err) {
     char name[NAME_MAX + 1];
     snprintf(name, sizeof name, "%.*s.log", STAC_SPOOL_NAME, job);
-    *fd = openat(v->spool.logs, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+    *fd = openat(v->spool.logs, name, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
     return *fd < 0 ? stac_fail(err, STAC_ERR_IO, "cannot open log/%s: %s", name, strerror(errno)) : STAC_OK;
+}
+
+/* Whether the log tells, from a place on, of a check that failed: launchers that fail say 1, too. */
+static bool tells_of_check(int log, off_t from) {
+    static const char sign[] = "FAILED  ";
+    enum { OVERLAP = sizeof sign - 2 };
+    char block[4096];
+    size_t kept = 0;
+    for (ssize_t n; (n = pread(log, block + kept, sizeof block - kept, from)) > 0;) {
+        size_t there = kept + (size_t)n;
+        if (memmem(block, there, sign, sizeof sign - 1)) return true;
+        kept = there < OVERLAP ? there : OVERLAP;
+        memmove(block, block + there - kept, kept);
+        from += n;
+    }
+    return false;
 }
 
 /* Wait for a child that ended, a signal to stop, or the time; signals are blocked everywhere else. */
@@ -274,23 +310,24 @@ static void urge(struct service *v, pid_t child, double stopped, int *step) {
     if (*step == 2 && waited > v->grace + 5) stac_owner_kill_workers(v->owner.name), *step = 3;
 }
 
-/* The exit code of the job, as a shell counts; *lost when it was taken back meanwhile, and therefore ended. */
-static int attend(struct service *v, const struct stac_claim *c, pid_t child, int *code, bool *lost, struct stac_error *err) {
+static int attend(struct service *v, const struct stac_claim *c, pid_t child, struct outcome *o, struct stac_error *err) {
     double stopped = 0;
     int state = 0, step = 0;
-    for (*lost = false; waitpid(child, &state, WNOHANG) == 0;) {
+    pid_t ended;
+    while ((ended = waitpid(child, &state, WNOHANG)) == 0) {
         double left = v->beaten + v->beat - stac_clock_now();
         bool gone;
         wait_for_signal(v, v->stop ? 0.2 : left > 0.05 ? left : 0.05);
         if (v->stop && stopped == 0) stopped = stac_clock_now();
         if (v->stop) urge(v, child, stopped, &step);
         STAC_TRY(beat(v, &gone, err));
-        if (!stac_claim_holds(&v->owner, c) && !*lost) {
-            *lost = true;
+        if (!stac_claim_holds(&v->owner, c) && !o->lost) {
+            o->lost = true;
             stac_owner_kill_workers(v->owner.name);
         }
     }
-    *code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
+    if (ended < 0) stac_log_warn(&v->log, "nobody knows how %s ended: %s", c->name, strerror(errno));
+    o->code = ended < 0 ? UNKNOWN : WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
     return STAC_OK;
 }
 
@@ -300,9 +337,10 @@ static void end_leftovers(const struct service *v, int code) {
     while (waitpid(-1, NULL, WNOHANG) > 0) continue;
 }
 
-static int run(struct service *v, const struct stac_claim *c, int *code, bool *lost, struct stac_error *err) {
+static int run(struct service *v, const struct stac_claim *c, struct outcome *o, struct stac_error *err) {
     const char *argv[MOST_ARGUMENTS], *name = stac_spool_program(c->name);
     char job[PATH_MAX], stamp[32];
+    double began = stac_clock_now();
     int log;
     pid_t self = getpid();
     char *program = stac_file_join(v->programs, name, err);
@@ -313,78 +351,129 @@ static int run(struct service *v, const struct stac_claim *c, int *code, bool *l
     if (status != STAC_OK) goto done;
     stac_clock_stamp(stamp, sizeof stamp);
     dprintf(log, "== %s: try %d on %s\n", stamp, c->tries.failures + c->tries.returns + 1, v->owner.name);
+    off_t from = lseek(log, 0, SEEK_END);
     pid_t child = fork();
     if (child == 0) become(argv, v->owner.name, self, log);
     if (child < 0)
         status = stac_fail(err, STAC_ERR_IO, "cannot start a process: %s", strerror(errno));
     else
-        status = attend(v, c, child, code, lost, err);
-    if (status == STAC_OK) end_leftovers(v, *code);
+        status = attend(v, c, child, o, err);
+    if (status == STAC_OK) end_leftovers(v, o->code);
+    o->checked = status == STAC_OK && o->code == CHECKED && tells_of_check(log, from);
+    o->seconds = stac_clock_now() - began;
     stac_clock_stamp(stamp, sizeof stamp);
-    dprintf(log, "== %s: ended with code %d\n", stamp, *code);
+    if (status == STAC_OK)
+        dprintf(log, "== %s: ended with code %d\n", stamp, o->code);
+    else
+        dprintf(log, "== %s: %s\n", stamp, err->text);
     close(log);
 done:
     free(program);
     return status;
 }
 
-static int finish_done(struct service *v, const struct stac_claim *c, double seconds, bool *kept, struct stac_error *err) {
+static int finish_done(struct service *v, const struct stac_claim *c, double seconds, enum stac_claim_end *end,
+                       struct stac_error *err) {
     char record[1024];
     snprintf(record, sizeof record,
              "{\n  \"job\": \"%s\",\n  \"program\": \"%s\",\n  \"ranks\": %ld,\n  \"service\": \"%s\",\n"
              "  \"ended\": %lld,\n  \"seconds\": %.3f,\n  \"failures\": %d,\n  \"returns\": %d\n}\n",
              c->name, stac_spool_program(c->name), v->ranks, v->owner.name, (long long)time(NULL), seconds, c->tries.failures,
              c->tries.returns);
-    return stac_claim_done(&v->owner, c, record, kept, err);
+    return stac_claim_done(&v->owner, c, record, end, err);
 }
 
-static int give_up(struct service *v, const struct stac_claim *c, int code, struct stac_error *err) {
+static int give_up(struct service *v, const struct stac_claim *c, const struct outcome *o, struct stac_error *err) {
     char reason[STAC_SPOOL_REASON];
-    snprintf(reason, sizeof reason, "exit code %d after %d failures and %d returns", code, c->tries.failures, c->tries.returns);
+    snprintf(reason, sizeof reason, "exit code %d%s after %d failures and %d returns", o->code,
+             o->checked ? " (a check failed)" : "", c->tries.failures, c->tries.returns);
     v->failed++;
     return stac_claim_give_up(&v->owner, c, reason, err);
 }
 
-/* Where the job belongs, by its exit code. */
-static int finish(struct service *v, struct stac_claim *c, int code, double seconds, struct stac_error *err) {
+/* One more try that failed; whether that is one job too many. */
+static bool lengthen_row(struct row *r, const char *job, long most) {
+    r->tries++;
+    r->rest = true;
+    for (int i = 0; i < r->jobs; i++)
+        if (strcmp(r->job[i], job) == 0) return false;
+    snprintf(r->job[r->jobs++], sizeof r->job[0], "%s", job);
+    return r->jobs >= most;
+}
+
+/* A job that did not end with 0, by its exit code. *end is not set when it is given up. */
+static int finish_undone(struct service *v, struct stac_claim *c, const struct outcome *o, enum stac_claim_end *end,
+                         struct stac_error *err) {
+    bool again = !o->checked && (v->stop || o->code == CHECKPOINTED), final = o->checked || o->code == BAD_JOB, end_of_row;
+    if (again || final) v->row = (struct row){0};
+    end_of_row = !again && !final && lengthen_row(&v->row, c->name, v->most);
+    if (!end_of_row) ++*(again ? &c->tries.returns : &c->tries.failures);
+    if (again ? c->tries.returns > v->returns : final || c->tries.failures > v->retries) return give_up(v, c, o, err);
+    STAC_TRY(stac_claim_back(&v->owner, c, end, err));
+    if (*end == STAC_CLAIM_GIVEN_UP) v->failed++;
+    if (!end_of_row) return STAC_OK;
+    return stac_fail(err, STAC_ERR_RANK,
+                     "%d jobs failed one after the other, the last one %s with exit code %d: see log/ of the "
+                     "spool; it is back in the queue, and its try does not count",
+                     v->row.jobs, c->name, o->code);
+}
+
+/* Where the job belongs. */
+static int finish(struct service *v, struct stac_claim *c, const struct outcome *o, struct stac_error *err) {
     char took[32];
-    bool kept = true, again = v->stop || code == CHECKPOINTED;
-    stac_clock_duration(seconds, took, sizeof took);
-    if (code == 0) {
-        STAC_TRY(finish_done(v, c, seconds, &kept, err));
-    } else {
-        if (again)
-            c->tries.returns++;
-        else
-            c->tries.failures++;
-        if (again ? c->tries.returns > v->returns : code == BAD_JOB || c->tries.failures > v->retries)
-            return give_up(v, c, code, err);
-        STAC_TRY(stac_claim_back(&v->owner, c, &kept, err));
-    }
-    if (kept)
-        stac_log_info(&v->log, "%s %s, exit code %d after %s", code == 0 ? "done    " : "back    ", c->name, code, took);
-    else
-        stac_log_warn(&v->log, "%s was taken back by another service", c->name);
-    return STAC_OK;
+    enum stac_claim_end end = STAC_CLAIM_GIVEN_UP;
+    int status = o->code == 0 ? finish_done(v, c, o->seconds, &end, err) : finish_undone(v, c, o, &end, err);
+    if (o->code == 0) v->row = (struct row){0};
+    stac_clock_duration(o->seconds, took, sizeof took);
+    if (end == STAC_CLAIM_MOVED)
+        stac_log_info(&v->log, "%s %s, exit code %d after %s", o->code == 0 ? "done    " : "back    ", c->name, o->code, took);
+    if (end == STAC_CLAIM_LOST) stac_log_warn(&v->log, "%s was taken back by another service", c->name);
+    return status;
 }
 
 static int work(struct service *v, struct stac_claim *c, struct stac_error *err) {
-    double began = stac_clock_now();
-    int code = 0;
-    bool lost = false;
+    struct outcome o = {0};
     stac_log_info(&v->log, "running  %s", c->name);
-    STAC_TRY(run(v, c, &code, &lost, err));
-    if (lost) stac_log_warn(&v->log, "%s was taken back by another service", c->name);
-    return lost ? STAC_OK : finish(v, c, code, stac_clock_now() - began, err);
+    STAC_TRY(run(v, c, &o, err));
+    if (o.lost) stac_log_warn(&v->log, "%s was taken back by another service", c->name);
+    return o.lost ? STAC_OK : finish(v, c, &o, err);
 }
 
 /* ---- the service -------------------------------------------------------------------------------------------------- */
+
+static int queued(const struct service *v, size_t *n, struct stac_error *err) {
+    struct stac_spool_names names = {0};
+    STAC_TRY(stac_spool_list(v->spool.queue, &names, err));
+    *n = names.n;
+    stac_spool_free_names(&names);
+    return STAC_OK;
+}
+
+/* After a try that failed, before the next one: what failed it may pass, and should not meet all jobs meanwhile. */
+static int rest(struct service *v, struct stac_error *err) {
+    size_t left;
+    double end, seconds = v->poll;
+    bool lost;
+    if (!v->row.rest) return STAC_OK;
+    v->row.rest = false;
+    STAC_TRY(queued(v, &left, err));
+    for (int i = 1; i < v->row.tries && seconds < LONGEST_REST; i++) seconds *= 2;
+    if (seconds > LONGEST_REST) seconds = LONGEST_REST;
+    if (left > 0) stac_log_info(&v->log, "resting  %.3g s after %d tries in a row that failed", seconds, v->row.tries);
+    for (end = stac_clock_now() + seconds; left > 0 && !v->stop && stac_clock_now() < end;) {
+        double time = end - stac_clock_now();
+        wait_for_signal(v, time < 0.05 ? 0.05 : time < v->beat ? time : v->beat);
+        STAC_TRY(beat(v, &lost, err));
+    }
+    return STAC_OK;
+}
 
 static int serve(struct service *v, struct stac_error *err) {
     double looked = -1e9;
     while (!v->stop) {
         struct stac_claim c;
         bool lost, found;
+        STAC_TRY(rest(v, err));
         STAC_TRY(beat(v, &lost, err));
         if (stac_clock_now() - looked > v->beat) {
             STAC_TRY(stac_claim_take_back(&v->owner, v->patience, (int)v->returns, err));
@@ -400,14 +489,6 @@ static int serve(struct service *v, struct stac_error *err) {
     return STAC_OK;
 }
 
-static int queued(const struct service *v, size_t *n, struct stac_error *err) {
-    struct stac_spool_names names = {0};
-    STAC_TRY(stac_spool_list(v->spool.queue, &names, err));
-    *n = names.n;
-    stac_spool_free_names(&names);
-    return STAC_OK;
-}
-
 static int run_service(struct service *v, int *code, struct stac_error *err) {
     sigset_t set;
     size_t left = 0;
@@ -415,7 +496,10 @@ static int run_service(struct service *v, int *code, struct stac_error *err) {
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD), sigaddset(&set, SIGTERM), sigaddset(&set, SIGINT), sigaddset(&set, SIGUSR1);
     sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGCHLD, SIG_DFL); /* where it is ignored, as whoever began this may have had it, children leave no exit code */
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* ranks whose launcher was killed are ours to collect */
+    const int drafts[] = {v->spool.queue, v->spool.done, v->spool.failed, v->spool.logs};
+    for (size_t i = 0; i < sizeof drafts / sizeof *drafts; i++) stac_spool_sweep(drafts[i]);
     STAC_TRY(stac_owner_begin(&v->owner, &v->spool, err));
     int status = serve(v, err);
     stac_spool_free_names(&v->queue);
@@ -462,7 +546,8 @@ static int act(struct service *v, int argc, char *const *argv, int *code, struct
 }
 
 int main(int argc, char **argv) {
-    struct service v = {.ranks = 1, .retries = 3, .returns = 100, .beat = 10, .patience = 120, .poll = 2, .grace = 60};
+    struct service v = {
+        .ranks = 1, .retries = 3, .returns = 100, .most = 5, .beat = 10, .patience = 120, .poll = 2, .grace = 60};
     struct stac_error err = {0};
     int code = 0;
     v.log.screen = stderr;

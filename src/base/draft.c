@@ -35,14 +35,23 @@ int stac_draft_remove(const char *path, struct stac_error *err) {
     return stac_fail(err, STAC_ERR_IO, "cannot remove %s: %s", path, strerror(errno));
 }
 
-/* Whether a name is `lead` and then the number of a process that is not there any more. */
+void stac_draft_mark(char out[STAC_DRAFT_MARK]) {
+    snprintf(out, STAC_DRAFT_MARK, "%08x-%d", machine(), (int)getpid());
+}
+
+bool stac_draft_mark_is_dead(const char *mark) {
+    char lead[16], *end;
+    int n = snprintf(lead, sizeof lead, "%08x-", machine());
+    if (strncmp(mark, lead, (size_t)n) != 0 || mark[n] < '1' || mark[n] > '9') return false;
+    errno = 0;
+    long pid = strtol(mark + n, &end, 10);
+    return *end == 0 && errno == 0 && pid <= INT_MAX && stac_process_is_gone(pid);
+}
+
+/* Whether a name is `lead` and then the mark of a process that is not there any more. */
 static bool is_left_behind(const char *name, const char *lead) {
     size_t n = strlen(lead);
-    char *end;
-    if (strncmp(name, lead, n) != 0) return false;
-    errno = 0;
-    long pid = strtol(name + n, &end, 10);
-    return name[n] >= '1' && name[n] <= '9' && *end == 0 && errno == 0 && pid <= INT_MAX && stac_process_is_gone(pid);
+    return strncmp(name, lead, n) == 0 && stac_draft_mark_is_dead(name + n);
 }
 
 static void sweep(const char *folder, const char *lead) {
@@ -59,13 +68,15 @@ static void sweep(const char *folder, const char *lead) {
 }
 
 char *stac_draft_name(const char *path, const char *kind, struct stac_error *err) {
-    size_t n = strlen(path) + strlen(kind) + 48;
+    char mark[STAC_DRAFT_MARK];
+    size_t n = strlen(path) + strlen(kind) + sizeof mark + 3;
     char *lead = stac_alloc(n, 1, "a path", err), *name = stac_alloc(n, 1, "a path", err);
     char *folder = stac_strdup(path, err), *base = stac_strdup(path, err);
     if (lead && name && folder && base) {
-        snprintf(lead, n, "%s.%s-%08x-", basename(base), kind, machine());
+        stac_draft_mark(mark);
+        snprintf(lead, n, "%s.%s-", basename(base), kind);
         sweep(dirname(folder), lead);
-        snprintf(name, n, "%s.%s-%08x-%ld", path, kind, machine(), (long)getpid());
+        snprintf(name, n, "%s.%s-%s", path, kind, mark);
     } else {
         free(name);
         name = NULL;

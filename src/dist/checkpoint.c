@@ -1,5 +1,6 @@
 #include "dist/checkpoint.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,21 +16,63 @@ static const char job_record[] = "job";
 
 /* ---- begin and end ------------------------------------------------------------------------------------------------ */
 
-/* Whether the folder holds anything of this job; STAC_ERR_USAGE if it is another's. */
-static int look(struct stac_checkpoint *c, bool replace, struct stac_error *err) {
+/* Moved aside first: what is cut short leaves no folder that looks like a checkpoint, and goes away with the next look. */
+static int put_away(const struct stac_checkpoint *c, struct stac_error *err) {
+    char *aside = stac_draft_name(c->folder, "old", err);
+    if (!aside) return err->status;
+    int status = stac_draft_remove(rename(c->folder, aside) == 0 ? aside : c->folder, err);
+    free(aside);
+    return status;
+}
+
+/* What removals that were cut short have left. */
+static void sweep(const struct stac_checkpoint *c) {
+    struct stac_error ignored = {0};
+    free(stac_draft_name(c->folder, "old", &ignored));
+}
+
+/* Whether the folder holds a whole record that says whose it is: this job's, or (NULL) anybody's. */
+static int belongs(const struct stac_checkpoint *c, const char *job, bool *yes, struct stac_error *err) {
     char *body;
     size_t size;
     bool damaged;
-    if (!stac_file_exists(c->folder)) return STAC_OK;
-    STAC_TRY(stac_record_read(c->folder, job_record, c->job, &body, &size, &damaged, err));
-    c->resumed = body != NULL;
+    STAC_TRY(stac_record_read(c->folder, job_record, job, &body, &size, &damaged, err));
+    *yes = body != NULL;
     free(body);
+    return STAC_OK;
+}
+
+/* Go through a folder that is nobody's: whether only records and drafts of them are in it; with `clear` these are removed. */
+static bool holds_records_only(const char *folder, bool clear) {
+    DIR *dir = opendir(folder);
+    bool only = dir != NULL;
+    for (const struct dirent *e; dir && (e = readdir(dir));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        only = only && (strstr(e->d_name, ".tmp-") || stac_record_is_one(folder, e->d_name));
+        if (only && clear) unlinkat(dirfd(dir), e->d_name, 0);
+    }
+    if (dir) closedir(dir);
+    return only;
+}
+
+/* Whether the folder holds anything of this job; STAC_ERR_USAGE if it is another's. Without a whole record of whose it is, it
+ * is no checkpoint: its maker was killed before the first, or as it went away. */
+static int look(struct stac_checkpoint *c, bool replace, struct stac_error *err) {
+    bool others = false;
+    sweep(c);
+    if (!stac_file_exists(c->folder)) return STAC_OK;
+    STAC_TRY(belongs(c, c->job, &c->resumed, err));
     if (c->resumed) return STAC_OK;
-    if (replace) return stac_draft_remove(c->folder, err);
-    return stac_fail(err, STAC_ERR_USAGE,
-                     "%s was left by a job that is not this one, or by another version: finish that one, remove the folder, or "
-                     "give --force",
-                     c->folder);
+    if (replace) return put_away(c, err);
+    STAC_TRY(belongs(c, NULL, &others, err));
+    if (others)
+        return stac_fail(
+            err, STAC_ERR_USAGE,
+            "%s was left by a job that is not this one, or by another version: finish that one, remove the folder, "
+            "or give --force",
+            c->folder);
+    if (holds_records_only(c->folder, false) && holds_records_only(c->folder, true)) return STAC_OK;
+    return stac_fail(err, STAC_ERR_USAGE, "%s holds something that is no checkpoint: remove it, or give --force", c->folder);
 }
 
 /* Where the checkpoint of a job for the result at `path` is. */
@@ -58,7 +101,7 @@ static void forget_waiting(struct stac_checkpoint *c) {
 
 void stac_checkpoint_remove(struct stac_checkpoint *c) {
     struct stac_error ignored = {0};
-    if (c->folder && stac_file_exists(c->folder)) stac_draft_remove(c->folder, &ignored);
+    if (c->folder && stac_file_exists(c->folder)) put_away(c, &ignored);
 }
 
 void stac_checkpoint_clean(struct stac_checkpoint *c) {
@@ -71,8 +114,7 @@ void stac_checkpoint_clean(struct stac_checkpoint *c) {
 void stac_checkpoint_tidy(const char *path, const char *job) {
     struct stac_checkpoint c = {0};
     struct stac_error ignored = {0};
-    if (name_folder(&c, path, job, &ignored) == STAC_OK && look(&c, false, &ignored) == STAC_OK && c.resumed)
-        stac_checkpoint_remove(&c);
+    if (name_folder(&c, path, job, &ignored) == STAC_OK && look(&c, false, &ignored) == STAC_OK) stac_checkpoint_remove(&c);
     stac_checkpoint_clean(&c);
 }
 
@@ -80,7 +122,7 @@ void stac_checkpoint_tidy(const char *path, const char *job) {
 
 static void tell(struct stac_checkpoint *c, const struct stac_error *trouble) {
     if (!c->told) stac_log_warn(c->log, "no checkpoint can be written, the job goes on without: %s", trouble->text);
-    c->told = true;
+    c->told = c->failed = true;
 }
 
 /* The folder, with the record that says whose it is. */
@@ -102,6 +144,7 @@ int stac_checkpoint_ask(struct stac_checkpoint *c, bool *due, struct stac_error 
     *due = wish[0] || wish[1];
     if (!*due) return STAC_OK;
     struct stac_error trouble = {0};
+    c->failed = false;
     if (c->ranks->rank == 0 && make_folder(c, &trouble) != STAC_OK) tell(c, &trouble);
     for (size_t i = 0; i < c->n_waiting; i++) {
         struct stac_bytes body = {c->waiting[i].body, c->waiting[i].size};
@@ -154,8 +197,17 @@ char *stac_checkpoint_get(struct stac_checkpoint *c, const char *name, size_t si
 
 int stac_checkpoint_leave(struct stac_checkpoint *c, struct stac_error *err) {
     if (!c || !c->stop) return STAC_OK;
-    stac_fail(err, STAC_STOPPED, "by %s; what is done is kept in %s: run the same job again and it goes on",
-              stac_stop_name(c->stop), c->folder);
+    int failed = c->failed;
+    STAC_TRY(
+        stac_mpi_check(MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, c->ranks->comm), "ranks cannot agree", err));
+    if (failed)
+        stac_fail(
+            err, STAC_ERR_IO,
+            "stopped by %s, and what is done could not be kept in %s: the same job, run again, has only what was kept before",
+            stac_stop_name(c->stop), c->folder);
+    else
+        stac_fail(err, STAC_STOPPED, "by %s; what is done is kept in %s: run the same job again and it goes on",
+                  stac_stop_name(c->stop), c->folder);
     err->agreed = 1;
     return err->status;
 }

@@ -27,6 +27,7 @@ struct stac_checkpoint {
     double interval, written; /* seconds; by the clock of stac_clock_now */
     bool resumed;             /* something of this job was there */
     bool told;                /* that it cannot be written */
+    bool failed;              /* at the time that was due last, on this rank */
     int stop;                 /* the signal that all ranks have agreed to stop for, 0: none */
     struct stac_waiting *waiting;
     size_t n_waiting, waiting_cap;
@@ -57,7 +58,8 @@ void stac_checkpoint_put(struct stac_checkpoint *c, const char *name, const stru
  * *found receives). */
 char *stac_checkpoint_get(struct stac_checkpoint *c, const char *name, size_t size, size_t *found);
 
-/* After writing: STAC_STOPPED, on every rank, if a signal asked for it. Collective. */
+/* After writing: STAC_STOPPED, on every rank, if a signal asked for it; STAC_ERR_IO, and another text, if it did and a rank
+ * could not write. Collective. */
 int stac_checkpoint_leave(struct stac_checkpoint *c, struct stac_error *err);
 
 /* Work in pieces, of which a record is kept: what the ranks found in items [0, done), put together. */

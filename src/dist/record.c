@@ -31,7 +31,7 @@ const char *stac_record_body(const char *bytes, size_t n, const char *name, cons
     if (memcmp(h.magic, magic, sizeof magic) != 0 || h.version != VERSION || h.head_sum != sum_of_head(&h) ||
         h.size != n - sizeof h)
         return NULL;
-    if (strncmp(h.job, job, sizeof h.job) != 0 || strncmp(h.name, name, sizeof h.name) != 0) return NULL;
+    if ((job && strncmp(h.job, job, sizeof h.job) != 0) || strncmp(h.name, name, sizeof h.name) != 0) return NULL;
     if (stac_xxh3(bytes + sizeof h, h.size) != h.body_sum) return NULL;
     *size = h.size;
     return bytes + sizeof h;
@@ -97,8 +97,19 @@ static int read_file(const char *path, const char *name, const char *job, char *
     return status;
 }
 
-int stac_record_read(const char *folder, const char *name, const char job[STAC_SHA256_HEX], char **body, size_t *size,
-                     bool *damaged, struct stac_error *err) {
+bool stac_record_is_one(const char *folder, const char *name) {
+    struct stac_error ignored = {0};
+    struct stac_mapping map = {0};
+    char *path = stac_file_join(folder, name, &ignored);
+    bool is = path && stac_file_map(path, &map, &ignored) == STAC_OK && map.size >= sizeof magic &&
+              memcmp(map.data, magic, sizeof magic) == 0;
+    stac_file_unmap(&map);
+    free(path);
+    return is;
+}
+
+int stac_record_read(const char *folder, const char *name, const char *job, char **body, size_t *size, bool *damaged,
+                     struct stac_error *err) {
     char *now, *old;
     *body = NULL;
     *size = 0;

@@ -31,7 +31,9 @@ static const struct stac_key keys[] = {
      "calibration left in its file. Its weights stay, and its other settings; neither the model nor any text is needed."},
     {"force", C, STAC_KEY_BOOL, AT(force), "false", 0, 0, NULL, "", NULL, model_group, "Replace an output folder that exists."},
     {"once", C | E, STAC_KEY_BOOL, AT(once), "false", 0, 0, NULL, "", NULL, model_group,
-     "If the result of this very job is there already, say so and do nothing: a job that is begun again costs nothing."},
+     "If the result of this very job is there already, say so and do nothing: a job that is begun again costs nothing. The "
+     "exit "
+     "code is 1 when a check of it failed."},
     {"checkpoint_interval", C | E, STAC_KEY_REAL, AT(checkpoint_interval), "30", 0, 1e9, NULL, "seconds", NULL, model_group,
      "How often what is done so far is kept beside the result, in a folder whose name ends in .checkpoint: the same job, begun "
      "again, goes "
@@ -78,7 +80,8 @@ static const struct stac_key keys[] = {
     {"seed", C | E | H, STAC_KEY_INT, AT(seed), "1", 0, 4294967295.0, NULL, "", NULL, convert_group,
      "Seed of everything random: rotations, calibration samples, sampling of tokens."},
     {"verify", C, STAC_KEY_BOOL, AT(verify), "false", 0, 0, NULL, "", NULL, convert_group,
-     "Read the stored result back and check it: temporal equals count mode, perplexity against the original."},
+     "Read the stored result back and check it, before it takes its place: temporal equals count mode, perplexity against the "
+     "original. What was found is in verification.txt beside it."},
     {"threshold_steps", C, STAC_KEY_INT, AT(threshold_steps), "0", 0, 1000, NULL, "steps", NULL, convert_group,
      "Steps of training the thresholds and units of each block on its output error, by surrogate gradients over the "
      "calibration "

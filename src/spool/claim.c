@@ -50,43 +50,75 @@ static bool is_there(int folder, const char *name) {
     return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Another job of this name is being worked on: this one has to wait for its end. */
+/* Neither is_there nor is_gone: nobody knows, because a disk or a file server does not answer. */
+static bool is_gone(int folder, const char *name) {
+    struct stat st;
+    return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 && (errno == ENOENT || errno == ENOTDIR || errno == ESTALE);
+}
+
+/* Another job of this name is being worked on, as far as anybody knows: this one has to wait for its end. */
 static bool is_running(const struct stac_spool *s, const char *name) {
     struct stac_spool_names owners = {0};
     struct stac_error quiet = {0};
     char path[2 * NAME_MAX + 2];
     bool found = false;
-    if (stac_spool_list(s->running, &owners, &quiet) != STAC_OK) return false;
+    if (stac_spool_list(s->running, &owners, &quiet) != STAC_OK) return true;
     for (size_t i = 0; !found && i < owners.n; i++) {
         snprintf(path, sizeof path, "%s/%s", owners.name[i], name);
-        found = is_there(s->running, path);
+        found = !is_gone(s->running, path);
     }
     stac_spool_free_names(&owners);
     return found;
 }
 
 /* Move an entry that is no job out of the way; where that is not possible it stays, and is said once. */
-static void refuse(const struct stac_owner *o, int folder, const char *name, const char *reason) {
+static void refuse(struct stac_owner *o, int folder, const char *name, const char *reason) {
     struct stac_error err = {0};
-    if (stac_spool_give_up(o->spool, folder, name, reason, &err) != STAC_OK) stac_log_warn(o->spool->log, "%s", err.text);
+    if (stac_spool_give_up(o->spool, folder, name, reason, &err) != STAC_OK) stac_owner_warn(o, &err);
+}
+
+/* A second name that is seconds old is of a submission, by links, that has not come to its end; or never will, for it was
+ * killed. */
+static bool is_being_put(const struct stac_owner *o, const char *name) {
+    enum { SECONDS = 3 };
+    struct stat st;
+    int queue = o->spool->queue;
+    if (fstatat(queue, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) || st.st_nlink != 2) return false;
+    if (stac_owner_since(o, st.st_ctim) < SECONDS) return true;
+    stac_spool_sweep(queue);
+    return fstatat(queue, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_nlink == 1;
+}
+
+/* By a rename; *ours is false when another was faster. */
+static int take(struct stac_owner *o, const char *name, bool *ours, struct stac_error *err) {
+    bool lost;
+    *ours = renameat(o->spool->queue, name, o->folder, name) == 0;
+    if (*ours) return STAC_OK;
+    if (errno != ENOENT && errno != ESTALE) return cannot(err, "claim", name);
+    STAC_TRY(stac_owner_beat(o, &lost, err)); /* our folder may be gone */
+    *ours = is_there(o->folder, name);        /* a file server may have asked twice, and renamed the first time */
+    return STAC_OK;
+}
+
+/* Uncounted. */
+static int put_back(struct stac_owner *o, const char *name, struct stac_error *err) {
+    if (stac_spool_move(o->folder, name, o->spool->queue, name) == 0 || errno == ENOENT) return STAC_OK;
+    return cannot(err, "put back", name);
 }
 
 /* Looks again once the job is ours: what was looked at before might have been exchanged. */
 static int claim(struct stac_owner *o, const char *name, struct stac_claim *c, bool *found, struct stac_error *err) {
     const struct stac_spool *s = o->spool;
     char reason[STAC_SPOOL_REASON];
-    if (!stac_spool_accepts(s, s->queue, name, reason)) {
-        if (is_there(s->queue, name)) refuse(o, s->queue, name, reason);
-        return STAC_OK;
-    }
-    if (is_running(s, name)) return STAC_OK;
-    if (renameat(s->queue, name, o->folder, name) != 0) {
-        bool lost; /* another was faster, or our folder is gone */
-        if (errno != ENOENT) return cannot(err, "claim", name);
-        STAC_TRY(stac_owner_beat(o, &lost, err));
-        if (!is_there(o->folder, name)) return STAC_OK; /* a file server may have asked twice, and renamed the first time */
-    }
-    if (!stac_spool_accepts(s, o->folder, name, reason))
+    bool ours;
+    enum stac_spool_verdict verdict = stac_spool_judge(s, s->queue, name, reason);
+    if (verdict == STAC_SPOOL_REFUSED && is_there(s->queue, name) && !is_being_put(o, name)) refuse(o, s->queue, name, reason);
+    if (verdict != STAC_SPOOL_ACCEPTED || is_running(s, name)) return STAC_OK;
+    STAC_TRY(take(o, name, &ours, err));
+    if (!ours) return STAC_OK;
+    verdict = stac_spool_judge(s, o->folder, name, reason);
+    if (verdict == STAC_SPOOL_UNKNOWN) return put_back(o, name, err);
+    if (verdict == STAC_SPOOL_REFUSED)
         refuse(o, o->folder, name, reason);
     else if (is_there(s->done, name))
         refuse(o, o->folder, name, "a job of this name is done already");
@@ -106,36 +138,48 @@ int stac_claim_next(struct stac_owner *o, struct stac_spool_names *names, struct
 }
 
 bool stac_claim_holds(const struct stac_owner *o, const struct stac_claim *c) {
-    return is_there(o->folder, c->name);
+    return !is_gone(o->folder, c->name);
 }
 
 /* ---- ends --------------------------------------------------------------------------------------------------------- */
 
-static int move(struct stac_owner *o, const char *name, int to, bool *kept, struct stac_error *err) {
-    *kept = renameat(o->folder, name, to, name) == 0 || (errno == ENOENT && is_there(to, name));
-    if (!*kept && errno != ENOENT) return cannot(err, "move", name);
-    if (*kept) fsync(to); /* so that it is still there after a loss of power; where that is not possible it is done again */
+/* What a rename has come to: LOST when the job had been taken back. */
+static int moved(int failed, const char *name, int to, enum stac_claim_end *end, struct stac_error *err) {
+    int error = failed ? errno : 0;
+    *end = STAC_CLAIM_LOST;
+    if ((error == ENOENT || error == ESTALE) && !is_there(to, name)) return STAC_OK;
+    if (error && error != ENOENT && error != ESTALE)
+        return stac_fail(err, STAC_ERR_IO, "cannot move the job %s: %s", name, strerror(error));
+    fsync(to); /* so that it is still there after a loss of power; where that is not possible it is done again */
+    *end = STAC_CLAIM_MOVED;
     return STAC_OK;
 }
 
-int stac_claim_done(struct stac_owner *o, const struct stac_claim *c, const char *record, bool *kept, struct stac_error *err) {
+int stac_claim_done(struct stac_owner *o, const struct stac_claim *c, const char *record, enum stac_claim_end *end,
+                    struct stac_error *err) {
     const struct stac_spool *s = o->spool;
     char name[NAME_MAX + 1];
-    if (!(*kept = stac_claim_holds(o, c))) return STAC_OK;
+    *end = STAC_CLAIM_LOST;
+    if (!stac_claim_holds(o, c)) return STAC_OK;
     snprintf(name, sizeof name, "%s.json", c->name);
     STAC_TRY(stac_spool_write(s->done, name, record, strlen(record), err));
-    STAC_TRY(move(o, c->name, s->done, kept, err));
-    if (!*kept) return STAC_OK;
+    STAC_TRY(moved(renameat(o->folder, c->name, s->done, c->name), c->name, s->done, end, err));
+    if (*end == STAC_CLAIM_LOST) return STAC_OK;
     forget_tries(s, c->name);
     snprintf(name, sizeof name, "%s.txt", c->name);
     if (!is_there(s->failed, c->name)) unlinkat(s->failed, name, 0); /* of an earlier life */
     return STAC_OK;
 }
 
-int stac_claim_back(struct stac_owner *o, const struct stac_claim *c, bool *kept, struct stac_error *err) {
-    if (!(*kept = stac_claim_holds(o, c))) return STAC_OK;
+int stac_claim_back(struct stac_owner *o, const struct stac_claim *c, enum stac_claim_end *end, struct stac_error *err) {
+    int queue = o->spool->queue;
+    *end = STAC_CLAIM_LOST;
+    if (!stac_claim_holds(o, c)) return STAC_OK;
     STAC_TRY(write_tries(o->spool, c->name, &c->tries, err));
-    return move(o, c->name, o->spool->queue, kept, err);
+    int failed = stac_spool_move(o->folder, c->name, queue, c->name);
+    if (!failed || errno != EEXIST) return moved(failed, c->name, queue, end, err);
+    *end = STAC_CLAIM_GIVEN_UP;
+    return stac_claim_give_up(o, c, "it was to go back to the queue, where a newer job has taken its name", err);
 }
 
 int stac_claim_give_up(struct stac_owner *o, const struct stac_claim *c, const char *reason, struct stac_error *err) {
@@ -149,29 +193,32 @@ int stac_claim_give_up(struct stac_owner *o, const struct stac_claim *c, const c
 static int take_back_job(struct stac_owner *dead, const char *name, int returns, struct stac_error *err) {
     struct stac_claim c = {.tries = read_tries(dead->spool, name)};
     char reason[STAC_SPOOL_REASON];
-    bool kept;
+    enum stac_claim_end end;
     snprintf(c.name, sizeof c.name, "%s", name);
     if (++c.tries.returns > returns) {
         snprintf(reason, sizeof reason, "it came back %d times, the last time because its service died", c.tries.returns);
         return stac_claim_give_up(dead, &c, reason, err);
     }
-    STAC_TRY(stac_claim_back(dead, &c, &kept, err));
-    if (kept) stac_log_info(dead->spool->log, "took back %s from %s", name, dead->name);
+    STAC_TRY(stac_claim_back(dead, &c, &end, err));
+    if (end == STAC_CLAIM_MOVED) stac_log_info(dead->spool->log, "took back %s from %s", name, dead->name);
     return STAC_OK;
 }
 
-/* Everything of one service that is gone, and its folder. */
-static int take_back_all(const struct stac_owner *o, const char *owner, int returns, struct stac_error *err) {
+/* Everything of one service that is gone, and its folder. A job that cannot be moved is told, and stays. */
+static void take_back_all(struct stac_owner *o, const char *owner, int returns) {
     struct stac_owner dead = {.spool = o->spool};
     struct stac_spool_names names = {0};
     snprintf(dead.name, sizeof dead.name, "%s", owner);
     dead.folder = openat(o->spool->running, owner, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (dead.folder < 0) return STAC_OK; /* another was faster, or it is no owner's folder */
-    int status = stac_spool_list(dead.folder, &names, err);
-    for (size_t i = 0; status == STAC_OK && i < names.n; i++) status = take_back_job(&dead, names.name[i], returns, err);
+    if (dead.folder < 0) return; /* another was faster, or it is no owner's folder */
+    struct stac_error trouble = {0};
+    if (stac_spool_list(dead.folder, &names, &trouble) != STAC_OK) stac_owner_warn(o, &trouble);
+    for (size_t i = 0; i < names.n; i++) {
+        stac_error_clear(&trouble);
+        if (take_back_job(&dead, names.name[i], returns, &trouble) != STAC_OK) stac_owner_warn(o, &trouble);
+    }
     stac_spool_free_names(&names);
     stac_owner_end(&dead);
-    return status;
 }
 
 int stac_claim_take_back(struct stac_owner *o, double patience, int returns, struct stac_error *err) {
@@ -182,7 +229,7 @@ int stac_claim_take_back(struct stac_owner *o, double patience, int returns, str
         if (state == STAC_OWNER_ALIVE) continue;
         if (state == STAC_OWNER_DEAD && !stac_owner_kill_workers(owners.name[i]))
             continue; /* they would write beside the next */
-        status = take_back_all(o, owners.name[i], returns, err);
+        take_back_all(o, owners.name[i], returns);
     }
     stac_spool_free_names(&owners);
     return status;

@@ -24,12 +24,19 @@ struct stac_claim {
 int stac_claim_next(struct stac_owner *o, struct stac_spool_names *names, struct stac_claim *c, bool *found,
                     struct stac_error *err);
 
-/* Whether it is still ours. */
+/* Whether it is still ours, as far as anybody knows: only what is certainly gone is lost. */
 bool stac_claim_holds(const struct stac_owner *o, const struct stac_claim *c);
 
-/* The ends of a claim; *kept is false when it had been taken back, and nothing was moved. The record of done/ is `record`. */
-int stac_claim_done(struct stac_owner *o, const struct stac_claim *c, const char *record, bool *kept, struct stac_error *err);
-int stac_claim_back(struct stac_owner *o, const struct stac_claim *c, bool *kept, struct stac_error *err);
+enum stac_claim_end {
+    STAC_CLAIM_LOST,     /* it had been taken back, and nothing was moved */
+    STAC_CLAIM_MOVED,    /* as it was to be */
+    STAC_CLAIM_GIVEN_UP, /* a newer job of its name is in the queue: it is in failed/ */
+};
+
+/* The ends of a claim. The record of done/ is `record`. */
+int stac_claim_done(struct stac_owner *o, const struct stac_claim *c, const char *record, enum stac_claim_end *end,
+                    struct stac_error *err);
+int stac_claim_back(struct stac_owner *o, const struct stac_claim *c, enum stac_claim_end *end, struct stac_error *err);
 int stac_claim_give_up(struct stac_owner *o, const struct stac_claim *c, const char *reason, struct stac_error *err);
 
 /* Take back what services that are gone had claimed; a job that came back more often than `returns` is given up. */

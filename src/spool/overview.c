@@ -10,6 +10,8 @@
 
 enum { SHOWN = 10 }; /* failed jobs */
 
+/* Whatever files are called and hold, the table does nothing to a terminal. */
+
 /* Jobs among the names of a folder: records and reasons lie beside them. */
 static bool is_job(const char *name) {
     return stac_spool_program(name) != NULL;
@@ -36,7 +38,8 @@ static int list_owner(const struct stac_spool *s, const char *owner, size_t *run
     if (seconds >= 0) stac_clock_duration(seconds, age, sizeof age);
     int status = stac_spool_list(folder, &names, err);
     for (size_t i = 0; status == STAC_OK && i < names.n; i++, (*running)++)
-        status = stac_strbuf_printf(out, err, "running  %-40s on %s, heard of %s ago\n", names.name[i], host, age);
+        status = stac_strbuf_printf(out, err, "running  %-40s on %s, heard of %s ago\n", stac_one_line(names.name[i]),
+                                    stac_one_line(host), age);
     stac_spool_free_names(&names);
     close(folder);
     return status;
@@ -64,7 +67,8 @@ static int list_failed(const struct stac_spool *s, struct stac_strbuf *out, stru
         ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
         if (fd >= 0) close(fd);
         text[n > 0 ? n : 0] = 0;
-        status = stac_strbuf_printf(out, err, "failed   %.*s\n", (int)strcspn(text, "\n"), *text ? text : names.name[i]);
+        text[strcspn(text, "\n")] = 0;
+        status = stac_strbuf_printf(out, err, "failed   %s\n", stac_one_line(*text ? text : names.name[i]));
         shown++;
     }
     stac_spool_free_names(&names);

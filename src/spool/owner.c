@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -79,7 +78,7 @@ int stac_owner_begin(struct stac_owner *o, const struct stac_spool *spool, struc
 }
 
 int stac_owner_beat(struct stac_owner *o, bool *lost, struct stac_error *err) {
-    *lost = utimensat(o->folder, heartbeat, NULL, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+    *lost = utimensat(o->folder, heartbeat, NULL, AT_SYMLINK_NOFOLLOW) != 0 && (errno == ENOENT || errno == ESTALE);
     return *lost ? make_folder(o, err) : STAC_OK; /* another failure is left to the next beat */
 }
 
@@ -89,6 +88,14 @@ void stac_owner_end(struct stac_owner *o) {
     close(o->folder);
     o->folder = -1;
     unlinkat(o->spool->running, o->name, AT_REMOVEDIR);
+}
+
+void stac_owner_warn(struct stac_owner *o, const struct stac_error *trouble) {
+    uint64_t digest = stac_xxh3(trouble->text, strlen(trouble->text));
+    for (int i = 0; i < STAC_OWNER_TOLD; i++)
+        if (o->told[i] == digest) return;
+    o->told[o->n_told++ % STAC_OWNER_TOLD] = digest;
+    stac_log_warn(o->spool->log, "%s", trouble->text);
 }
 
 /* ---- others ------------------------------------------------------------------------------------------------------- */
@@ -104,11 +111,23 @@ static bool last_beat(const struct stac_spool *s, const char *owner, struct time
     return true;
 }
 
+static double seconds_between(struct timespec from, struct timespec to) {
+    return (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
+}
+
 double stac_owner_age(const struct stac_spool *s, const struct stac_owner *o, const char *other) {
     struct timespec theirs, now;
     if (!last_beat(s, other, &theirs)) return -1;
     if (!o || !last_beat(s, o->name, &now)) clock_gettime(CLOCK_REALTIME, &now);
-    return (double)(now.tv_sec - theirs.tv_sec) + 1e-9 * (double)(now.tv_nsec - theirs.tv_nsec);
+    return seconds_between(theirs, now);
+}
+
+double stac_owner_since(const struct stac_owner *o, struct timespec then) {
+    struct stat st;
+    if (utimensat(o->folder, heartbeat, NULL, AT_SYMLINK_NOFOLLOW) != 0 ||
+        fstatat(o->folder, heartbeat, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        clock_gettime(CLOCK_REALTIME, &st.st_mtim);
+    return seconds_between(then, st.st_mtim);
 }
 
 enum stac_owner_state stac_owner_look(const struct stac_owner *o, const char *other, double patience) {

@@ -7,15 +7,25 @@
 #ifndef STAC_SPOOL_OWNER_H
 #define STAC_SPOOL_OWNER_H
 
+#include <stdint.h>
+#include <time.h>
+
 #include "spool/spool.h"
 
 #define STAC_OWNER_VARIABLE "STAC_SERVICE"
 
+enum { STAC_OWNER_TOLD = 64 };
+
 struct stac_owner {
     const struct stac_spool *spool; /* borrowed */
     char name[128];
-    int folder; /* running/OWNER */
+    int folder;                     /* running/OWNER */
+    uint64_t told[STAC_OWNER_TOLD]; /* digests of the last warnings, in turn */
+    unsigned n_told;
 };
+
+/* A warning of something that stays and is met at every look, said once. */
+void stac_owner_warn(struct stac_owner *o, const struct stac_error *trouble);
 
 int stac_owner_begin(struct stac_owner *o, const struct stac_spool *spool, struct stac_error *err);
 void stac_owner_end(struct stac_owner *o);
@@ -33,6 +43,9 @@ enum stac_owner_state stac_owner_look(const struct stac_owner *o, const char *ot
 
 /* Seconds since the last heartbeat, by the clock of the file system; negative: unknown. */
 double stac_owner_age(const struct stac_spool *s, const struct stac_owner *o, const char *other);
+
+/* Seconds that have gone since a time of the file system, by its own clock, which a new heartbeat shows. */
+double stac_owner_since(const struct stac_owner *o, struct timespec then);
 
 /* Kill what still works for an owner on this machine; false when something is left after a few seconds. */
 bool stac_owner_kill_workers(const char *owner);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/draft.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -143,19 +144,47 @@ static const char *distrust_file(const struct stac_spool *s, const struct stat *
     return distrust(st, s->group);
 }
 
-bool stac_spool_accepts(const struct stac_spool *s, int folder, const char *name, char reason[STAC_SPOOL_REASON]) {
+enum stac_spool_verdict stac_spool_judge(const struct stac_spool *s, int folder, const char *name,
+                                         char reason[STAC_SPOOL_REASON]) {
     struct stat st;
     const char *bad = distrust_name(name);
-    if (!bad && fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        snprintf(reason, STAC_SPOOL_REASON, "it cannot be examined: %s", strerror(errno));
-    else if (bad || (bad = distrust_file(s, &st)))
-        snprintf(reason, STAC_SPOOL_REASON, "%s", bad);
-    else
-        return true;
-    return false;
+    if (!bad && fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0) return STAC_SPOOL_UNKNOWN;
+    if (!bad && !(bad = distrust_file(s, &st))) return STAC_SPOOL_ACCEPTED;
+    snprintf(reason, STAC_SPOOL_REASON, "%s", bad);
+    return STAC_SPOOL_REFUSED;
+}
+
+/* ---- moving ------------------------------------------------------------------------------------------------------- */
+
+/* As links leave it that were cut short, or that a file server made when it was asked for the first time. */
+static bool is_same_file(int a, const char *name_a, int b, const char *name_b) {
+    struct stat x, y;
+    return fstatat(a, name_a, &x, AT_SYMLINK_NOFOLLOW) == 0 && fstatat(b, name_b, &y, AT_SYMLINK_NOFOLLOW) == 0 &&
+           x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+int stac_spool_move(int from, const char *name, int to, const char *as) {
+    struct stat st;
+    if (renameat2(from, name, to, as, RENAME_NOREPLACE) == 0) return 0;
+    if (errno == EINVAL || errno == ENOSYS || errno == ENOTSUP) {
+        if (linkat(from, name, to, as, 0) == 0) return unlinkat(from, name, 0);
+        if (errno != EEXIST && errno != ENOENT) {
+            if (fstatat(to, as, &st, AT_SYMLINK_NOFOLLOW) != 0) return renameat(from, name, to, as);
+            errno = EEXIST;
+        }
+    }
+    if (errno != EEXIST) return -1;
+    if (is_same_file(from, name, to, as)) return unlinkat(from, name, 0);
+    errno = EEXIST;
+    return -1;
 }
 
 /* ---- small files -------------------------------------------------------------------------------------------------- */
+
+/* Where the file system knows no such thing, that is fine. */
+static int sync_open(int fd, const char *name, struct stac_error *err) {
+    return fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP ? system_error(err, "sync", name) : STAC_OK;
+}
 
 static int write_to(int fd, const char *name, const char *text, size_t size, struct stac_error *err) {
     for (size_t put = 0; put < size;) {
@@ -164,13 +193,15 @@ static int write_to(int fd, const char *name, const char *text, size_t size, str
         if (r < 0) return system_error(err, "write", name);
         put += (size_t)r;
     }
-    return fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP ? system_error(err, "sync", name) : STAC_OK;
+    return sync_open(fd, name, err);
 }
 
 /* A new file under a name that begins with a dot, into `draft`. */
 static int write_draft(int folder, const char *name, const char *text, size_t size, char draft[NAME_MAX + 1],
                        struct stac_error *err) {
-    snprintf(draft, NAME_MAX + 1, ".%.*s.%ld", STAC_SPOOL_NAME + 16, name, (long)getpid());
+    char mark[STAC_DRAFT_MARK];
+    stac_draft_mark(mark);
+    snprintf(draft, NAME_MAX + 1, ".%.*s.%s", STAC_SPOOL_NAME + 16, name, mark);
     unlinkat(folder, draft, 0); /* of an earlier process of that number */
     int fd = openat(folder, draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0) return system_error(err, "create", name);
@@ -200,10 +231,9 @@ int stac_spool_submit(const struct stac_spool *s, const char *path, struct stac_
                      : write_draft(s->queue, name, text, size, draft, err);
     free(text);
     STAC_TRY(status);
-    /* A link refuses a name that is taken, where a rename would replace the other job. */
-    if (linkat(s->queue, draft, s->queue, name, 0) != 0)
-        status = errno == EEXIST ? stac_fail(err, STAC_ERR_USAGE, "a job %s is in the queue already", name)
-                                 : system_error(err, "put into the queue", name);
+    if (stac_spool_move(s->queue, draft, s->queue, name) == 0) return sync_open(s->queue, "the queue", err);
+    status = errno == EEXIST ? stac_fail(err, STAC_ERR_USAGE, "a job %s is in the queue already", name)
+                             : system_error(err, "put into the queue", name);
     unlinkat(s->queue, draft, 0);
     return status;
 }
@@ -253,13 +283,40 @@ static int explain(const struct stac_spool *s, const char *from, const char *nam
     return status;
 }
 
-int stac_spool_give_up(const struct stac_spool *s, int folder, const char *name, const char *reason, struct stac_error *err) {
-    char safe[STAC_SPOOL_NAME + 1];
+static bool is_folder(int folder, const char *name) {
+    struct stat st;
+    return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* The name in failed/: its own or, where that is not safe, a digest; with a number before it from the second turn on. */
+static void name_failed(const char *name, int turn, char out[STAC_SPOOL_NAME + 1]) {
+    char safe[STAC_SPOOL_NAME + 1], lead[16] = "";
     if (is_safe_name(name))
         snprintf(safe, sizeof safe, "%s", name);
     else
         snprintf(safe, sizeof safe, "refused-%016llx", (unsigned long long)stac_xxh3(name, strlen(name)));
-    if (renameat(folder, name, s->failed, safe) != 0)
+    if (turn > 0) snprintf(lead, sizeof lead, "%d.", turn);
+    size_t n = strlen(safe), room = STAC_SPOOL_NAME - strlen(lead);
+    snprintf(out, STAC_SPOOL_NAME + 1, "%s%.*s", lead, (int)room, safe + (n > room ? n - room : 0));
+}
+
+/* Under a name that no folder has in failed/, and no folder in place of its reason. 0, or -1 with errno. */
+static int move_to_failed(const struct stac_spool *s, int folder, const char *name, char out[STAC_SPOOL_NAME + 1]) {
+    enum { TURNS = 1000 };
+    char reason[NAME_MAX + 1];
+    for (int turn = 0; turn < TURNS; turn++) {
+        name_failed(name, turn, out);
+        snprintf(reason, sizeof reason, "%s.txt", out);
+        if (is_folder(s->failed, reason)) continue;
+        if (renameat(folder, name, s->failed, out) == 0) return 0;
+        if (errno != EISDIR && errno != ENOTDIR && errno != ENOTEMPTY && errno != EEXIST) return -1;
+    }
+    return -1;
+}
+
+int stac_spool_give_up(const struct stac_spool *s, int folder, const char *name, const char *reason, struct stac_error *err) {
+    char safe[STAC_SPOOL_NAME + 1];
+    if (move_to_failed(s, folder, name, safe) != 0)
         return errno == ENOENT ? STAC_OK : system_error(err, "move to failed/", safe);
     return explain(s, name, safe, reason, err);
 }
@@ -301,4 +358,13 @@ void stac_spool_free_names(struct stac_spool_names *names) {
     for (size_t i = 0; i < names->n; i++) free(names->name[i]);
     free(names->name);
     *names = (struct stac_spool_names){0};
+}
+
+void stac_spool_sweep(int folder) {
+    DIR *dir = open_stream(folder);
+    for (const struct dirent *e; dir && (e = readdir(dir));) {
+        const char *mark = strrchr(e->d_name, '.');
+        if (e->d_name[0] == '.' && stac_draft_mark_is_dead(mark + 1)) unlinkat(folder, e->d_name, 0);
+    }
+    if (dir) closedir(dir);
 }

@@ -36,14 +36,28 @@ void stac_spool_close(struct stac_spool *s);
 /* "stac-convert" or "stac-eval", by the end of a job's name; NULL: neither. */
 const char *stac_spool_program(const char *name);
 
-/* Whether an entry of one of the folders may be run: name and file. Otherwise `reason` says why not. */
-bool stac_spool_accepts(const struct stac_spool *s, int folder, const char *name, char reason[STAC_SPOOL_REASON]);
+/* Whether an entry of one of the folders may be run, by its name and file. `reason` says why it is refused. */
+enum stac_spool_verdict {
+    STAC_SPOOL_ACCEPTED,
+    STAC_SPOOL_REFUSED,
+    STAC_SPOOL_UNKNOWN, /* it is gone, or cannot be examined now */
+};
+enum stac_spool_verdict stac_spool_judge(const struct stac_spool *s, int folder, const char *name,
+                                         char reason[STAC_SPOOL_REASON]);
 
 /* Write a small file under another name and rename it; readers see all or nothing. */
 int stac_spool_write(int folder, const char *name, const char *text, size_t size, struct stac_error *err);
 
+/* Remove what killed processes of this machine were writing in one of the folders. */
+void stac_spool_sweep(int folder);
+
+/* Move an entry under a name that nobody else has there: 0, or -1 with errno, which is EEXIST when it is taken. Where neither
+ * such a rename nor links are to be had, what takes the name in that very moment is lost. */
+int stac_spool_move(int from, const char *name, int to, const char *as);
+
 /* Move an entry of one of the folders to failed/, with the reason and the end of its log beside it. A name that is no safe
- * name becomes refused-DIGEST there. Not finding it is no failure: another was faster. */
+ * name becomes refused-DIGEST there, one that a folder has there gets a number before it. Not finding it is no failure: another
+ * was faster. */
 int stac_spool_give_up(const struct stac_spool *s, int folder, const char *name, const char *reason, struct stac_error *err);
 
 /* Copy a job file into the queue, under its own name or none. */

@@ -68,6 +68,22 @@ ln -s "$work/disk/nowhere/at/all" "$work/disk/new.checkpoint"
 expect "a checkpoint that cannot be written" 0 $convert --output_dir "$work/disk/new" --checkpoint_interval 0 --force
 equal "without a checkpoint" "$work/first/snn_model.h5" "$work/disk/new/snn_model.h5"
 
+# A job that is told to stop and cannot keep what it has says so, and not that it can go on.
+if env --block-signal=USR1 true 2> /dev/null; then
+    printf '#!/bin/sh\nexec env --block-signal=USR1 sh -c '"'"'kill -USR1 $$; exec "$@"'"'"' sh "$@"\n' > "$work/asked"
+    chmod +x "$work/asked"
+    for nth in 1 99; do
+        rm -rf "$work/disk"/*
+        with_fault "write $nth 28" "$work/asked" $convert --output_dir "$work/disk/new"
+        looked=$((looked + 1))
+        case $nth-$got in
+        1-3) says "told to stop on a full disk" '^error: stopped by SIGUSR1, and what is done could not be kept in ' "$work/err" ;;
+        99-75) says "told to stop" '^stopped: by SIGUSR1; what is done is kept in ' "$work/err" ;;
+        *) fail "told to stop, write $nth fails: exit code $got" ;;
+        esac
+    done
+fi
+
 # The nth allocation fails.
 tried=0
 for nth in 1 2 3 5 8 13 21 34 55 89 144 233 377 610 987 1597 2584 4181 6765 10946; do

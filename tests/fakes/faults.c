@@ -1,6 +1,7 @@
 /* Calls that fail: a stand-in for disks and memory that do. STAC_FAULT="CALL NTH ERRNO": the NTH call of CALL and all later
- * ones fail. CALL is write, fsync, rename or memory; "short NTH 0": half is written of what is asked. Only files below
- * STAC_FAULT_DIR count. STAC_FAULT_HIT names a file that is made when it happens. */
+ * ones fail. CALL is write, fsync, rename, look (fstatat), noreplace (renames that must not replace, and STAC_FAULT_DIR does
+ * not count) or memory; "short NTH 0": half is written of what is asked. Only files below STAC_FAULT_DIR count. STAC_FAULT_HIT
+ * names a file that is made when it happens. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -81,7 +83,13 @@ int rename(const char *from, const char *to) {
 
 int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags) {
     if (fault.nth && is_below(to) && hits("rename")) return -1;
+    if (fault.nth && (flags & RENAME_NOREPLACE) && hits("noreplace")) return -1;
     return REAL(renameat2)(from_dir, from, to_dir, to, flags);
+}
+
+int fstatat(int dir, const char *path, struct stat *st, int flags) {
+    if (fault.nth && counts(dir) && hits("look")) return -1;
+    return REAL(fstatat)(dir, path, st, flags);
 }
 
 /* What the library takes its memory with. */

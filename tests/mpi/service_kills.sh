@@ -54,7 +54,7 @@ expect 'all jobs into the queue' 0 stac-service "$spool" --submit "$work"/in/*
 # One service works with one rank, the other with two.
 serve() { # N
     env ${STAC_RENAMES_LIBRARY:+LD_PRELOAD="$STAC_RENAMES_LIBRARY"} STAC_RENAMES="$work/renames" \
-        stac-service "$spool" --ranks "$1" --poll 0.2 --beat 1 --retries 1000 --returns 1000 >> "$work/service-$1" 2>&1 &
+        stac-service "$spool" --ranks "$1" --poll 0.2 --beat 1 --retries 1000 --returns 1000 --row 16 >> "$work/service-$1" 2>&1 &
     eval "service_$1=$!"
 }
 ended() { find "$spool/done" "$spool/failed" -name 'j*.yaml' | wc -l; }
