@@ -143,14 +143,18 @@ static int check_timesteps(int timesteps, struct stac_error *err) {
     return stac_fail(err, STAC_ERR_USAGE, "timesteps is %d; accepted are 1 to %d", timesteps, STAC_MAX_TIMESTEPS);
 }
 
+/* A word between two thresholds that are the same float wins nowhere, and is no level. */
 static int finish_hull(struct stac_code *code, const struct scratch *s, int kept, struct stac_error *err) {
     struct stac_level *level;
+    int n = 0;
     STAC_TRY(STAC_NEW(level, kept, "a code", err));
     for (int i = 0; i < kept; i++) {
         const struct candidate *c = &s->list[s->chosen[i]];
-        level[i] = (struct stac_level){(float)s->threshold[i], (int16_t)c->value, (uint8_t)c->spikes, c->word};
+        float threshold = i < kept - 1 ? (float)s->threshold[i] : INFINITY;
+        if (n && !(threshold > level[n - 1].threshold)) continue;
+        level[n++] = (struct stac_level){threshold, (int16_t)c->value, (uint8_t)c->spikes, c->word};
     }
-    int status = stac_code_tabulate(code, kept, level, true, err);
+    int status = stac_code_tabulate(code, n, level, true, err);
     free(level);
     return status;
 }

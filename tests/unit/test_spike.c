@@ -261,6 +261,34 @@ static void stored_codes_come_back_or_are_refused(void **state) {
     stac_code_clean(&code);
 }
 
+/* Thresholds of a hull may be one float: the word between them is no level. The prices are those at which it happened. */
+static void assert_comes_back(int timesteps, struct stac_base base, int ordinary, double lambda, int max_integer) {
+    struct stac_error err = {0};
+    struct stac_code code = {0}, again = {0};
+    OK(stac_ternary_build(&code, timesteps, base, ordinary, 1, lambda, max_integer, &err));
+    if (stac_code_restore(&again, timesteps, base, code.mantissa, 1, code.n_levels, code.word, code.levels.threshold, &err) !=
+        STAC_OK)
+        fail_msg("T %d, curve %d, lambda %g: %s", timesteps, base.curve, lambda, err.text);
+    assert_int_equal(again.n_levels, code.n_levels);
+    stac_code_clean(&again);
+    stac_code_clean(&code);
+}
+
+static void every_code_that_is_built_can_be_stored(void **state) {
+    (void)state;
+    static const int timesteps[] = {8, 16, 32}, largest[] = {127, 11000};
+    int n;
+    const struct stac_base *base = stac_bases(&n);
+    for (size_t t = 0; t < 3; t++)
+        for (int b = 0; b < n; b++)
+            for (int k = 0; k < 2; k++) {
+                struct stac_code code = {.timesteps = timesteps[t]};
+                if (!stac_step_weights_of_base(&code, base[b], largest[k])) continue;
+                for (double lambda = 0; lambda < 40; lambda += timesteps[t] > 8 ? 0.5 : 0.1)
+                    assert_comes_back(timesteps[t], base[b], timesteps[t] > 8 ? 2 : 4, lambda, largest[k]);
+            }
+}
+
 static void histograms_keep_what_they_are_given(void **state) {
     (void)state;
     struct stac_histogram *h = calloc(1, sizeof *h);
@@ -289,6 +317,7 @@ int main(void) {
         cmocka_unit_test(encoding_equals_a_search_through_the_thresholds),
         cmocka_unit_test(trains_equal_the_collapsed_product),
         cmocka_unit_test(stored_codes_come_back_or_are_refused),
+        cmocka_unit_test(every_code_that_is_built_can_be_stored),
         cmocka_unit_test(histograms_keep_what_they_are_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
