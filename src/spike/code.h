@@ -19,7 +19,7 @@
 #include "spike/neuron.h"
 
 #define STAC_MAX_CLASSES 16
-#define STAC_MAX_LEVELS 32768
+#define STAC_MAX_LEVELS 32768 /* of any code: they have integers of their own, 0 to INT16_MAX */
 #define STAC_MAX_HEAVY 2
 
 /* What the words of a code look like. */
