@@ -24,7 +24,7 @@ double stac_exact_sums_value(const struct stac_exact_sums *s, size_t i);
 /* The sums of this rank as a part of those of all. Borrowed from s. */
 struct stac_partial stac_exact_sums_partial(struct stac_exact_sums *s);
 
-/* Over all ranks of a communicator, and checked as below. Collective. */
+/* Over all ranks of a communicator, and checked as below, with one answer on all of them. Collective. */
 int stac_exact_sums_merge(struct stac_exact_sums *s, MPI_Comm comm, const char *what, struct stac_error *err);
 
 /* STAC_ERR_INPUT naming `what` if a term was void on this rank. */
