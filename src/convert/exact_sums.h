@@ -1,5 +1,6 @@
-/* Sums of real numbers that do not depend on the order of their terms: every term is cut into two integers, of 2^-12 and
- * of 2^-60, and integers add up exactly. Terms must be below 2^38, and there may be 2^12 of them that large. */
+/* Sums of real numbers that do not depend on the order of their terms: every term is cut into three integers, of 2^-12, of
+ * 2^-36 and of 2^-60, and integers add up exactly. Terms must be below 2^38, the sum of their magnitudes below 2^50, and there
+ * may be 2^38 of them, over all ranks. */
 #ifndef STAC_CONVERT_EXACT_SUMS_H
 #define STAC_CONVERT_EXACT_SUMS_H
 
@@ -10,7 +11,7 @@
 
 struct stac_exact_sums {
     size_t n;
-    int64_t *part; /* [n][2] */
+    int64_t *part; /* [n][3] */
     bool overflow; /* a term was not a number, or too large; the sums are void */
 };
 
