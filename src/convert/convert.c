@@ -135,13 +135,28 @@ static int fold_and_rotate(const struct stac_conversion *c, struct stac_network 
     return c->rotation ? stac_rotate_residual(net, c->rotation, err) : STAC_OK;
 }
 
+/* The heads of the layers of a stage, rotated as its first group draws it. `status` is what the rank brings. Collective over
+ * the ranks of the stage. */
+static int rotate_heads(struct stac_conversion *c, int status, struct stac_error *err) {
+    size_t n = stac_head_rotations_size(&c->net);
+    float *rotations = NULL;
+    if (status == STAC_OK) status = STAC_NEW(rotations, n, "rotations", err);
+    if (status == STAC_OK && c->grid.group == 0) status = stac_head_rotations(&c->net, (uint64_t)c->job->seed, rotations, err);
+    STAC_TRY_DONE(stac_agree(c->ranks, c->grid.stage_comm, status, err));
+    STAC_TRY_DONE(stac_broadcast(c->grid.stage_comm, rotations, n * sizeof *rotations, 0, err));
+    status = stac_rotate_heads(&c->net, rotations, err);
+done:
+    free(rotations);
+    return status;
+}
+
 static int rewrite(struct stac_conversion *c, struct stac_error *err) {
     int status = STAC_OK;
     bool turned = !stac_job_without(c->job, STAC_STEP_ROTATION);
     if (c->job->activation == STAC_JOB_RELU) c->net.hp.activation = STAC_ACT_RELU;
     if (turned) STAC_TRY(draw_rotation(c, err));
     if (c->grid.stage >= 0) status = fold_and_rotate(c, &c->net, err);
-    if (c->grid.stage >= 0 && status == STAC_OK && turned) status = stac_rotate_heads(&c->net, (uint64_t)c->job->seed, err);
+    if (c->grid.stage >= 0 && turned) status = rotate_heads(c, status, err);
     return agree(c, status, err);
 }
 
