@@ -131,11 +131,11 @@ static int commit(struct program *p, struct stac_error *err) {
     return stac_agree(&p->start.ranks, p->start.ranks.comm, status, err);
 }
 
-/* --verify: 0, or 1 when a check failed. */
+/* --verify: 0, or 1 when a check failed. Windows are as long as the network was converted for, at most. */
 static int verify(struct program *p, int *code, struct stac_error *err) {
     struct stac_conversion *c = &p->conversion;
     struct stac_check check[STAC_VERIFY_CHECKS];
-    size_t windows = c->n_windows < 2 ? 1 : 2, context = (size_t)c->length;
+    size_t windows = c->n_windows < 2 ? 1 : 2, context = (size_t)(c->length < c->stats.longest ? c->length : c->stats.longest);
     STAC_TRY(stac_verify(&p->start.job, &p->start.ranks, &p->start.log, c->tokens, windows * context, context, check, err));
     for (int i = 0; i < STAC_VERIFY_CHECKS; i++) {
         if (p->start.ranks.rank == 0)

@@ -296,6 +296,12 @@ static int shape(struct stac_conversion *c, struct stac_calibration *cal, struct
     return agree(c, mixed ? stac_add_hadamard(&c->net, err) : STAC_OK, err);
 }
 
+/* Tokens that the codes are planned for. Training runs them over the calibration windows, however long these are. */
+static int longest_of(const struct stac_conversion *c) {
+    int longest = smaller(c->job->max_context_length, stac_model_hparams(c->model)->n_ctx);
+    return c->job->threshold_steps && c->length > longest ? c->length : longest;
+}
+
 static int learn(struct stac_conversion *c, struct stac_error *err) {
     const struct stac_hparams *hp = stac_model_hparams(c->model);
     struct stac_calibration cal = {.ranks = c->ranks,
@@ -314,7 +320,7 @@ static int learn(struct stac_conversion *c, struct stac_error *err) {
         (struct stac_training){.steps = (int)c->job->threshold_steps,
                                .surrogate = {(enum stac_surrogate_kind)c->job->surrogate_function, c->job->surrogate_alpha}};
     STAC_TRY_DONE(stac_calibrate_begin(&cal, err));
-    cal.stats.longest = smaller(c->job->max_context_length, hp->n_ctx);
+    cal.stats.longest = longest_of(c);
     if (c->training.steps) STAC_TRY_DONE(agree(c, stac_training_init(&c->training, hp->n_layer, err), err));
     STAC_TRY_DONE(shape(c, &cal, err));
     STAC_TRY_DONE(STAC_NEW(c->plan, cal.stats.n_sites, "plans", err));
