@@ -16,7 +16,7 @@
 #include "convert/sensitivity.h"
 #include "convert/shape.h"
 
-enum { SIMPLIFIED_WINDOWS = 4, SIMPLIFIED_TEXTS = 4, SENSITIVITY_WINDOWS = 4, FISHER_WINDOWS = 4 };
+enum { SIMPLIFIED_TEXTS = 4, SENSITIVITY_WINDOWS = 4, FISHER_WINDOWS = 4 };
 
 static int agree(const struct stac_conversion *c, int status, struct stac_error *err) {
     return stac_agree(c->ranks, c->ranks->comm, status, err);
@@ -362,8 +362,7 @@ static int begin(struct stac_conversion *c, struct stac_error *err) {
     STAC_TRY(stac_scheme_check(&scheme, err));
     STAC_TRY(training_check(c->job, &scheme, err));
     STAC_TRY(agree(c, stac_blas_begin(err), err));
-    c->n_windows =
-        c->job->mode == STAC_JOB_SIMPLIFIED ? smaller(c->job->num_samples, SIMPLIFIED_WINDOWS) : (int)c->job->num_samples;
+    c->n_windows = (int)c->job->num_samples;
     c->length = smaller(c->job->calibration_length, hp->n_ctx);
     STAC_TRY(stac_spread(c->job, c->ranks, hp, &c->grid, &c->stage_begin, &c->part, err));
     stac_log_info(c->log, "%s: %d layers over %d stage%s, %d group%s of ranks", hp->arch, hp->n_layer, c->grid.n_stages,

@@ -96,7 +96,7 @@ static const struct stac_key keys[] = {
      "Write the calibration windows to this HDF5 file and end: num_samples windows of calibration_length tokens, out of "
      "calibration_text or written by the model."},
     {"num_samples", C, STAC_KEY_INT, AT(num_samples), "16", 1, 4096, NULL, "windows", NULL, calibrate_group,
-     "Calibration windows."},
+     "Calibration windows. A simplified conversion reads 4 when it is not told how many."},
     {"calibration_length", C, STAC_KEY_INT, AT(calibration_length), "512", 8, 131072, NULL, "tokens", NULL, calibrate_group,
      "Tokens of a calibration window; cut to what the model can read."},
     {"max_context_length", C | E | H, STAC_KEY_INT, AT(max_context_length), "512", 16, 131072, NULL, "tokens", NULL,
