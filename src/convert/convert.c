@@ -344,8 +344,20 @@ done:
 
 /* ---- all of it ---------------------------------------------------------------------------------------------------- */
 
+/* Without training there is no surrogate to choose. */
+static int surrogate_check(const struct stac_job *job, struct stac_error *err) {
+    struct stac_job usual;
+    int status = stac_job_init(&usual, STAC_CONVERT, err);
+    if (status == STAC_OK &&
+        (job->surrogate_function != usual.surrogate_function || job->surrogate_alpha != usual.surrogate_alpha))
+        status = stac_fail(err, STAC_ERR_USAGE,
+                           "surrogate_function and surrogate_alpha are for threshold_steps above 0: leave them out, or set it");
+    stac_job_clean(&usual);
+    return status;
+}
+
 static int training_check(const struct stac_job *job, const struct stac_scheme *scheme, struct stac_error *err) {
-    if (!job->threshold_steps) return STAC_OK;
+    if (!job->threshold_steps) return surrogate_check(job, err);
     if (job->mode != STAC_JOB_FULL || stac_job_without(job, STAC_STEP_FIT) || !stac_scheme_is_priced(scheme))
         return stac_fail(err, STAC_ERR_USAGE, "threshold_steps is for the mode full with its fit and the code ternary");
     if (job->num_samples < 2)

@@ -84,7 +84,7 @@ static const struct stac_key keys[] = {
      "calibration "
      "windows; in mode full, for the ternary code. 0: the closed-form ones stay."},
     {"surrogate_function", C, STAC_KEY_CHOICE, AT(surrogate_function), "atan", 0, 0, "atan|sigmoid|stbif_plus", "", NULL,
-     convert_group, "What stands for the derivative of a spike when thresholds are trained."},
+     convert_group, "What stands for the derivative of a spike when thresholds are trained: with threshold_steps only."},
     {"surrogate_alpha", C, STAC_KEY_REAL, AT(surrogate_alpha), "4.0", 0.1, 100, NULL, "", NULL, convert_group,
      "How narrow the surrogate is around a threshold: its height, in gaps between levels, is about alpha / 4."},
 
