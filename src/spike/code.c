@@ -159,25 +159,7 @@ int stac_code_restore(struct stac_code *out, int timesteps, struct stac_base bas
     return status;
 }
 
-/* ---- cost, end ---------------------------------------------------------------------------------------------------- */
-
-struct stac_code_cost stac_code_cost_on(const struct stac_code *code, const struct stac_histogram *h) {
-    struct stac_code_cost cost = {0, 0};
-    double total = stac_histogram_total(h);
-    for (int i = 0; i < STAC_BINS; i++) {
-        double x = stac_histogram_centre(h, i);
-        int level = 0;
-        while (x / code->unit >= code->levels.threshold[level]) level++;
-        double error = x - (double)code->unit * code->levels.value[level];
-        cost.distortion += (double)h->count[i] * error * error;
-        cost.spikes += (double)h->count[i] * code->levels.spikes[level];
-    }
-    if (total > 0) {
-        cost.distortion /= total;
-        cost.spikes /= total;
-    }
-    return cost;
-}
+/* ---- end ---------------------------------------------------------------------------------------------------------- */
 
 void stac_code_clean(struct stac_code *code) {
     free(code->word);

@@ -96,7 +96,4 @@ int stac_code_tabulate(struct stac_code *code, int n_levels, const struct stac_l
 /* How it is played in time; borrows its words. */
 struct stac_steps stac_code_steps(const struct stac_code *code);
 
-/* Expected cost on a distribution. */
-struct stac_code_cost stac_code_cost_on(const struct stac_code *code, const struct stac_histogram *h);
-
 #endif

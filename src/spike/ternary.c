@@ -94,21 +94,15 @@ static int upper_hull(const struct candidate *list, int n, double lambda, int *c
 /* Mean squared error and spikes of a hull on a distribution; `unit` is the value of an integer. */
 static struct stac_code_cost cost_of_hull(const struct candidate *list, const int *chosen, const double *threshold, int n,
                                           double unit, const struct stac_moments *m) {
-    struct stac_code_cost cost = {0, 0};
-    double total = m->count[STAC_BINS];
+    struct stac_code_cost sum = {0, 0};
     for (int level = 0, from = 0; level < n && from < STAC_BINS; level++) {
+        const struct candidate *c = &list[chosen[level]];
         int to = level < n - 1 ? stac_histogram_rank(m->h, threshold[level] * unit) : STAC_BINS;
         if (to <= from) continue;
-        double v = unit * list[chosen[level]].value, count = m->count[to] - m->count[from];
-        cost.distortion += m->squares[to] - m->squares[from] - 2 * v * (m->sum[to] - m->sum[from]) + v * v * count;
-        cost.spikes += list[chosen[level]].spikes * count;
+        stac_moments_add(m, from, to, unit * c->value, c->spikes, &sum);
         from = to;
     }
-    if (total > 0) {
-        cost.distortion /= total;
-        cost.spikes /= total;
-    }
-    return cost;
+    return stac_moments_mean(m, sum);
 }
 
 /* ---- building ----------------------------------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/random.h"
+#include "fixture_codes.h"
 #include "spike/code.h"
 #include "spike/integer.h"
 #include "spike/step_weights.h"
@@ -34,7 +35,7 @@ static void designs_reach_the_rates_of_the_recipe(void **state) {
         struct stac_code code = {0};
         struct stac_code_cost cost, again;
         OK(stac_ternary_design(&code, h, rows[i].timesteps, rows[i].lambda, 11000, false, &cost, &err));
-        again = stac_code_cost_on(&code, h);
+        again = fx_code_cost(&code, h);
         double lambda = rows[i].lambda, prototype = pow(10, -rows[i].db / 10) + lambda * rows[i].spikes;
         if (cost.distortion + lambda * cost.spikes > 1.005 * prototype)
             fail_msg("T %d lambda %g: %.2f dB at %.3f spikes", rows[i].timesteps, lambda, -10 * log10(cost.distortion),
