@@ -166,14 +166,16 @@ static int commit(struct program *p, struct stac_error *err) {
 }
 
 /* Print what verification found, and leave it beside the result. Rank 0. */
-static int tell_verification(struct program *p, const struct stac_check *check, struct stac_error *err) {
+static int tell_verification(struct program *p, const struct stac_verification *found, struct stac_error *err) {
     struct stac_strbuf text = {0};
     int status = STAC_OK;
     char *path = stac_output_file(&p->output, verification, err);
     if (!path) return err->status;
-    for (int i = 0; i < STAC_VERIFY_CHECKS && status == STAC_OK; i++)
-        status = stac_strbuf_printf(&text, err, "%s  %-20s %.6g  (%s)\n", check[i].passed ? "passed" : "FAILED", check[i].name,
-                                    check[i].figure, check[i].text);
+    for (int i = 0; i < found->n && status == STAC_OK; i++) {
+        const struct stac_check *c = &found->check[i];
+        status = stac_strbuf_printf(&text, err, "%s  %-20s %.6g  (%s)\n", c->passed ? "passed" : "FAILED", c->name, c->figure,
+                                    c->text);
+    }
     if (status == STAC_OK) status = stac_file_write(path, stac_strbuf_text(&text), text.size, err);
     fputs(stac_strbuf_text(&text), stdout);
     stac_strbuf_clean(&text);
@@ -181,21 +183,22 @@ static int tell_verification(struct program *p, const struct stac_check *check, 
     return status;
 }
 
-/* --verify, of the draft: a result is in its place with what was found or not at all. *code is 1 when a check failed. */
+/* --verify, of the draft: a result is in its place with what was found or not at all. *code is 1 when a check failed. Windows
+ * are as long as the network was converted for, at most. */
 static int verify(struct program *p, int *code, struct stac_error *err) {
     struct stac_conversion *c = &p->conversion;
     struct stac_ranks *ranks = &p->start.ranks;
-    struct stac_check check[STAC_VERIFY_CHECKS];
+    struct stac_verification found;
     struct stac_job job = p->start.job; /* everything in it is borrowed */
-    size_t windows = c->n_windows < 2 ? 1 : 2, context = (size_t)c->length;
+    size_t windows = c->n_windows < 2 ? 1 : 2, context = (size_t)(c->length < c->stats.longest ? c->length : c->stats.longest);
     char draft[PATH_MAX] = "";
     if (p->output.draft) snprintf(draft, sizeof draft, "%s", p->output.draft);
     STAC_TRY(stac_broadcast(ranks->comm, draft, sizeof draft, 0, err));
     job.output_dir = draft;
-    STAC_TRY(stac_verify(&job, ranks, &p->start.log, c->tokens, windows * context, context, check, err));
-    for (int i = 0; i < STAC_VERIFY_CHECKS; i++)
-        if (!check[i].passed) *code = 1;
-    return stac_agree(ranks, ranks->comm, ranks->rank == 0 ? tell_verification(p, check, err) : STAC_OK, err);
+    STAC_TRY(stac_verify(&job, ranks, &p->start.log, c->tokens, windows * context, context, &found, err));
+    for (int i = 0; i < found.n; i++)
+        if (!found.check[i].passed) *code = 1;
+    return stac_agree(ranks, ranks->comm, ranks->rank == 0 ? tell_verification(p, &found, err) : STAC_OK, err);
 }
 
 /* --create_calibration_data: the texts alone. */

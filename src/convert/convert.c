@@ -16,7 +16,7 @@
 #include "convert/sensitivity.h"
 #include "convert/shape.h"
 
-enum { SIMPLIFIED_WINDOWS = 4, SIMPLIFIED_TEXTS = 4, SENSITIVITY_WINDOWS = 4, FISHER_WINDOWS = 4 };
+enum { SIMPLIFIED_TEXTS = 4, SENSITIVITY_WINDOWS = 4, FISHER_WINDOWS = 4 };
 
 static int agree(const struct stac_conversion *c, int status, struct stac_error *err) {
     return stac_agree(c->ranks, c->ranks->comm, status, err);
@@ -135,13 +135,28 @@ static int fold_and_rotate(const struct stac_conversion *c, struct stac_network 
     return c->rotation ? stac_rotate_residual(net, c->rotation, err) : STAC_OK;
 }
 
+/* The heads of the layers of a stage, rotated as its first group draws it. `status` is what the rank brings. Collective over
+ * the ranks of the stage. */
+static int rotate_heads(struct stac_conversion *c, int status, struct stac_error *err) {
+    size_t n = stac_head_rotations_size(&c->net);
+    float *rotations = NULL;
+    if (status == STAC_OK) status = STAC_NEW(rotations, n, "rotations", err);
+    if (status == STAC_OK && c->grid.group == 0) status = stac_head_rotations(&c->net, (uint64_t)c->job->seed, rotations, err);
+    STAC_TRY_DONE(stac_agree(c->ranks, c->grid.stage_comm, status, err));
+    STAC_TRY_DONE(stac_broadcast(c->grid.stage_comm, rotations, n * sizeof *rotations, 0, err));
+    status = stac_rotate_heads(&c->net, rotations, err);
+done:
+    free(rotations);
+    return status;
+}
+
 static int rewrite(struct stac_conversion *c, struct stac_error *err) {
     int status = STAC_OK;
     bool turned = !stac_job_without(c->job, STAC_STEP_ROTATION);
     if (c->job->activation == STAC_JOB_RELU) c->net.hp.activation = STAC_ACT_RELU;
     if (turned) STAC_TRY(draw_rotation(c, err));
     if (c->grid.stage >= 0) status = fold_and_rotate(c, &c->net, err);
-    if (c->grid.stage >= 0 && status == STAC_OK && turned) status = stac_rotate_heads(&c->net, (uint64_t)c->job->seed, err);
+    if (c->grid.stage >= 0 && turned) status = rotate_heads(c, status, err);
     return agree(c, status, err);
 }
 
@@ -281,6 +296,12 @@ static int shape(struct stac_conversion *c, struct stac_calibration *cal, struct
     return agree(c, mixed ? stac_add_hadamard(&c->net, err) : STAC_OK, err);
 }
 
+/* Tokens that the codes are planned for. Training runs them over the calibration windows, however long these are. */
+static int longest_of(const struct stac_conversion *c) {
+    int longest = smaller(c->job->max_context_length, stac_model_hparams(c->model)->n_ctx);
+    return c->job->threshold_steps && c->length > longest ? c->length : longest;
+}
+
 static int learn(struct stac_conversion *c, struct stac_error *err) {
     const struct stac_hparams *hp = stac_model_hparams(c->model);
     struct stac_calibration cal = {.ranks = c->ranks,
@@ -299,7 +320,7 @@ static int learn(struct stac_conversion *c, struct stac_error *err) {
         (struct stac_training){.steps = (int)c->job->threshold_steps,
                                .surrogate = {(enum stac_surrogate_kind)c->job->surrogate_function, c->job->surrogate_alpha}};
     STAC_TRY_DONE(stac_calibrate_begin(&cal, err));
-    cal.stats.longest = smaller(c->job->max_context_length, hp->n_ctx);
+    cal.stats.longest = longest_of(c);
     if (c->training.steps) STAC_TRY_DONE(agree(c, stac_training_init(&c->training, hp->n_layer, err), err));
     STAC_TRY_DONE(shape(c, &cal, err));
     STAC_TRY_DONE(STAC_NEW(c->plan, cal.stats.n_sites, "plans", err));
@@ -323,8 +344,20 @@ done:
 
 /* ---- all of it ---------------------------------------------------------------------------------------------------- */
 
+/* Without training there is no surrogate to choose. */
+static int surrogate_check(const struct stac_job *job, struct stac_error *err) {
+    struct stac_job usual;
+    int status = stac_job_init(&usual, STAC_CONVERT, err);
+    if (status == STAC_OK &&
+        (job->surrogate_function != usual.surrogate_function || job->surrogate_alpha != usual.surrogate_alpha))
+        status = stac_fail(err, STAC_ERR_USAGE,
+                           "surrogate_function and surrogate_alpha are for threshold_steps above 0: leave them out, or set it");
+    stac_job_clean(&usual);
+    return status;
+}
+
 static int training_check(const struct stac_job *job, const struct stac_scheme *scheme, struct stac_error *err) {
-    if (!job->threshold_steps) return STAC_OK;
+    if (!job->threshold_steps) return surrogate_check(job, err);
     if (job->mode != STAC_JOB_FULL || stac_job_without(job, STAC_STEP_FIT) || !stac_scheme_is_priced(scheme))
         return stac_fail(err, STAC_ERR_USAGE, "threshold_steps is for the mode full with its fit and the code ternary");
     if (job->num_samples < 2)
@@ -341,8 +374,7 @@ static int begin(struct stac_conversion *c, struct stac_error *err) {
     STAC_TRY(stac_scheme_check(&scheme, err));
     STAC_TRY(training_check(c->job, &scheme, err));
     STAC_TRY(agree(c, stac_blas_begin(err), err));
-    c->n_windows =
-        c->job->mode == STAC_JOB_SIMPLIFIED ? smaller(c->job->num_samples, SIMPLIFIED_WINDOWS) : (int)c->job->num_samples;
+    c->n_windows = (int)c->job->num_samples;
     c->length = smaller(c->job->calibration_length, hp->n_ctx);
     STAC_TRY(stac_spread(c->job, c->ranks, hp, &c->grid, &c->stage_begin, &c->part, err));
     stac_log_info(c->log, "%s: %d layers over %d stage%s, %d group%s of ranks", hp->arch, hp->n_layer, c->grid.n_stages,

@@ -1,5 +1,6 @@
-/* Sums of real numbers that do not depend on the order of their terms: every term is cut into two integers, of 2^-12 and
- * of 2^-60, and integers add up exactly. Terms must be below 2^38, and there may be 2^12 of them that large. */
+/* Sums of real numbers that do not depend on the order of their terms: every term is cut into three integers, of 2^-12, of
+ * 2^-36 and of 2^-60, and integers add up exactly. Terms must be below 2^38, the sum of their magnitudes below 2^50, and there
+ * may be 2^38 of them, over all ranks. */
 #ifndef STAC_CONVERT_EXACT_SUMS_H
 #define STAC_CONVERT_EXACT_SUMS_H
 
@@ -10,7 +11,7 @@
 
 struct stac_exact_sums {
     size_t n;
-    int64_t *part; /* [n][2] */
+    int64_t *part; /* [n][3] */
     bool overflow; /* a term was not a number, or too large; the sums are void */
 };
 
@@ -24,7 +25,7 @@ double stac_exact_sums_value(const struct stac_exact_sums *s, size_t i);
 /* The sums of this rank as a part of those of all. Borrowed from s. */
 struct stac_partial stac_exact_sums_partial(struct stac_exact_sums *s);
 
-/* Over all ranks of a communicator, and checked as below. Collective. */
+/* Over all ranks of a communicator, and checked as below, with one answer on all of them. Collective. */
 int stac_exact_sums_merge(struct stac_exact_sums *s, MPI_Comm comm, const char *what, struct stac_error *err);
 
 /* STAC_ERR_INPUT naming `what` if a term was void on this rank. */

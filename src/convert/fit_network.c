@@ -182,7 +182,8 @@ static int fit_products(struct fitting *f, struct stac_linear *const *linear, co
     return STAC_OK;
 }
 
-/* Codes of sites [from, to) of the layer. */
+/* Codes of sites [from, to) of the layer. Not collective, as what makes room and passes windows: an agreement follows on all.
+ */
 static int build_codes(struct fitting *f, const struct stac_site *const *site, int from, int to, struct stac_error *err) {
     for (int k = from; k < to; k++) {
         stac_code_clean(&f->code[k]);
@@ -241,9 +242,9 @@ static int fit_layer(struct fitting *f, struct stac_network *net, int l, bool *r
     struct stac_fitted fitted = fitted_layer(f, net, l, linear);
     for (int k = 0; k < PRODUCTS; k++) site[k] = &net->block[l].site[fed[k]];
     stac_progress_fact(progress, "layer", net->first + l);
-    STAC_TRY(build_codes(f, site, 0, PRODUCTS, err));
     if (f->before) memcpy(f->before, f->x, f->n_x * sizeof *f->x);
-    int status = make_room(f, 0, PRODUCTS, err);
+    int status = build_codes(f, site, 0, PRODUCTS, err);
+    if (status == STAC_OK) status = make_room(f, 0, PRODUCTS, err);
     if (status == STAC_OK) status = pass_layer(f, l, false, err);
     STAC_TRY(stac_agree(f->c->ranks, f->c->grid->stage_comm, status, err));
     STAC_TRY(prepare(f, net, l, err));
@@ -264,8 +265,8 @@ static int fit_layer(struct fitting *f, struct stac_network *net, int l, bool *r
 static int fit_head(struct fitting *f, struct stac_network *net, struct stac_error *err) {
     const struct stac_site *site[PRODUCTS + 1] = {[HEAD] = &net->head_in};
     struct stac_linear *linear[PRODUCTS + 1] = {[HEAD] = &net->head};
-    STAC_TRY(build_codes(f, site, HEAD, HEAD + 1, err));
-    int status = make_room(f, HEAD, HEAD + 1, err);
+    int status = build_codes(f, site, HEAD, HEAD + 1, err);
+    if (status == STAC_OK) status = make_room(f, HEAD, HEAD + 1, err);
     if (status == STAC_OK) status = pass_layer(f, 0, true, err);
     STAC_TRY(stac_agree(f->c->ranks, f->c->grid->stage_comm, status, err));
     STAC_TRY(fit_products(f, linear, site, HEAD, HEAD + 1, err));

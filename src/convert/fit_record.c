@@ -10,10 +10,7 @@
 enum { MOST_PRODUCTS = 4, MOST_PARTS = 3 * MOST_PRODUCTS + 2 + 3 * STAC_SITE_HEAD_IN };
 
 static void name_of(int layer, char name[STAC_RECORD_NAME]) {
-    if (layer < 0)
-        snprintf(name, STAC_RECORD_NAME, "fit-head");
-    else
-        snprintf(name, STAC_RECORD_NAME, "fit-%04d", layer);
+    snprintf(name, STAC_RECORD_NAME, "fit-%04d", layer);
 }
 
 /* Rows of a layer in what training gave. */

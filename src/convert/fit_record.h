@@ -4,9 +4,9 @@
 
 #include "convert/train_codes.h"
 
-/* A layer, or the head (one product, no block). All borrowed. */
+/* All borrowed. */
 struct stac_fitted {
-    int layer; /* of the model; -1: the head */
+    int layer; /* of the model */
     struct stac_linear *const *linear;
     int n_linear;
     struct stac_block *block; /* whose sites have trained codes; NULL: they follow from the plan */

@@ -154,17 +154,36 @@ void stac_scale_hidden(struct stac_block *b, const float *scale) {
         for (int j = 0; j < b->down.n_out; j++) b->down.w[(size_t)i * b->down.n_out + j] /= scale[i];
 }
 
-/* One head of keys and values and the query heads that share it. */
-static int rotate_head(struct stac_network *net, struct stac_block *b, int head, float *q, float *qt, uint64_t seed,
-                       uint64_t stream, struct stac_error *err) {
+static size_t floats_of_head(const struct stac_hparams *hp) {
+    return (hp->rope_theta > 0 ? 1 : 2) * (size_t)hp->head_dim * (size_t)hp->head_dim;
+}
+
+size_t stac_head_rotations_size(const struct stac_network *net) {
+    return (size_t)(net->last - net->first) * (size_t)net->hp.n_head_kv * floats_of_head(&net->hp);
+}
+
+int stac_head_rotations(const struct stac_network *net, uint64_t seed, float *out, struct stac_error *err) {
+    const struct stac_hparams *hp = &net->hp;
+    int dim = hp->head_dim;
+    for (int i = net->first * hp->n_head_kv; i < net->last * hp->n_head_kv; i++, out += floats_of_head(hp)) {
+        uint64_t stream = 1 + (uint64_t)i;
+        STAC_TRY(stac_random_orthogonal(dim, seed, stream, out, err));
+        if (hp->rope_theta > 0) continue;
+        STAC_TRY(stac_random_orthogonal(dim, seed, stream + (UINT64_C(1) << 40), out + (size_t)dim * dim, err));
+    }
+    return STAC_OK;
+}
+
+/* One head of keys and values and the query heads that share it, by the matrices q; `inverse` is room for another one. */
+static int rotate_head(struct stac_network *net, struct stac_block *b, int head, const float *q, float *inverse,
+                       struct stac_error *err) {
     const struct stac_hparams *hp = &net->hp;
     int dim = hp->head_dim, per_kv = hp->n_head / hp->n_head_kv, rows = b->qkv.n_in, ld = b->qkv.n_out;
     int k_at = stac_q_width(hp) + head * dim;
-    STAC_TRY(stac_random_orthogonal(dim, seed, stream, q, err));
-    stac_transpose(dim, dim, q, dim, qt);
-    STAC_TRY(stac_turn_values(hp, b, head, q, qt, err));
+    stac_transpose(dim, dim, q, dim, inverse);
+    STAC_TRY(stac_turn_values(hp, b, head, q, inverse, err));
     if (hp->rope_theta > 0) return STAC_OK;
-    STAC_TRY(stac_random_orthogonal(dim, seed, stream + (UINT64_C(1) << 40), q, err));
+    q += (size_t)dim * dim;
     for (int h = head * per_kv; h <= (head + 1) * per_kv; h++) {
         size_t at = (size_t)(h < (head + 1) * per_kv ? h * dim : k_at); /* the queries, and then their key */
         turn_columns(b->qkv.w, (size_t)rows, (size_t)ld, at, dim, q);
@@ -173,20 +192,13 @@ static int rotate_head(struct stac_network *net, struct stac_block *b, int head,
     return STAC_OK;
 }
 
-int stac_rotate_heads(struct stac_network *net, uint64_t seed, struct stac_error *err) {
-    size_t n = (size_t)net->hp.head_dim * net->hp.head_dim;
-    float *q = NULL, *qt = NULL;
-    int status = STAC_OK;
-    STAC_TRY_DONE(STAC_NEW(q, n, "a rotation", err));
-    STAC_TRY_DONE(STAC_NEW(qt, n, "a rotation", err));
-    for (int l = net->first; l < net->last; l++)
-        for (int h = 0; h < net->hp.n_head_kv; h++) {
-            uint64_t stream = 1 + (uint64_t)l * (uint64_t)net->hp.n_head_kv + (uint64_t)h;
-            STAC_TRY_DONE(rotate_head(net, &net->block[l - net->first], h, q, qt, seed, stream, err));
-        }
-done:
-    free(q);
-    free(qt);
+int stac_rotate_heads(struct stac_network *net, const float *rotations, struct stac_error *err) {
+    float *inverse;
+    int status = STAC_NEW(inverse, (size_t)net->hp.head_dim * net->hp.head_dim, "a rotation", err);
+    for (int l = 0; l < net->last - net->first; l++)
+        for (int h = 0; h < net->hp.n_head_kv && status == STAC_OK; h++, rotations += floats_of_head(&net->hp))
+            status = rotate_head(net, &net->block[l], h, rotations, inverse, err);
+    free(inverse);
     return status;
 }
 

@@ -13,9 +13,14 @@ int stac_fold_norms(struct stac_network *net, struct stac_error *err);
 /* Turn the residual stream by an orthogonal matrix q[n_embd][n_embd]: x becomes x q. Norms must be folded. */
 int stac_rotate_residual(struct stac_network *net, const float *q, struct stac_error *err);
 
-/* Turn the channels of every value head by its own orthogonal matrix (seeded by layer and head), and, where there are
- * no rotary positions, those of queries and keys too. */
-int stac_rotate_heads(struct stac_network *net, uint64_t seed, struct stac_error *err);
+/* Orthogonal matrices for the heads of this part, seeded by layer and head, one after the other: [head_dim][head_dim] for the
+ * values of every head, and, where there are no rotary positions, for its queries and keys too. Processors may differ in the
+ * last bits of them: ranks that share layers take those of one of them. */
+size_t stac_head_rotations_size(const struct stac_network *net); /* floats */
+int stac_head_rotations(const struct stac_network *net, uint64_t seed, float *out, struct stac_error *err);
+
+/* Turn the channels of the heads by such matrices. */
+int stac_rotate_heads(struct stac_network *net, const float *rotations, struct stac_error *err);
 
 /* v of one head of keys of a block becomes v t, and o takes the inverse of t; both are [head_dim][head_dim]. */
 int stac_turn_values(const struct stac_hparams *hp, struct stac_block *b, int head, const float *t, const float *inverse,

@@ -128,25 +128,56 @@ static void scales_of_layer(const struct shape *s, int layer, float *scale) {
     for (int j = 0; j < n; j++) scale[j] = (float)fmin(fmax(exp(scale[j] - mean), 1 / LARGEST_SCALE), LARGEST_SCALE);
 }
 
-static int change_weights(struct shape *s, struct stac_network *net, struct stac_error *err) {
+/* What changes a layer: the bases of its heads and their inverses, [kv heads][2][dim][dim], and the scales [n_ff]. */
+struct change {
+    float *basis, *scale;
+    size_t n_basis, n_scale;
+};
+
+static int change_init(struct change *change, const struct shape *s, struct stac_error *err) {
     const struct stac_hparams *hp = s->c->hp;
+    *change = (struct change){.n_basis = s->what.values ? 2 * (size_t)hp->n_head_kv * hp->head_dim * hp->head_dim : 0,
+                              .n_scale = hp->gated && s->what.hidden ? (size_t)hp->n_ff : 0};
+    STAC_TRY(STAC_NEW(change->basis, change->n_basis, "changes of basis", err));
+    return STAC_NEW(change->scale, change->n_scale, "scales", err);
+}
+
+static int find_change(struct shape *s, int layer, struct change *change, struct stac_error *err) {
+    const struct stac_hparams *hp = s->c->hp;
+    size_t area = (size_t)hp->head_dim * hp->head_dim, head = (size_t)layer * hp->n_head_kv;
+    for (float *t = change->basis; t < change->basis + change->n_basis; t += 2 * area)
+        STAC_TRY(basis_of_head(s, head++, t, t + area, err));
+    if (change->n_scale) scales_of_layer(s, layer, change->scale);
+    return STAC_OK;
+}
+
+static int make_change(const struct stac_hparams *hp, const struct change *change, struct stac_block *b,
+                       struct stac_error *err) {
     size_t area = (size_t)hp->head_dim * hp->head_dim;
-    float *t = NULL, *scale = NULL;
-    int status = STAC_OK;
-    STAC_TRY_DONE(STAC_NEW(t, 2 * area, "a change of basis", err));
-    STAC_TRY_DONE(STAC_NEW(scale, hp->n_ff, "scales", err));
+    for (int h = 0; h < hp->n_head_kv && change->n_basis; h++) {
+        const float *t = change->basis + 2 * (size_t)h * area;
+        STAC_TRY(stac_turn_values(hp, b, h, t, t + area, err));
+    }
+    if (change->n_scale) stac_scale_hidden(b, change->scale);
+    return STAC_OK;
+}
+
+/* The first group finds what changes a layer, for all: other machines may round otherwise. Collective over the ranks of a
+ * stage. */
+static int change_weights(struct shape *s, struct stac_network *net, struct stac_error *err) {
+    const struct stac_grid *g = s->c->grid;
+    struct change change;
+    int status = change_init(&change, s, err);
     for (int l = 0; l < net->last - net->first; l++) {
-        for (int h = 0; h < hp->n_head_kv && s->what.values; h++) {
-            STAC_TRY_DONE(basis_of_head(s, (size_t)(net->first + l) * hp->n_head_kv + (size_t)h, t, t + area, err));
-            STAC_TRY_DONE(stac_turn_values(hp, &net->block[l], h, t, t + area, err));
-        }
-        if (!hp->gated || !s->what.hidden) continue;
-        scales_of_layer(s, net->first + l, scale);
-        stac_scale_hidden(&net->block[l], scale);
+        if (status == STAC_OK && g->group == 0) status = find_change(s, net->first + l, &change, err);
+        STAC_TRY_DONE(stac_agree(s->c->ranks, g->stage_comm, status, err));
+        STAC_TRY_DONE(stac_broadcast(g->stage_comm, change.basis, change.n_basis * sizeof *change.basis, 0, err));
+        STAC_TRY_DONE(stac_broadcast(g->stage_comm, change.scale, change.n_scale * sizeof *change.scale, 0, err));
+        status = make_change(s->c->hp, &change, &net->block[l], err);
     }
 done:
-    free(t);
-    free(scale);
+    free(change.basis);
+    free(change.scale);
     return status;
 }
 

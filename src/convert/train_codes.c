@@ -216,6 +216,15 @@ done:
     return status;
 }
 
+/* The codes of the dials as they are, or of the best ones, on all ranks of the stage or on none. Collective. */
+static int set_codes(struct trained_block *b, bool best, struct stac_error *err) {
+    const struct stac_calibration *c = b->lone.c;
+    int status = STAC_OK;
+    for (int k = 0; k < STAC_SITE_HEAD_IN && status == STAC_OK; k++)
+        status = set_code(&b->site[k], best ? b->site[k].best : b->site[k].dial, err);
+    return stac_agree(c->ranks, c->grid->stage_comm, status, err);
+}
+
 static int train(struct trained_block *b, double *loss, double *note, struct stac_error *err) {
     int steps = b->t->steps;
     for (int step = 0; step <= steps; step++) {
@@ -225,9 +234,9 @@ static int train(struct trained_block *b, double *loss, double *note, struct sta
         if (step == steps) break;
         for (int k = 0; k < STAC_SITE_HEAD_IN; k++) move_dials(&b->site[k], step + 1, FIRST_RATE * (steps - step) / steps);
         STAC_TRY(share(b, err));
-        for (int k = 0; k < STAC_SITE_HEAD_IN; k++) STAC_TRY(set_code(&b->site[k], b->site[k].dial, err));
+        STAC_TRY(set_codes(b, false, err));
     }
-    for (int k = 0; k < STAC_SITE_HEAD_IN; k++) STAC_TRY(set_code(&b->site[k], b->site[k].best, err));
+    STAC_TRY(set_codes(b, true, err));
     STAC_TRY(stac_lone_block_gradient(&b->lone, 0, b->train, b->rows, b->ctx, err));
     for (int k = 0; k < STAC_SITE_HEAD_IN; k++) STAC_TRY(reweigh_site(b, k, note, err));
     return STAC_OK;

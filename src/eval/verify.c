@@ -1,5 +1,7 @@
 #include "eval/verify.h"
 
+#include "eval/spike_rates.h"
+
 /* The evaluation job that belongs to a conversion job. */
 static int follow(const struct stac_job *convert, struct stac_job *job, struct stac_error *err) {
     STAC_TRY(stac_job_init(job, STAC_EVAL, err));
@@ -12,19 +14,41 @@ static int follow(const struct stac_job *convert, struct stac_job *job, struct s
     return STAC_OK;
 }
 
+/* Neurons of ST-BIF+ take spikes back, integers send none: neither has the rates of a plan. */
+static bool has_rates(const struct stac_subject *s) {
+    return s->snn.neuron != STAC_NEURON_ST_BIF && s->snn.code != STAC_CODE_INTEGER;
+}
+
+static int check_rates(struct stac_subject *s, const struct stac_score *score, struct stac_check *out, struct stac_error *err) {
+    struct stac_spike_rates rates = {0};
+    int status = stac_spike_rates_measure(s, score, &rates, err);
+    if (status == STAC_OK) stac_check_spike_rates(s, &rates, out);
+    stac_spike_rates_clean(&rates);
+    return status;
+}
+
+static int check_all(struct stac_subject *s, const struct stac_score *score, struct stac_verification *v,
+                     struct stac_error *err) {
+    stac_check_fidelity(s, score, &v->check[v->n++]);
+    if (has_rates(s)) STAC_TRY(check_rates(s, score, &v->check[v->n++], err));
+    STAC_TRY(stac_check_multi_turn(s, NULL, &v->check[v->n++], err));
+    STAC_TRY(stac_check_positions(s, &v->check[v->n++], err));
+    STAC_TRY(stac_check_mask(s, &v->check[v->n++], err));
+    return stac_check_temporal(s, &v->check[v->n++], err);
+}
+
 int stac_verify(const struct stac_job *convert, const struct stac_ranks *ranks, const struct stac_log *log,
-                const int32_t *tokens, size_t n, size_t context, struct stac_check check[STAC_VERIFY_CHECKS],
-                struct stac_error *err) {
+                const int32_t *tokens, size_t n, size_t context, struct stac_verification *out, struct stac_error *err) {
     struct stac_job job;
     struct stac_subject subject = {.job = &job, .ranks = ranks, .log = log};
     struct stac_score score = {0};
+    *out = (struct stac_verification){0};
     int status = follow(convert, &job, err);
     STAC_TRY_DONE(stac_agree(ranks, ranks->comm, status, err));
     STAC_TRY_DONE(stac_subject_open(&subject, err));
     const struct stac_reading text = {tokens, n, context, context};
     STAC_TRY_DONE(stac_score_text(&subject, &text, NULL, &score, err));
-    stac_check_fidelity(&subject, &score, &check[0]);
-    STAC_TRY_DONE(stac_check_temporal(&subject, &check[1], err));
+    STAC_TRY_DONE(check_all(&subject, &score, out, err));
 done:
     stac_score_clean(&score);
     stac_subject_close(&subject);

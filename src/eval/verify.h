@@ -4,12 +4,17 @@
 
 #include "eval/check.h"
 
-enum { STAC_VERIFY_CHECKS = 2 };
+enum { STAC_VERIFY_CHECKS = 6 };
 
-/* Open the folder that `convert` has written, score tokens[n] in windows of `context` on both sides, and play some of it
- * over time. Collective over all ranks. */
+struct stac_verification {
+    int n;
+    struct stac_check check[STAC_VERIFY_CHECKS];
+};
+
+/* Open the folder that `convert` has written, score tokens[n] in windows of `context` on both sides, talk three turns, look at
+ * positions, mask and spike rates (where a code has spikes and a plan for them), and play some of it over time. Collective over
+ * all ranks. */
 int stac_verify(const struct stac_job *convert, const struct stac_ranks *ranks, const struct stac_log *log,
-                const int32_t *tokens, size_t n, size_t context, struct stac_check check[STAC_VERIFY_CHECKS],
-                struct stac_error *err);
+                const int32_t *tokens, size_t n, size_t context, struct stac_verification *out, struct stac_error *err);
 
 #endif

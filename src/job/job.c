@@ -272,6 +272,14 @@ static int take_flag(struct stac_job *job, int argc, char *const *argv, int *i, 
     return is_set ? take_set(job, value, err) : stac_job_set(job, name, value, where, err);
 }
 
+/* A simplified conversion reads few windows unless it is told how many. */
+static int choose_windows(struct stac_job *job, struct stac_error *err) {
+    const char *nearest;
+    const struct stac_key *key = stac_key_find(STAC_CONVERT, "num_samples", &nearest);
+    if (job->program != STAC_CONVERT || stac_job_gives(job, key->name)) return STAC_OK;
+    return set_value(job, key, job->mode == STAC_JOB_SIMPLIFIED ? "4" : key->fallback, "default", err);
+}
+
 int stac_job_command_line(struct stac_job *job, int argc, char *const *argv, const char *yaml, size_t yaml_size,
                           const char **yaml_path, enum stac_job_request *request, struct stac_error *err) {
     static const struct {
@@ -306,5 +314,5 @@ int stac_job_command_line(struct stac_job *job, int argc, char *const *argv, con
         STAC_TRY(stac_job_set_folder(job, argv[i], err));
         has_dir = true;
     }
-    return STAC_OK;
+    return choose_windows(job, err);
 }

@@ -27,8 +27,9 @@ static const struct stac_key keys[] = {
     {"dir", E | H, STAC_KEY_TEXT, AT(dir), "out/snn", 0, 0, NULL, "", NULL, model_group,
      "What to look at, in a job file; on the command line it stands without a flag: a converted folder, or a model."},
     {"from", C, STAC_KEY_TEXT, AT(from), "", 0, 0, NULL, "", NULL, model_group,
-     "Converted folder to begin with: its codes are designed anew for other timesteps, spike_budget or code, from what "
-     "calibration left in its file. Its weights stay, and its other settings; neither the model nor any text is needed."},
+     "Converted folder to begin with: its codes are designed anew for other timesteps, spike_budget, code or neuron (and what "
+     "belongs to these), from what calibration left in its file. Its weights stay, and its other settings; neither the model "
+     "nor any text is needed."},
     {"force", C, STAC_KEY_BOOL, AT(force), "false", 0, 0, NULL, "", NULL, model_group, "Replace an output folder that exists."},
     {"once", C | E, STAC_KEY_BOOL, AT(once), "false", 0, 0, NULL, "", NULL, model_group,
      "If the result of this very job is there already, say so and do nothing: a job that is begun again costs nothing. The "
@@ -80,14 +81,15 @@ static const struct stac_key keys[] = {
     {"seed", C | E | H, STAC_KEY_INT, AT(seed), "1", 0, 4294967295.0, NULL, "", NULL, convert_group,
      "Seed of everything random: rotations, calibration samples, sampling of tokens."},
     {"verify", C, STAC_KEY_BOOL, AT(verify), "false", 0, 0, NULL, "", NULL, convert_group,
-     "Read the stored result back and check it, before it takes its place: temporal equals count mode, perplexity against the "
-     "original. What was found is in verification.txt beside it."},
+     "Read the stored result back and check it, before it takes its place: perplexity against the original, spike rates, "
+     "turns, "
+     "positions, mask, temporal against count mode. What was found is in verification.txt beside it."},
     {"threshold_steps", C, STAC_KEY_INT, AT(threshold_steps), "0", 0, 1000, NULL, "steps", NULL, convert_group,
      "Steps of training the thresholds and units of each block on its output error, by surrogate gradients over the "
      "calibration "
      "windows; in mode full, for the ternary code. 0: the closed-form ones stay."},
     {"surrogate_function", C, STAC_KEY_CHOICE, AT(surrogate_function), "atan", 0, 0, "atan|sigmoid|stbif_plus", "", NULL,
-     convert_group, "What stands for the derivative of a spike when thresholds are trained."},
+     convert_group, "What stands for the derivative of a spike when thresholds are trained: with threshold_steps only."},
     {"surrogate_alpha", C, STAC_KEY_REAL, AT(surrogate_alpha), "4.0", 0.1, 100, NULL, "", NULL, convert_group,
      "How narrow the surrogate is around a threshold: its height, in gaps between levels, is about alpha / 4."},
 
@@ -99,7 +101,7 @@ static const struct stac_key keys[] = {
      "Write the calibration windows to this HDF5 file and end: num_samples windows of calibration_length tokens, out of "
      "calibration_text or written by the model."},
     {"num_samples", C, STAC_KEY_INT, AT(num_samples), "16", 1, 4096, NULL, "windows", NULL, calibrate_group,
-     "Calibration windows."},
+     "Calibration windows. A simplified conversion reads 4 when it is not told how many."},
     {"calibration_length", C, STAC_KEY_INT, AT(calibration_length), "512", 8, 131072, NULL, "tokens", NULL, calibrate_group,
      "Tokens of a calibration window; cut to what the model can read."},
     {"max_context_length", C | E | H, STAC_KEY_INT, AT(max_context_length), "512", 16, 131072, NULL, "tokens", NULL,

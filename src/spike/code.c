@@ -30,6 +30,7 @@ int64_t stac_code_reach(const struct stac_code *code) {
 /* ---- tables ------------------------------------------------------------------------------------------------------- */
 
 enum { LEAST_BINS = 128, MOST_BINS = 4096 };
+_Static_assert(STAC_MAX_LEVELS <= UINT16_MAX, "bins count thresholds in 16 bits");
 
 /* The bin of a magnitude, with the float arithmetic of the lookup, so that no rounding sets them apart. */
 static int bin_of(float magnitude, int n_bins, float bins_per_unit) {
@@ -141,7 +142,7 @@ int stac_code_restore(struct stac_code *out, int timesteps, struct stac_base bas
     bool geometric = base.n_classes >= 1 && base.n_classes <= STAC_MAX_CLASSES && base.shift >= 1 && base.curve == 0 &&
                      base.heavy == 0 && base.ratio == 0;
     bool ramp = base.curve > 0 && base.heavy >= 0 && base.heavy <= STAC_MAX_HEAVY && base.n_classes == 0 && base.shift == 0;
-    if (timesteps < 1 || timesteps > STAC_MAX_TIMESTEPS || !(geometric || ramp) || n_levels < 1 || n_levels > 65 * 65 ||
+    if (timesteps < 1 || timesteps > STAC_MAX_TIMESTEPS || !(geometric || ramp) || n_levels < 1 || n_levels > STAC_MAX_LEVELS ||
         !(unit > 0 && unit < INFINITY))
         return stac_fail(err, STAC_ERR_INPUT, "a code of %d steps, base 2^(%d/%d), curve %d, %d levels and unit %g", timesteps,
                          base.shift, base.n_classes, base.curve, n_levels, (double)unit);
@@ -158,25 +159,7 @@ int stac_code_restore(struct stac_code *out, int timesteps, struct stac_base bas
     return status;
 }
 
-/* ---- cost, end ---------------------------------------------------------------------------------------------------- */
-
-struct stac_code_cost stac_code_cost_on(const struct stac_code *code, const struct stac_histogram *h) {
-    struct stac_code_cost cost = {0, 0};
-    double total = stac_histogram_total(h);
-    for (int i = 0; i < STAC_BINS; i++) {
-        double x = stac_histogram_centre(h, i);
-        int level = 0;
-        while (x / code->unit >= code->levels.threshold[level]) level++;
-        double error = x - (double)code->unit * code->levels.value[level];
-        cost.distortion += (double)h->count[i] * error * error;
-        cost.spikes += (double)h->count[i] * code->levels.spikes[level];
-    }
-    if (total > 0) {
-        cost.distortion /= total;
-        cost.spikes /= total;
-    }
-    return cost;
-}
+/* ---- end ---------------------------------------------------------------------------------------------------------- */
 
 void stac_code_clean(struct stac_code *code) {
     free(code->word);

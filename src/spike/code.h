@@ -19,7 +19,7 @@
 #include "spike/neuron.h"
 
 #define STAC_MAX_CLASSES 16
-#define STAC_MAX_LEVELS 32768
+#define STAC_MAX_LEVELS 32768 /* of any code: they have integers of their own, 0 to INT16_MAX */
 #define STAC_MAX_HEAVY 2
 
 /* What the words of a code look like. */
@@ -95,8 +95,5 @@ int stac_code_tabulate(struct stac_code *code, int n_levels, const struct stac_l
 
 /* How it is played in time; borrows its words. */
 struct stac_steps stac_code_steps(const struct stac_code *code);
-
-/* Expected cost on a distribution. */
-struct stac_code_cost stac_code_cost_on(const struct stac_code *code, const struct stac_histogram *h);
 
 #endif

@@ -14,23 +14,31 @@ void stac_moments_take(struct stac_moments *m, const struct stac_histogram *h) {
     }
 }
 
-struct stac_code_cost stac_moments_cost(const struct stac_moments *m, const struct stac_levels *levels, double unit) {
-    struct stac_code_cost cost = {0, 0};
+void stac_moments_add(const struct stac_moments *m, int from, int to, double v, int spikes, struct stac_code_cost *sum) {
+    double count = m->count[to] - m->count[from];
+    sum->distortion += m->squares[to] - m->squares[from] - 2 * v * (m->sum[to] - m->sum[from]) + v * v * count;
+    sum->spikes += spikes * count;
+}
+
+struct stac_code_cost stac_moments_mean(const struct stac_moments *m, struct stac_code_cost sum) {
     double total = m->count[STAC_BINS];
+    if (total > 0) {
+        sum.distortion /= total;
+        sum.spikes /= total;
+    }
+    return sum;
+}
+
+struct stac_code_cost stac_moments_cost(const struct stac_moments *m, const struct stac_levels *levels, double unit) {
+    struct stac_code_cost sum = {0, 0};
     for (int level = 0, from = 0; level < levels->n_levels && from < STAC_BINS; level++) {
         bool last = level == levels->n_levels - 1;
         int to = last ? STAC_BINS : stac_histogram_rank(m->h, (double)levels->threshold[level] * unit);
         if (to <= from) continue;
-        double v = unit * levels->value[level], count = m->count[to] - m->count[from];
-        cost.distortion += m->squares[to] - m->squares[from] - 2 * v * (m->sum[to] - m->sum[from]) + v * v * count;
-        cost.spikes += levels->spikes[level] * count;
+        stac_moments_add(m, from, to, unit * levels->value[level], levels->spikes[level], &sum);
         from = to;
     }
-    if (total > 0) {
-        cost.distortion /= total;
-        cost.spikes /= total;
-    }
-    return cost;
+    return stac_moments_mean(m, sum);
 }
 
 double stac_moments_best_unit(const struct stac_moments *m, const struct stac_levels *levels, struct stac_code_cost *cost) {

@@ -13,6 +13,10 @@ struct stac_moments {
 
 void stac_moments_take(struct stac_moments *m, const struct stac_histogram *h);
 
+/* Add what bins [from, to) cost when they are coded as v with so many spikes; and the sum of all bins over their count. */
+void stac_moments_add(const struct stac_moments *m, int from, int to, double v, int spikes, struct stac_code_cost *sum);
+struct stac_code_cost stac_moments_mean(const struct stac_moments *m, struct stac_code_cost sum);
+
 /* Mean squared error and spikes of a table at a unit. */
 struct stac_code_cost stac_moments_cost(const struct stac_moments *m, const struct stac_levels *levels, double unit);
 

@@ -94,21 +94,15 @@ static int upper_hull(const struct candidate *list, int n, double lambda, int *c
 /* Mean squared error and spikes of a hull on a distribution; `unit` is the value of an integer. */
 static struct stac_code_cost cost_of_hull(const struct candidate *list, const int *chosen, const double *threshold, int n,
                                           double unit, const struct stac_moments *m) {
-    struct stac_code_cost cost = {0, 0};
-    double total = m->count[STAC_BINS];
+    struct stac_code_cost sum = {0, 0};
     for (int level = 0, from = 0; level < n && from < STAC_BINS; level++) {
+        const struct candidate *c = &list[chosen[level]];
         int to = level < n - 1 ? stac_histogram_rank(m->h, threshold[level] * unit) : STAC_BINS;
         if (to <= from) continue;
-        double v = unit * list[chosen[level]].value, count = m->count[to] - m->count[from];
-        cost.distortion += m->squares[to] - m->squares[from] - 2 * v * (m->sum[to] - m->sum[from]) + v * v * count;
-        cost.spikes += list[chosen[level]].spikes * count;
+        stac_moments_add(m, from, to, unit * c->value, c->spikes, &sum);
         from = to;
     }
-    if (total > 0) {
-        cost.distortion /= total;
-        cost.spikes /= total;
-    }
-    return cost;
+    return stac_moments_mean(m, sum);
 }
 
 /* ---- building ----------------------------------------------------------------------------------------------------- */
@@ -143,14 +137,18 @@ static int check_timesteps(int timesteps, struct stac_error *err) {
     return stac_fail(err, STAC_ERR_USAGE, "timesteps is %d; accepted are 1 to %d", timesteps, STAC_MAX_TIMESTEPS);
 }
 
+/* A word between two thresholds that are the same float wins nowhere, and is no level. */
 static int finish_hull(struct stac_code *code, const struct scratch *s, int kept, struct stac_error *err) {
     struct stac_level *level;
+    int n = 0;
     STAC_TRY(STAC_NEW(level, kept, "a code", err));
     for (int i = 0; i < kept; i++) {
         const struct candidate *c = &s->list[s->chosen[i]];
-        level[i] = (struct stac_level){(float)s->threshold[i], (int16_t)c->value, (uint8_t)c->spikes, c->word};
+        float threshold = i < kept - 1 ? (float)s->threshold[i] : INFINITY;
+        if (n && !(threshold > level[n - 1].threshold)) continue;
+        level[n++] = (struct stac_level){threshold, (int16_t)c->value, (uint8_t)c->spikes, c->word};
     }
-    int status = stac_code_tabulate(code, kept, level, true, err);
+    int status = stac_code_tabulate(code, n, level, true, err);
     free(level);
     return status;
 }

@@ -270,7 +270,7 @@ static int read_table(struct stac_snn *s, const struct stac_site *site, const st
     struct stac_word *words = NULL;
     float *thresholds = NULL;
     int status = STAC_OK;
-    STAC_TRY(stac_h5_rows(&s->h5, stac_site_path(site, "code/plus", path), 65 * 65, &n, err));
+    STAC_TRY(stac_h5_rows(&s->h5, stac_site_path(site, "code/plus", path), STAC_MAX_LEVELS, &n, err));
     STAC_TRY_DONE(STAC_NEW(words, n, "a code", err));
     STAC_TRY_DONE(STAC_NEW(thresholds, n, "a code", err));
     STAC_TRY_DONE(read_words(s, site, n, words, thresholds, err));

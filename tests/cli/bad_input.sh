@@ -46,6 +46,8 @@ convert 2 'threshold_steps is for the mode full with its fit and the code ternar
 convert 2 'threshold_steps needs num_samples of 2' --model_name "$tiny" --threshold_steps 2 --num_samples 1
 convert 2 'threshold_steps.*0 to 1000' --model_name "$tiny" --threshold_steps -1
 convert 2 'closed form: leave threshold_steps out' --from "$tiny" --threshold_steps 2
+convert 2 'surrogate_function and surrogate_alpha are for threshold_steps above 0' --model_name "$tiny" --surrogate_alpha 8
+convert 2 'surrogate_function and surrogate_alpha are for threshold_steps' --model_name "$tiny" --surrogate_function sigmoid --simplified
 convert 2 'layer_norm.*not part of' --model_name "$tiny" --layer_norm spike
 convert 2 'jobs/none.yaml' "$work/jobs/none.yaml"
 job() { # CODE PATTERN TEXT

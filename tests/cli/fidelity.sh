@@ -86,4 +86,20 @@ says 'rates held to a tenth of a percent' '^FAILED  spike_rates .* is off its pl
 expect 'a starved conversion' 0 stac-convert --model_name "$tiny" --output_dir "$work/starved" --simplified --spike_budget 0.1 --quiet
 expect 'evaluation of it' 1 stac-eval "$work/starved" --test_fidelity --text "$text" --limit_tokens 1024 --quiet
 says 'the starved conversion' '^FAILED  fidelity .*(too large|too few)' "$work/out"
+# Calibration windows that are longer than conversations: codes are trained on all of them, and verified on what they are for.
+long=$work/long
+cp -r "$tests/golden/logits/llama-4heads-sharded" "$long"
+cp "$tests"/golden/tokenizer/gpt2/tokenizer*.json "$long/"
+sed -i 's/"max_position_embeddings": [0-9]*/"max_position_embeddings": 1024/' "$long/config.json"
+long_windows() { # NAME ARGUMENT...
+    name=$1
+    shift
+    expect "$name" 0 stac-convert --model_name "$long" --output_dir "$work/$name" --num_samples 2 --calibration_length 1024 \
+        --max_context_length 64 --spike_budget 2 --quiet "$@"
+}
+long_windows plain --simplified
+long_windows verified --simplified --verify
+says 'verification' '^passed  temporal' "$work/out"
+expect 'a verified result' 0 h5diff "$work/plain/snn_model.h5" "$work/verified/snn_model.h5" /block /block
+long_windows trained --threshold_steps 1 --verify
 finish

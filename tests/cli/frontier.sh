@@ -50,6 +50,12 @@ data() { # RANKS FILE ARGUMENT...: windows written, as many as the conversion ab
 data 1 "$work/windows.h5"
 data 3 "$work/windows-3.h5"
 equal 'calibration data on 1 and 3 ranks' "$work/windows.h5" "$work/windows-3.h5"
+expect 'more of them' 0 stac-convert --model_name "$tiny" --create_calibration_data "$work/six.h5" --num_samples 6 --simplified \
+    --calibration_length 32
+says 'more of them' '^6 windows of 32 tokens written' "$work/err"
+expect 'as many as usual' 0 stac-convert --model_name "$tiny" --create_calibration_data "$work/four.h5" --simplified \
+    --calibration_length 32
+says 'as many as usual' '^4 windows of 32 tokens written' "$work/err"
 expect 'a conversion with them' 0 stac-convert --model_name "$tiny" --calibration_data "$work/windows.h5" --num_samples 3 \
     --output_dir "$work/with" --quiet --spike_budget 0.9 --mode simplified
 same_network 'a conversion with calibration data' "$work/snn/snn_model.h5" "$work/with/snn_model.h5"

@@ -118,6 +118,30 @@ if [ -z "$STAC_SANITIZED" ]; then
     lose_at_the_end 'a rank stopped at the end' 19 'no sign of life'
     lose_at_the_end 'a rank killed at the end' 9 'gone: killed'
 fi
+# One whose memory runs out in the fit or in training, wherever that is: its stage agrees on it (tests/fakes/faults.c).
+run_out() { # NTH
+    timeout -k 2 60 mpirun -q -n 1 stac-convert $trained : -n 1 env LD_PRELOAD="$STAC_FAKE_FAULTS" STAC_FAULT="memory $1 12" \
+        stac-convert $trained > "$work/out" 2> "$work/err"
+    code=$?
+}
+cp "$sharded/config.json" "$work/rank-1/model/"
+trained="--model_name $work/rank-1/model --output_dir $work/out-folder/snn --num_samples 2 --calibration_length 16 --timesteps 4
+    --threshold_steps 2 --without fisher --threads 1 --quiet"
+if [ -z "$STAC_SANITIZED" ]; then
+    nth=640 code=4 fits=0 codes=0
+    while [ $nth -lt 6000 ]; do
+        run_out $nth
+        [ $code != 0 ] || break
+        looked=$((looked + 1))
+        [ $code = 4 ] || fail "memory that runs out at allocation $nth: exit code $code"
+        fits=$((fits + $(grep -c 'in fit weights: cannot allocate' "$work/err")))
+        codes=$((codes + $(grep -c 'in fit weights: cannot allocate a code' "$work/err")))
+        nothing_left "memory that runs out at allocation $nth" "$work/out-folder"
+        nth=$((nth + 173))
+    done
+    holds 'memory ran out in the fit' "$fits >= 6 && $codes >= 2 && $code == 0"
+    rm -rf "$work/out-folder/snn"*
+fi
 echo "the longest took $longest ms"
 
 echo "all of it took $(($(date +%s) - began)) s"

@@ -45,6 +45,16 @@ if [ -z "${STAC_SANITIZED:-}" ]; then
     equal "results of 2 ranks of 2 threads" "$work/one.json.same" "$work/threads.json.same"
 fi
 
+# A group whose linear algebra rounds as that of another processor: what the first one rotates and shapes is for all. (The fit
+# shares its products out; they are those of whoever made them.)
+apart='--num_samples 4 --calibration_length 40 --timesteps 8 --without fit --threads 1'
+convert 1 alike $apart
+expect 'groups of different processors' 0 timeout -k 10 300 \
+    mpirun -q -n 1 stac-convert --model_name "$tiny" --output_dir "$work/apart" --quiet --stages 1 --spike_budget 0.85 $apart \
+    : -n 1 env OPENBLAS_CORETYPE=Sandybridge \
+    stac-convert --model_name "$tiny" --output_dir "$work/apart" --quiet --stages 1 --spike_budget 0.85 $apart
+equal 'snn_model.h5 of groups of different processors' "$work/alike/snn_model.h5" "$work/apart/snn_model.h5"
+
 # ST-BIF+ neurons: all stages step by step; and a neuron with thresholds of its own.
 for pair in rate:st_bif ternary:causal; do
     pair_flags="--code ${pair%:*} --neuron ${pair#*:} --timesteps 8 --simplified --num_samples 2"

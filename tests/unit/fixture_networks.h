@@ -121,6 +121,14 @@ FX_NET float *fx_logits(const struct stac_network *net, enum stac_mode mode, con
 
 /* ---- conversion ------------------------------------------------------------------------------------------------- */
 
+FX_NET void fx_rotate_heads(struct stac_network *net, uint64_t seed) {
+    struct stac_error err = {0};
+    float *rotations = calloc(stac_head_rotations_size(net), sizeof *rotations);
+    OK(stac_head_rotations(net, seed, rotations, &err));
+    OK(stac_rotate_heads(net, rotations, &err));
+    free(rotations);
+}
+
 /* All exact rewritings, in the order of stac_convert. */
 FX_NET void fx_rewrite(struct stac_network *net, uint64_t seed) {
     struct stac_error err = {0};
@@ -129,7 +137,7 @@ FX_NET void fx_rewrite(struct stac_network *net, uint64_t seed) {
     OK(stac_random_orthogonal(d, seed, 0, q, &err));
     OK(stac_fold_norms(net, &err));
     OK(stac_rotate_residual(net, q, &err));
-    OK(stac_rotate_heads(net, seed, &err));
+    fx_rotate_heads(net, seed);
     OK(stac_add_hadamard(net, &err));
     free(q);
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "convert/sample.h"
+#include "fixture_codes.h"
 #include "fixture_networks.h"
 
 enum { LENGTH = 40 };
@@ -250,7 +251,7 @@ static double cost_of(const struct stac_statistics *s, const struct stac_plan *p
         struct stac_code code = {0};
         enum stac_site_kind kind = stac_site_kind_at(&s->hp, i);
         OK(stac_plan_build(&plan[i], timesteps, &code, &err));
-        sum += share[kind] * stac_code_cost_on(&code, &s->histogram[i]).spikes;
+        sum += share[kind] * fx_code_cost(&code, &s->histogram[i]).spikes;
         assert_true(code.levels.value[code.n_levels - 1] <= stac_largest_integer(&s->hp, kind, s->longest));
         assert_true(plan[i].recipe.unit > 0 && plan[i].lambda >= 0 && isfinite(plan[i].recipe.unit) &&
                     isfinite(plan[i].lambda));

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "base/random.h"
+#include "fixture_codes.h"
 #include "fixture_schemes.h"
 #include "spike/causal.h"
 #include "spike/st_bif.h"
@@ -220,7 +221,7 @@ static void causal_thresholds_are_close_behind_the_table(void **state) {
                  &code);
         double mine = decibels(cost.distortion);
         struct stac_histogram *h = gaussian();
-        struct stac_code_cost again = stac_code_cost_on(&code, h); /* of the table that was derived from the neuron */
+        struct stac_code_cost again = fx_code_cost(&code, h); /* of the table that was derived from the neuron */
         assert_true(fabs(again.distortion - cost.distortion) < 2e-3 * cost.distortion &&
                     fabs(again.spikes - cost.spikes) < 2e-3);
         for (int k = 0; k + 1 < N; k++) { /* the table's spikes at this error, between two of its prices */

@@ -59,7 +59,7 @@ static void take_step(struct stac_network *net, enum step step, uint64_t seed) {
     switch (step) {
     case FOLD: OK(stac_fold_norms(net, &err)); break;
     case ROTATE_RESIDUAL: OK(stac_rotate_residual(net, q, &err)); break;
-    case ROTATE_HEADS: OK(stac_rotate_heads(net, seed, &err)); break;
+    case ROTATE_HEADS: fx_rotate_heads(net, seed); break;
     default: OK(stac_add_hadamard(net, &err));
     }
     free(q);

@@ -126,6 +126,7 @@ static void every_key_takes_its_values_in_every_way(void **state) {
                     struct stac_job job = fresh(programs[p]), untouched = fresh(programs[p]);
                     give(&job, (enum way)way, key[i].name, value);
                     assert_value(&job, &key[i], value);
+                    if (strcmp(key[i].name, "mode") == 0) untouched.num_samples = job.num_samples; /* follows from it */
                     assert_equal_jobs(&job, &untouched, &key[i]);
                     stac_job_clean(&job);
                     stac_job_clean(&untouched);
@@ -151,7 +152,8 @@ static void bare_flags_and_empty_values(void **state) {
     assert_string_equal(e.dir, "DIR");
     OK(yaml_of(&e, "dir: FILE\n", 10, &err));
     assert_string_equal(e.dir, "FILE");
-    static const char nothing[] = "timesteps:\nspike_budget: ~\nmode: null\nmodel_name: ''\nforce:\n"; /* the defaults */
+    static const char nothing[] = "timesteps:\nspike_budget: ~\nmode: null\nmodel_name: ''\nforce:\nnum_samples:\n";
+    /* the defaults */
     OK(command_line(&c, "--timesteps 9 --simplified", NULL, &path, &err));
     OK(yaml_of(&c, nothing, strlen(nothing), &err));
     assert_equal_jobs(&c, &untouched, NULL);
@@ -547,7 +549,8 @@ static void the_record_leaves_out_what_changes_no_result(void **state) {
     struct stac_job job = fresh(STAC_CONVERT);
     const char *path;
     OK(stac_job_print(&job, &a, &err));
-    OK(command_line(&job, "--stages 3 --threads 2 --rank_memory 1 --force --quiet --use_sparse --output_dir elsewhere", NULL, &path, &err));
+    OK(command_line(&job, "--stages 3 --threads 2 --rank_memory 1 --force --quiet --use_sparse --output_dir elsewhere", NULL,
+                    &path, &err));
     OK(stac_job_print(&job, &b, &err));
     assert_string_equal(a.data, b.data);
     stac_strbuf_clean(&b);

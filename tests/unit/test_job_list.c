@@ -1,4 +1,4 @@
-/* job/: keys that take several values, and jobs that begin where a stored one ended. */
+/* job/: keys that take several values, keys that follow from others, and jobs that begin where a stored one ended. */
 #include "unit.h"
 
 #include "fixture_jobs.h"
@@ -77,6 +77,33 @@ static void bad_lists_are_refused(void **state) {
     }
 }
 
+/* ---- what follows from another key ------------------------------------------------------------------------------ */
+
+/* How many windows are read depends on the mode, unless the job says it. */
+static void a_mode_has_its_number_of_windows(void **state) {
+    (void)state;
+    static const char yaml[] = "num_samples: 16\n";
+    static const struct {
+        const char *line;
+        int64_t windows;
+    } cases[] = {
+        {"--timesteps 8", 16},
+        {"--simplified", 4},
+        {"--mode simplified --mode full", 16},
+        {"--simplified --num_samples 6", 6},
+        {"--num_samples 16 --simplified", 16},
+        {"--simplified job.yaml", 16},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct stac_error err = {0};
+        struct stac_job job = fresh(STAC_CONVERT);
+        const char *path;
+        OK(command_line(&job, cases[i].line, strstr(cases[i].line, ".yaml") ? yaml : NULL, &path, &err));
+        assert_int_equal(job.num_samples, cases[i].windows);
+        stac_job_clean(&job);
+    }
+}
+
 /* ---- inheritance ------------------------------------------------------------------------------------------------ */
 
 static char *printed(const struct stac_job *job) {
@@ -139,6 +166,7 @@ int main(void) {
         cmocka_unit_test(lists_are_taken_from_files_and_flags),
         cmocka_unit_test(a_printed_list_reads_back_equal),
         cmocka_unit_test(bad_lists_are_refused),
+        cmocka_unit_test(a_mode_has_its_number_of_windows),
         cmocka_unit_test(what_was_not_given_is_inherited),
         cmocka_unit_test(what_stays_cannot_be_given_another_value),
     };

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/random.h"
+#include "fixture_codes.h"
 #include "spike/code.h"
 #include "spike/integer.h"
 #include "spike/step_weights.h"
@@ -34,7 +35,7 @@ static void designs_reach_the_rates_of_the_recipe(void **state) {
         struct stac_code code = {0};
         struct stac_code_cost cost, again;
         OK(stac_ternary_design(&code, h, rows[i].timesteps, rows[i].lambda, 11000, false, &cost, &err));
-        again = stac_code_cost_on(&code, h);
+        again = fx_code_cost(&code, h);
         double lambda = rows[i].lambda, prototype = pow(10, -rows[i].db / 10) + lambda * rows[i].spikes;
         if (cost.distortion + lambda * cost.spikes > 1.005 * prototype)
             fail_msg("T %d lambda %g: %.2f dB at %.3f spikes", rows[i].timesteps, lambda, -10 * log10(cost.distortion),
@@ -117,6 +118,10 @@ static void encoding_equals_a_search_through_the_thresholds(void **state) {
     stac_code_clean(&code);
     OK(stac_ternary_build(&code, 4, (struct stac_base){.n_classes = 1, .shift = 1}, 2, 0.003, 0.004, 11000, &err));
     encodes_like_a_search(&code); /* few levels */
+    stac_code_clean(&code);
+    OK(stac_ternary_build(&code, 32, (struct stac_base){.n_classes = 12, .shift = 1}, 3, 0.003, 1e-12, INT16_MAX, &err));
+    assert_true(code.n_levels > 4096); /* more than bins */
+    encodes_like_a_search(&code);
     stac_code_clean(&code);
     struct stac_level crowd[200];
     for (int i = 0; i < 200; i++)
@@ -261,6 +266,45 @@ static void stored_codes_come_back_or_are_refused(void **state) {
     stac_code_clean(&code);
 }
 
+/* Thresholds of a hull may be one float: the word between them is no level. And where spikes cost next to nothing, words of
+ * three spikes have thousands of levels. */
+static int assert_comes_back(int timesteps, struct stac_base base, int ordinary, double lambda, int max_integer) {
+    struct stac_error err = {0};
+    struct stac_code code = {0}, again = {0};
+    OK(stac_ternary_build(&code, timesteps, base, ordinary, 1, lambda, max_integer, &err));
+    if (stac_code_restore(&again, timesteps, base, code.mantissa, 1, code.n_levels, code.word, code.levels.threshold, &err) !=
+        STAC_OK)
+        fail_msg("T %d, curve %d, lambda %g: %s", timesteps, base.curve, lambda, err.text);
+    int levels = again.n_levels;
+    assert_int_equal(levels, code.n_levels);
+    stac_code_clean(&again);
+    stac_code_clean(&code);
+    return levels;
+}
+
+static void every_code_that_is_built_can_be_stored(void **state) {
+    (void)state;
+    static const int timesteps[] = {8, 16, 32}, largest[] = {127, 11000};
+    int n, most = 0;
+    const struct stac_base *base = stac_bases(&n);
+    for (size_t t = 0; t < 3; t++)
+        for (int b = 0; b < n; b++)
+            for (int k = 0; k < 2; k++) {
+                struct stac_code code = {.timesteps = timesteps[t]};
+                if (!stac_step_weights_of_base(&code, base[b], largest[k])) continue;
+                for (double lambda = 0; lambda<40; lambda += timesteps[t]> 8 ? 0.5 : 0.1)
+                    assert_comes_back(timesteps[t], base[b], timesteps[t] > 8 ? 2 : 4, lambda, largest[k]);
+            }
+    for (int b = 0; b < n; b++) {
+        struct stac_code code = {.timesteps = 32};
+        if (!stac_step_weights_of_base(&code, base[b], INT16_MAX)) continue;
+        int levels = assert_comes_back(32, base[b], 3, 1e-6, INT16_MAX);
+        most = levels > most ? levels : most;
+    }
+    printf("%d levels at most\n", most);
+    assert_true(most > 65 * 65);
+}
+
 static void histograms_keep_what_they_are_given(void **state) {
     (void)state;
     struct stac_histogram *h = calloc(1, sizeof *h);
@@ -289,6 +333,7 @@ int main(void) {
         cmocka_unit_test(encoding_equals_a_search_through_the_thresholds),
         cmocka_unit_test(trains_equal_the_collapsed_product),
         cmocka_unit_test(stored_codes_come_back_or_are_refused),
+        cmocka_unit_test(every_code_that_is_built_can_be_stored),
         cmocka_unit_test(histograms_keep_what_they_are_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
