@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 
-enum { CONVERSATIONS = 3, TURNS = 2, LENGTH = 10, ROOM = TURNS * LENGTH };
+enum { CONVERSATIONS = 3, TURNS = 2, LENGTH = 10, ROOM = CONVERSATIONS * LENGTH }; /* a turn is one batch */
 
 static const int8_t mask[TURNS][CONVERSATIONS][LENGTH] = {{
                                                               {0, 0, 0, 0, 1, 1, 1, 1, 1, 1}, /* padded on the left */
