@@ -227,13 +227,12 @@ static int write_metrics(struct program *p, struct stac_error *err) {
 static int write_result(struct program *p, struct stac_error *err) {
     const struct stac_job *job = &p->start.job;
     if (p->start.ranks.rank != 0) return STAC_OK;
+    if (p->subject.folder) STAC_TRY(stac_page_write(&p->result, p->subject.folder, err));
     if (job->json[0]) STAC_TRY(stac_result_json(&p->result, job->json, err));
     if (job->lm_eval[0]) STAC_TRY(stac_harness_write(&p->result, job->lm_eval, err));
     if (job->neurobench[0]) STAC_TRY(stac_neurobench_write(&p->result.score.neurobench, job->neurobench, err));
     if (job->csv[0]) STAC_TRY(stac_csv_write(&p->result, job->csv, err));
-    if (!p->subject.folder) return STAC_OK;
-    STAC_TRY(stac_page_write(&p->result, p->subject.folder, err));
-    return write_metrics(p, err);
+    return p->subject.folder ? write_metrics(p, err) : STAC_OK;
 }
 
 /* --compare A B: B is where else the folder stands. */
