@@ -125,7 +125,7 @@ converts stages env CUDA_ON_HOST_DEVICES=2 TMPDIR="$work" mpirun -q -n 2 stac-co
 equal 'a conversion on two stages over NCCL' "$work/by.here/snn_model.h5" "$work/by.stages/snn_model.h5"
 
 # What a code of p cannot reach is refused there too.
-expect 'a context that is too long' 2 stac-eval "$work/snn" --device cuda --context 200000 --max_context_length 200000 --text "$text" --quiet
+expect 'a context that is too long' 2 stac-chat "$work/snn" --device cuda --max_context_length 2000 --quiet
 says 'a context that is too long' '^error: .*this network was converted for at most [0-9]+: convert it with a larger' "$work/err"
 
 # What runs on processors only.
