@@ -105,7 +105,10 @@ static const struct stac_key keys[] = {
     {"calibration_length", C, STAC_KEY_INT, AT(calibration_length), "512", 8, 131072, NULL, "tokens", NULL, calibrate_group,
      "Tokens of a calibration window; cut to what the model can read."},
     {"max_context_length", C | E | H, STAC_KEY_INT, AT(max_context_length), "512", 16, 131072, NULL, "tokens", NULL,
-     calibrate_group, "Longest conversation that is kept; 512 to 2048 are usual, cut to what the model can read."},
+     calibrate_group,
+     "Longest conversation that is kept; 512 to 2048 are usual. Cut to what the model can read, but not where it is given for "
+     "a "
+     "converted network or a model that is run: later tokens share the last position then."},
 
     {"stages", C | E | H, STAC_KEY_INT, AT(stages), "0", 0, 1024, NULL, "ranks", NULL, rank_group,
      "Ranks that share the layers of one copy of the model. 0: the fewest whose share fits rank_memory; the ranks left "

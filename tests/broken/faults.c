@@ -60,6 +60,16 @@ void __wrap_stac_sessions_reset(struct stac_sessions *s, int id) {
     if (broken("reset") && n > 0) s->at[id].n = s->at[id].read = 1, s->pipeline->run[0]->cache->length[id] = 1;
 }
 
+/* ---- time: played step by step, values are a little larger ------------------------------------------------------------ */
+
+int64_t __real_stac_train_play(struct stac_train *t, struct stac_sent *scratch, const struct stac_code *code,
+                               const struct stac_kernels *kernels, int n, const float *x, const float *mean, float inverse);
+
+int64_t __wrap_stac_train_play(struct stac_train *t, struct stac_sent *scratch, const struct stac_code *code,
+                               const struct stac_kernels *kernels, int n, const float *x, const float *mean, float inverse) {
+    return __real_stac_train_play(t, scratch, code, kernels, n, x, mean, broken("time") ? 1.02f * inverse : inverse);
+}
+
 /* ---- networks ------------------------------------------------------------------------------------------------------ */
 
 /* A product on floats: what its site sends is thrown away. */

@@ -20,6 +20,7 @@ breaks positions position_boundaries multi_turn tsp_state parity_multi_turn
 breaks mask attention_mask
 breaks cache attention_mask tsp_state
 breaks reset tsp_state
+breaks time temporal
 breaks bypass energy spike_rates
 breaks dead fidelity spike_rates
 finish
