@@ -14,9 +14,11 @@ static int follow(const struct stac_job *convert, struct stac_job *job, struct s
     return STAC_OK;
 }
 
-/* Neurons of ST-BIF+ take spikes back, integers send none: neither has the rates of a plan. */
-static bool has_rates(const struct stac_subject *s) {
-    return s->snn.neuron != STAC_NEURON_ST_BIF && s->snn.code != STAC_CODE_INTEGER;
+/* Neurons of ST-BIF+ take spikes back, integers send none: neither has the rates of a plan. Nor have shorter windows than those
+ * of the calibration: how many keys a token sees counts. */
+static bool has_rates(const struct stac_subject *s, const struct stac_job *convert, size_t context) {
+    int64_t planned = convert->calibration_length < s->hp.n_ctx ? convert->calibration_length : s->hp.n_ctx;
+    return s->snn.neuron != STAC_NEURON_ST_BIF && s->snn.code != STAC_CODE_INTEGER && (int64_t)context >= planned;
 }
 
 static int check_rates(struct stac_subject *s, const struct stac_score *score, struct stac_check *out, struct stac_error *err) {
@@ -27,11 +29,16 @@ static int check_rates(struct stac_subject *s, const struct stac_score *score, s
     return status;
 }
 
-static int check_all(struct stac_subject *s, const struct stac_score *score, struct stac_verification *v,
+/* Whether a text can be read: all tokens of the tokenizer are in the model's vocabulary. */
+static bool can_talk(const struct stac_subject *s) {
+    return stac_tokenizer_n_vocab(s->tokenizer) <= s->hp.n_vocab;
+}
+
+static int check_all(struct stac_subject *s, bool rates, const struct stac_score *score, struct stac_verification *v,
                      struct stac_error *err) {
     stac_check_fidelity(s, score, &v->check[v->n++]);
-    if (has_rates(s)) STAC_TRY(check_rates(s, score, &v->check[v->n++], err));
-    STAC_TRY(stac_check_multi_turn(s, NULL, &v->check[v->n++], err));
+    if (rates) STAC_TRY(check_rates(s, score, &v->check[v->n++], err));
+    if (can_talk(s)) STAC_TRY(stac_check_multi_turn(s, NULL, &v->check[v->n++], err));
     STAC_TRY(stac_check_positions(s, &v->check[v->n++], err));
     STAC_TRY(stac_check_mask(s, &v->check[v->n++], err));
     return stac_check_temporal(s, &v->check[v->n++], err);
@@ -48,7 +55,7 @@ int stac_verify(const struct stac_job *convert, const struct stac_ranks *ranks, 
     STAC_TRY_DONE(stac_subject_open(&subject, err));
     const struct stac_reading text = {tokens, n, context, context};
     STAC_TRY_DONE(stac_score_text(&subject, &text, NULL, &score, err));
-    STAC_TRY_DONE(check_all(&subject, &score, out, err));
+    STAC_TRY_DONE(check_all(&subject, has_rates(&subject, convert, context), &score, out, err));
 done:
     stac_score_clean(&score);
     stac_subject_close(&subject);
