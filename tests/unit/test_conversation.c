@@ -109,6 +109,7 @@ static void a_line_fits_with_an_answer_or_changes_nothing(void **state) {
         for (size_t n = ROOM - 8; n < ROOM + 8; n++) {
             struct stac_conversation *c = &b.talk[later];
             char *text = line_of(n);
+            if (!later) stac_conversation_clean(c);
             if (!later) OK(stac_conversation_init(c, &b.subject, &b.sessions, later, NULL, &err));
             if (later) take_turn(&b, later, question);
             struct stac_session before = b.sessions.at[later];
