@@ -171,11 +171,7 @@ static int tell_verification(struct program *p, const struct stac_verification *
     int status = STAC_OK;
     char *path = stac_output_file(&p->output, verification, err);
     if (!path) return err->status;
-    for (int i = 0; i < found->n && status == STAC_OK; i++) {
-        const struct stac_check *c = &found->check[i];
-        status = stac_strbuf_printf(&text, err, "%s  %-20s %.6g  (%s)\n", c->passed ? "passed" : "FAILED", c->name, c->figure,
-                                    c->text);
-    }
+    for (int i = 0; i < found->n && status == STAC_OK; i++) status = stac_check_line(&found->check[i], &text, err);
     if (status == STAC_OK) status = stac_file_write(path, stac_strbuf_text(&text), text.size, err);
     fputs(stac_strbuf_text(&text), stdout);
     stac_strbuf_clean(&text);

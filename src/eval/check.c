@@ -31,6 +31,10 @@ void stac_check_fidelity(const struct stac_subject *s, const struct stac_score *
         score->top1, top1_min, score->kl, (long long)score->distinct[STAC_SNN], (long long)score->distinct[STAC_BASELINE], why);
 }
 
+int stac_check_line(const struct stac_check *c, struct stac_strbuf *out, struct stac_error *err) {
+    return stac_strbuf_printf(out, err, "%s  %-20s %.6g  (%s)\n", c->passed ? "passed" : "FAILED", c->name, c->figure, c->text);
+}
+
 /* What a check that compares pieces says where it did not. */
 void stac_check_tell_left_out(const struct stac_subject *s, struct stac_check *out) {
     if (!s->side[STAC_SNN] || stac_subject_holds_in_pieces(s, STAC_SNN)) return;

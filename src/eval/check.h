@@ -2,6 +2,7 @@
 #ifndef STAC_EVAL_CHECK_H
 #define STAC_EVAL_CHECK_H
 
+#include "base/strbuf.h"
 #include "eval/parity.h"
 #include "eval/score.h"
 
@@ -14,6 +15,9 @@ struct stac_check {
 
 /* The checks below run on every side of the subject and are collective over all ranks; every rank gets the result. A
  * returned status is an error of the machinery; a failed check is not an error. */
+
+/* Append its line: whether it passed, its name, figure and text. */
+int stac_check_line(const struct stac_check *c, struct stac_strbuf *out, struct stac_error *err);
 
 /* What a check says, behind its text, where it left out a side that does not hold in pieces. */
 void stac_check_tell_left_out(const struct stac_subject *s, struct stac_check *out);

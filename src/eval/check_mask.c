@@ -1,23 +1,15 @@
 #include "eval/finding.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
 
 enum { CONVERSATIONS = 3, TURNS = 2, LENGTH = 10, ROOM = CONVERSATIONS * LENGTH }; /* a turn is one batch */
 
-static const int8_t mask[TURNS][CONVERSATIONS][LENGTH] = {{
-                                                              {0, 0, 0, 0, 1, 1, 1, 1, 1, 1}, /* padded on the left */
-                                                              {1, 1, 1, 1, 1, 1, 1, 1, 1, 1},
-                                                              {1, 1, 0, 1, 0, 0, 1, 1, 0,
-                                                               0}, /* holes, and padded on the right */
-                                                          },
-                                                          {
-                                                              {1, 1, 1, 1, 1, 0, 0, 0, 0, 0},
-                                                              {0, 1, 0, 1, 0, 1, 0, 1, 0, 1},
-                                                              {0, 0, 1, 1, 1, 1, 1, 1, 1, 1},
-                                                          }};
+/* Of the first turn: padded on the left, whole, with holes and padded on the right. */
+static const int8_t mask[TURNS][CONVERSATIONS][LENGTH] = {
+    {{0, 0, 0, 0, 1, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {1, 1, 0, 1, 0, 0, 1, 1, 0, 0}},
+    {{1, 1, 1, 1, 1, 0, 0, 0, 0, 0}, {0, 1, 0, 1, 0, 1, 0, 1, 0, 1}, {0, 0, 1, 1, 1, 1, 1, 1, 1, 1}}};
 static const int which[TURNS][CONVERSATIONS] = {{0, 1, 2}, {2, 0, 1}}; /* the conversation of each row */
 
 struct looking {

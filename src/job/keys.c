@@ -33,8 +33,7 @@ static const struct stac_key keys[] = {
     {"force", C, STAC_KEY_BOOL, AT(force), "false", 0, 0, NULL, "", NULL, model_group, "Replace an output folder that exists."},
     {"once", C | E, STAC_KEY_BOOL, AT(once), "false", 0, 0, NULL, "", NULL, model_group,
      "If the result of this very job is there already, say so and do nothing: a job that is begun again costs nothing. The "
-     "exit "
-     "code is 1 when a check of it failed."},
+     "exit code is 1 when a check of it failed."},
     {"checkpoint_interval", C | E, STAC_KEY_REAL, AT(checkpoint_interval), "30", 0, 1e9, NULL, "seconds", NULL, model_group,
      "How often what is done so far is kept beside the result, in a folder whose name ends in .checkpoint: the same job, begun "
      "again, goes "
@@ -82,8 +81,7 @@ static const struct stac_key keys[] = {
      "Seed of everything random: rotations, calibration samples, sampling of tokens."},
     {"verify", C, STAC_KEY_BOOL, AT(verify), "false", 0, 0, NULL, "", NULL, convert_group,
      "Read the stored result back and check it, before it takes its place: perplexity against the original, spike rates, "
-     "turns, "
-     "positions, mask, temporal against count mode. What was found is in verification.txt beside it."},
+     "turns, positions, mask, temporal against count mode. What was found is in verification.txt beside it."},
     {"threshold_steps", C, STAC_KEY_INT, AT(threshold_steps), "0", 0, 1000, NULL, "steps", NULL, convert_group,
      "Steps of training the thresholds and units of each block on its output error, by surrogate gradients over the "
      "calibration "
@@ -107,8 +105,7 @@ static const struct stac_key keys[] = {
     {"max_context_length", C | E | H, STAC_KEY_INT, AT(max_context_length), "512", 16, 131072, NULL, "tokens", NULL,
      calibrate_group,
      "Longest conversation that is kept; 512 to 2048 are usual. Cut to what the model can read, but not where it is given for "
-     "a "
-     "converted network or a model that is run: later tokens share the last position then."},
+     "a converted network or a model that is run: later tokens share the last position then."},
 
     {"stages", C | E | H, STAC_KEY_INT, AT(stages), "0", 0, 1024, NULL, "ranks", NULL, rank_group,
      "Ranks that share the layers of one copy of the model. 0: the fewest whose share fits rank_memory; the ranks left "

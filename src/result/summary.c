@@ -88,9 +88,7 @@ int stac_summary_write(const struct stac_result *r, struct stac_strbuf *s, struc
         STAC_TRY(stac_strbuf_printf(s, err, "%-28s %s\n", "outside the spikes", stac_outside_spikes));
     if (r->talked) STAC_TRY(write_parity(&r->parity, s, err));
     STAC_TRY(stac_energy_text(&r->energy, s, err));
-    for (int i = 0; i < r->n_checks; i++)
-        STAC_TRY(stac_strbuf_printf(s, err, "%s  %-20s %.6g  (%s)\n", r->check[i].passed ? "passed" : "FAILED",
-                                    r->check[i].name, r->check[i].figure, r->check[i].text));
+    for (int i = 0; i < r->n_checks; i++) STAC_TRY(stac_check_line(&r->check[i], s, err));
     STAC_TRY(stac_strbuf_printf(s, err, "%-28s %s, %.0f MiB at most on rank 0\n", "time, memory",
                                 stac_clock_duration(r->seconds, took, sizeof took), (double)r->peak_memory / 1048576));
     if (!folder) return STAC_OK;

@@ -213,13 +213,17 @@ static int gathering_rank(double wait, double limit, char *text, size_t size) {
     return status;
 }
 
+static void was_ended(int status, const char *text, const char *why) {
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    assert_non_null(strstr(text, "error: rank 7 on "));
+    assert_non_null(strstr(text, why));
+}
+
 static void a_rank_does_not_wait_for_ever_for_others(void **state) {
     (void)state;
     char text[400];
     int status = gathering_rank(20, 0.5, text, sizeof text);
-    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    assert_non_null(strstr(text, "error: rank 7 on "));
-    assert_non_null(strstr(text, "while ranks gather: others are missing"));
+    was_ended(status, text, "while ranks gather: others are missing");
     assert_int_equal(gathering_rank(0.01, 0.5, text, sizeof text), 0);
     assert_string_equal(text, "");
 }
@@ -228,9 +232,7 @@ static void a_rank_that_is_stopped_as_ranks_gather_is_ended(void **state) {
     (void)state;
     char text[400];
     int status = gathering_rank(0, 300, text, sizeof text);
-    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    assert_non_null(strstr(text, "error: rank 7 on "));
-    assert_non_null(strstr(text, "while ranks gather: it is stopped"));
+    was_ended(status, text, "while ranks gather: it is stopped");
 }
 
 /* ---- one rank --------------------------------------------------------------------------------------------------- */
