@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "convert/blas.h"
 #include "convert/convert.h"
 #include "convert/recode.h"
@@ -16,7 +17,6 @@
 #include "model/hub.h"
 #include "store/output.h"
 #include "store/windows_file.h"
-#include "text/utf8.h"
 
 /* What the program holds while it works. */
 struct program {
@@ -84,7 +84,7 @@ static int locate(struct program *p, struct stac_error *err) {
     char *path = realpath(p->model_path, NULL);
     if (!path) path = stac_strdup(p->model_path, err);
     p->origin.model_path = path;
-    if (!path || stac_utf8_valid(path, strlen(path)) == strlen(path)) return err->status;
+    if (!path || stac_is_utf8(path)) return err->status;
     return stac_fail(err, STAC_ERR_USAGE, "the path of the model, from the root, is not a text in UTF-8");
 }
 

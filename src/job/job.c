@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utf8proc.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "job/keys.h"
 
 static void *field(struct stac_job *job, const struct stac_key *key) {
@@ -23,14 +23,6 @@ static int set_text(char **to, const char *value, struct stac_error *err) {
     free(*to);
     *to = copy;
     return STAC_OK;
-}
-
-/* Jobs are recorded as YAML and JSON, which are UTF-8. */
-static bool is_utf8(const char *text) {
-    utf8proc_int32_t c;
-    for (utf8proc_ssize_t n; *text; text += n)
-        if ((n = utf8proc_iterate((const utf8proc_uint8_t *)text, -1, &c)) < 1) return false;
-    return true;
 }
 
 static int set_number(const struct stac_key *key, const char *value, const char *where, double *out, struct stac_error *err) {
@@ -101,7 +93,8 @@ static int set_value(struct stac_job *job, const struct stac_key *key, const cha
     if (stac_key_is_list(key->type)) return set_list(key, value, where, field(job, key), err);
     switch (key->type) {
     case STAC_KEY_TEXT:
-        if (!is_utf8(value)) return stac_fail(err, STAC_ERR_USAGE, "%s: %s is not a text in UTF-8", where, key->name);
+        if (!stac_is_utf8(value)) /* jobs are recorded as YAML and JSON */
+            return stac_fail(err, STAC_ERR_USAGE, "%s: %s is not a text in UTF-8", where, key->name);
         return set_text(field(job, key), value, err);
     case STAC_KEY_INT:
         STAC_TRY(set_number(key, value, where, &x, err));
@@ -137,7 +130,7 @@ int stac_job_set(struct stac_job *job, const char *name, const char *value, cons
 }
 
 int stac_job_set_folder(struct stac_job *job, const char *folder, struct stac_error *err) {
-    if (!is_utf8(folder)) return stac_fail(err, STAC_ERR_USAGE, "the name of the folder is not a text in UTF-8");
+    if (!stac_is_utf8(folder)) return stac_fail(err, STAC_ERR_USAGE, "the name of the folder is not a text in UTF-8");
     return set_text(&job->dir, folder, err);
 }
 

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "base/utf8.h"
 
 /* Short names of the original system and of older versions of the hub. */
 static const struct {
@@ -160,6 +161,11 @@ int stac_hub_resolve(const char *name, char **path, struct stac_error *err) {
     const char *full = full_name(name);
     *path = find_cached(name, err);
     if (!*path && full != name) *path = find_cached(full, err);
+    if (*path && !stac_is_utf8(*path)) { /* results name it, and JSON is UTF-8 */
+        free(*path);
+        *path = NULL;
+        return stac_fail(err, STAC_ERR_USAGE, "the path of the Hugging Face cache that holds %s is not a text in UTF-8", name);
+    }
     if (*path) return STAC_OK;
     if (err->status != STAC_OK) return err->status;
     return stac_fail(

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "base/utf8.h"
 
 /* Values are copied as they are in the file. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "HDF5 files of STAC are little-endian");
@@ -116,7 +117,10 @@ int stac_h5_get_text(const struct stac_h5_reader *h, const char *path, const cha
     STAC_TRY(get_attribute(h, path, name, STAC_H5_TEXT, &a, err));
     if (!(*out = stac_alloc(a->kind.size + 1, 1, "an attribute", err))) return err->status;
     memcpy(*out, a->value, a->kind.size);
-    return STAC_OK;
+    if (stac_is_utf8(*out)) return STAC_OK;
+    free(*out);
+    *out = NULL;
+    return stac_fail(err, STAC_ERR_INPUT, "%s: %s of %s is not a text in UTF-8", h->path, name, path);
 }
 
 const char *stac_h5_attribute_name(const struct stac_h5_reader *h, const char *path, size_t i) {

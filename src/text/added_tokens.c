@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include "text/vocabulary.h"
 
 int stac_matcher_add(struct stac_matcher *m, const char *text, size_t size, uint32_t token, struct stac_error *err) {

@@ -2,10 +2,10 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "text/byte_level.h"
 #include "text/normalizer.h"
 #include "text/tokenizer_internal.h"
-#include "text/utf8.h"
 
 int stac_tokenizer_add(struct stac_tokenizer *t, struct stac_added_token token, struct stac_error *err) {
     struct stac_vocabulary_token *entry = &t->vocabulary.tokens[token.id];

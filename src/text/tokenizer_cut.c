@@ -1,5 +1,5 @@
+#include "base/utf8.h"
 #include "text/tokenizer_internal.h"
-#include "text/utf8.h"
 
 /* No word, contraction or added token of a cuttable tokenizer holds a space behind another character, so between a
  * character that is no white space and a space one part ends and the other begins as they do in the whole. */

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "text/normalizer.h"
 #include "text/tokenizer_internal.h"
-#include "text/utf8.h"
 #include "text/word_cache.h"
 
 #define CACHE_FROM (32u << 10) /* bytes of text from which a word cache repays its making */

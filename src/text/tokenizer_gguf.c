@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "model/gguf.h"
 #include "text/tokenizer_internal.h"
-#include "text/utf8.h"
 
 /* What is read from the file before anything is made of it. */
 struct gguf_vocabulary {

@@ -5,8 +5,8 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "text/byte_level.h"
-#include "text/utf8.h"
 
 int stac_vocabulary_init(struct stac_vocabulary *v, size_t n, struct stac_error *err) {
     *v = (struct stac_vocabulary){0};

@@ -2,9 +2,9 @@
  * pieces. */
 #include <string.h>
 
+#include "base/utf8.h"
 #include "harness.h"
 #include "text/tokenizer_internal.h"
-#include "text/utf8.h"
 
 static struct stac_tokenizer *open_once(struct stac_tokenizer **t, const char *path) {
     struct stac_error err = {0};

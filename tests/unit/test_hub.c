@@ -143,6 +143,17 @@ static void a_revision_cannot_leave_the_cache(void **state) {
     stac_strbuf_clean(&large);
 }
 
+/* Results name where a model is, in JSON. */
+static void a_cache_is_somewhere_in_utf8(void **state) {
+    const struct fx_folder *f = *state;
+    put(f, "\xff/models--o--n/snapshots/a/config.json", "{}");
+    setenv("HF_HUB_CACHE", fx_path(f, "\xff"), 1);
+    struct stac_error err = {0};
+    char *path;
+    FAILS(stac_hub_resolve("o/n", &path, &err), STAC_ERR_USAGE, "cache that holds o/n is not a text in UTF-8");
+    assert_null(path);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, hub_make, fx_folder_remove)
 
 int main(void) {
@@ -151,6 +162,7 @@ int main(void) {
         IN_FOLDER(a_snapshot_may_be_one_gguf_file),     IN_FOLDER(short_names_are_known),
         IN_FOLDER(every_cache_is_searched_in_order),    IN_FOLDER(what_is_missing_comes_with_the_command),
         IN_FOLDER(names_that_are_no_names_are_refused), IN_FOLDER(a_revision_cannot_leave_the_cache),
+        IN_FOLDER(a_cache_is_somewhere_in_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -181,6 +181,17 @@ static void giant_numbers(void **state) {
     assert_harmless(path, "an attribute of a kind that is not read here");
 }
 
+/* Texts go into JSON later. */
+static void a_text_in_no_encoding(void **state) {
+    const char *path = write_whole(*state);
+    hid_t file = fx_h5_edit(path), a = H5Aopen(file, "source", H5P_DEFAULT), type = H5Aget_type(a);
+    assert_true(H5Awrite(a, type, "te\xfft") >= 0);
+    H5Tclose(type);
+    H5Aclose(a);
+    H5Fclose(file);
+    assert_harmless(path, "source of / is not a text in UTF-8");
+}
+
 /* A file in the format of earlier versions, whose structures have no checksums: none of ours. */
 static void the_old_format(void **state) {
     const char *path = write_whole(*state);
@@ -193,8 +204,9 @@ static void the_old_format(void **state) {
 int main(void) {
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, fx_folder_make, fx_folder_remove)
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(giant_chunks),     IN_FOLDER(a_bomb),        IN_FOLDER(values_elsewhere), IN_FOLDER(a_view),
-        IN_FOLDER(a_link_elsewhere), IN_FOLDER(other_filters), IN_FOLDER(giant_numbers),    IN_FOLDER(the_old_format),
+        IN_FOLDER(giant_chunks),  IN_FOLDER(a_bomb),           IN_FOLDER(values_elsewhere),
+        IN_FOLDER(a_view),        IN_FOLDER(a_link_elsewhere), IN_FOLDER(other_filters),
+        IN_FOLDER(giant_numbers), IN_FOLDER(the_old_format),   IN_FOLDER(a_text_in_no_encoding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,9 +7,9 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "text/pretokenizer.h"
 #include "text/tokenizer.h"
-#include "text/utf8.h"
 
 #define GOLDEN STAC_TEST_DATA "/golden/tokenizer/"
 #define LENGTH(a) (sizeof(a) / sizeof(a)[0])

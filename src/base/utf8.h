@@ -1,7 +1,7 @@
 /* UTF-8, read as Python reads it with errors="replace": every maximal part of a malformed sequence is one U+FFFD
  * (The Unicode Standard, section 3.9, "U+FFFD Substitution of Maximal Subparts"). */
-#ifndef STAC_TEXT_UTF8_H
-#define STAC_TEXT_UTF8_H
+#ifndef STAC_BASE_UTF8_H
+#define STAC_BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +23,7 @@ struct stac_utf8_char stac_utf8_before(const char *text, size_t at);
 
 /* Bytes at the start of the text that are valid UTF-8. */
 size_t stac_utf8_valid(const char *text, size_t size);
+bool stac_is_utf8(const char *text); /* all of it */
 
 /* Append the text with its malformed parts replaced. */
 int stac_utf8_repair(struct stac_strbuf *out, const char *text, size_t size, struct stac_error *err);

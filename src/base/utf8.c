@@ -1,4 +1,4 @@
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 #include <utf8proc.h>
@@ -46,6 +46,11 @@ size_t stac_utf8_valid(const char *text, size_t size) {
         at += c.size;
     }
     return at;
+}
+
+bool stac_is_utf8(const char *text) {
+    size_t size = strlen(text);
+    return stac_utf8_valid(text, size) == size;
 }
 
 int stac_utf8_repair(struct stac_strbuf *out, const char *text, size_t size, struct stac_error *err) {
