@@ -41,17 +41,18 @@ struct stac_device {
     void (*close)(void);
     const struct stac_device_net *net;
     /* From now on dense products of STAC_LIBRARY_ROWS rows and more are those of the vendor's library: fast, and not exact.
-     * Each output is within STAC_LIBRARY_BOUND(k) times the sum of |x| |w| of the exact one. */
-    const char *(*use_library)(void);
+     * Beside weights in bfloat16 an activation is the sum of `parts` bfloat16 numbers, 1 or 2. Each output is within
+     * STAC_LIBRARY_BOUND(k, parts) times the sum of |x| |w| of the exact one. */
+    const char *(*use_library)(int parts);
 };
 
 enum { STAC_LIBRARY_ROWS = 16 };
-/* Two bfloat16 numbers for an activation are within 2^-18 of it; sums of k floats in any order, of which tensor cores drop a
- * bit or two. */
-#define STAC_LIBRARY_BOUND(k) (0x1p-17 + (k)*0x1p-22)
+/* One bfloat16 number for an activation is within 2^-8 of it, two are within 2^-17; sums of k floats in any order, of which
+ * tensor cores drop a bit or two. */
+#define STAC_LIBRARY_BOUND(k, parts) (((parts) == 1 ? 0x1p-8 : 0x1p-17) + (k)*0x1p-22)
 
 /* Grows with struct stac_device, struct stac_kernels or what they refer to. */
-enum { STAC_DEVICE_LAYOUT = 6 };
+enum { STAC_DEVICE_LAYOUT = 7 };
 
 /* The only symbol of a module: open hardware number `index` modulo what there is. */
 #define STAC_DEVICE_MODULE_OPEN "stac_device_module_open"

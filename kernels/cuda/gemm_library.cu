@@ -9,8 +9,8 @@
 
 enum {
     FEWEST_ROWS = STAC_LIBRARY_ROWS,
-    WORKSPACE = 32 << 20, /* bytes for the library, as much as it likes on this hardware */
-    PARTS = 64 << 20,     /* bytes for activations in two parts */
+    WORKSPACE = 32 << 20,   /* bytes for the library, as much as it likes on this hardware */
+    ACTIVATIONS = 64 << 20, /* bytes for them in bfloat16 */
     PLANS = 64,
     THREADS = 256
 };
@@ -32,7 +32,8 @@ static struct {
     cublaslt_desc desc;
     cublaslt_preference preference;
     void *workspace;
-    uint16_t *parts;
+    uint16_t *activations; /* in bfloat16: n_parts matrices */
+    int n_parts;
     struct plan plans[PLANS];
     int n_plans; /* made so far; the oldest one makes room */
     char failure[64];
@@ -49,12 +50,13 @@ const char *stac_library_failure(void) {
     return *library.failure ? library.failure : NULL;
 }
 
-const char *stac_library_open(void) {
+const char *stac_library_open(int parts) {
     const size_t bytes = WORKSPACE;
+    library.n_parts = parts;
     const char *why = library.handle ? NULL : cublaslt_load(&library.lt);
     if (why || library.handle) return why;
     const struct cublaslt *lt = &library.lt;
-    if (cudaMalloc(&library.workspace, WORKSPACE) != cudaSuccess || cudaMalloc((void **)&library.parts, PARTS) != cudaSuccess) {
+    if (cudaMalloc(&library.workspace, WORKSPACE) != cudaSuccess || cudaMalloc((void **)&library.activations, ACTIVATIONS) != cudaSuccess) {
         cudaGetLastError();
         stac_library_close();
         return "no memory for the workspace of cuBLASLt";
@@ -80,7 +82,7 @@ void stac_library_close(void) {
     if (library.desc) lt->desc_destroy(library.desc);
     if (library.handle) lt->destroy(library.handle);
     cudaFree(library.workspace);
-    cudaFree(library.parts);
+    cudaFree(library.activations);
     library = {};
 }
 
@@ -134,7 +136,7 @@ static __device__ inline uint16_t narrowed(float x) {
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
-/* Values as sums of two; what has no finite nearest number has no rest. */
+/* Values as sums of two, or rounded (rest == NULL); what has no finite nearest number has no rest. */
 static __global__ void split(int m, int k, const float *x, int ldx, uint16_t *nearest, uint16_t *rest) {
     int at = (int)(blockIdx.x * blockDim.x + threadIdx.x), row = (int)blockIdx.y;
     if (at >= k || row >= m) return;
@@ -142,24 +144,25 @@ static __global__ void split(int m, int k, const float *x, int ldx, uint16_t *ne
     uint16_t first = narrowed(value);
     float left = value - __uint_as_float((unsigned)first << 16);
     nearest[(size_t)row * k + at] = first;
-    rest[(size_t)row * k + at] = fabsf(left) < INFINITY ? narrowed(left) : 0;
+    if (rest) rest[(size_t)row * k + at] = fabsf(left) < INFINITY ? narrowed(left) : 0;
 }
 
 int stac_library_bf16(int m, int n, int k, const float *x, int ldx, const uint16_t *w, int ldw, float *y, int ldy) {
     enum { MOST_ROWS = 32768 }; /* of a launch */
-    size_t room = PARTS / (2 * sizeof *library.parts) / (size_t)(k > 0 ? k : 1);
+    if (!library.handle || n < 1 || k < 1) return 0;
+    size_t room = ACTIVATIONS / ((size_t)library.n_parts * sizeof(uint16_t)) / (size_t)k;
     int at_once = room < MOST_ROWS ? (int)room : MOST_ROWS, done = 0;
-    if (!library.handle || n < 1 || k < 1 || at_once < FEWEST_ROWS) return 0;
-    uint16_t *rest = library.parts + (size_t)at_once * (size_t)k;
+    if (at_once < FEWEST_ROWS) return 0;
+    uint16_t *nearest = library.activations, *rest = library.n_parts > 1 ? nearest + (size_t)at_once * (size_t)k : NULL;
     while (m - done >= FEWEST_ROWS) {
         int rows = m - done < at_once ? m - done : at_once;
         struct shape s = {rows, n, k, k, ldw, ldy, CUBLASLT_BF16};
         const struct plan *p = plan_for(&s);
         if (!p->possible) break;
-        LAUNCH(split, dim3(blocks_of(k, THREADS), rows), THREADS, 0, rows, k, x + (size_t)done * ldx, ldx, library.parts, rest);
+        LAUNCH(split, dim3(blocks_of(k, THREADS), rows), THREADS, 0, rows, k, x + (size_t)done * ldx, ldx, nearest, rest);
         stac_queue_start();
-        multiply(p, library.parts, w, false, y + (size_t)done * ldy);
-        multiply(p, rest, w, true, y + (size_t)done * ldy);
+        multiply(p, nearest, w, false, y + (size_t)done * ldy);
+        if (rest) multiply(p, rest, w, true, y + (size_t)done * ldy);
         done += rows;
     }
     return done;

@@ -1,13 +1,14 @@
 /* Dense products of many rows by cuBLASLt, on tensor cores: within a bound of the exact ones, where a job wants speed. Weights in
- * bfloat16 are multiplied by two bfloat16 numbers for every activation, the nearest one and the nearest one to what is left;
- * sums are of floats, in an order that the library chooses. */
+ * bfloat16 are multiplied by one or two bfloat16 numbers for every activation, the nearest one and the nearest one to what is
+ * left; sums are of floats, in an order that the library chooses. */
 #ifndef STAC_KERNELS_CUDA_GEMM_LIBRARY_CUH
 #define STAC_KERNELS_CUDA_GEMM_LIBRARY_CUH
 
 #include <stdint.h>
 
-/* Load the library and reserve its workspace; the reason of a failure, or NULL. */
-const char *stac_library_open(void);
+/* Load the library and reserve its workspace, unless that is done; from now on `parts` numbers, 1 or 2, for every activation. The
+ * reason of a failure, or NULL. */
+const char *stac_library_open(int parts);
 void stac_library_close(void);
 
 /* What went wrong in a product since it was opened, or NULL. */

@@ -30,11 +30,13 @@ static int connect_stages(struct stac_hardware *h, struct stac_grid *grid, const
 /* With `auto` and no GPU there is nothing to choose. */
 static int choose_products(struct stac_hardware *h, const struct stac_job *job, struct stac_error *err) {
     size_t n = strlen(h->name);
-    if (job->dense_products != STAC_JOB_LIBRARY || (!h->device && job->device == STAC_JOB_AUTO)) return STAC_OK;
-    if (!h->device) return stac_fail(err, STAC_ERR_USAGE, "dense_products: library is a matter of GPUs: add device: cuda");
-    const char *why = h->device->use_library();
-    if (why) return stac_fail(err, STAC_ERR_USAGE, "dense_products: library: %s; use dense_products: exact", why);
-    snprintf(h->name + n, sizeof h->name - n, ", dense products of its library");
+    bool rounds = job->dense_products == STAC_JOB_BFLOAT16;
+    const char *wanted = rounds ? "bfloat16" : "library";
+    if (job->dense_products == STAC_JOB_EXACT || (!h->device && job->device == STAC_JOB_AUTO)) return STAC_OK;
+    if (!h->device) return stac_fail(err, STAC_ERR_USAGE, "dense_products: %s is a matter of GPUs: add device: cuda", wanted);
+    const char *why = h->device->use_library(rounds ? 1 : 2);
+    if (why) return stac_fail(err, STAC_ERR_USAGE, "dense_products: %s: %s; use dense_products: exact", wanted, why);
+    snprintf(h->name + n, sizeof h->name - n, ", dense products of its library%s", rounds ? ", in bfloat16" : "");
     return STAC_OK;
 }
 

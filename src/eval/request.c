@@ -107,7 +107,7 @@ static int check_sides(const struct stac_subject *s, const struct stac_request *
         return stac_fail(err, STAC_ERR_USAGE, "--%s needs the SNN: use --mode snn or both",
                          r->temporal ? "test_temporal" : "test_spike_rates");
     if ((r->multi_turn || r->position_boundaries || r->attention_mask) && s->side[STAC_BASELINE] &&
-        s->job->dense_products == STAC_JOB_LIBRARY)
+        s->job->dense_products != STAC_JOB_EXACT)
         return stac_fail(err, STAC_ERR_USAGE,
                          "--test_multi_turn, --test_position_boundaries and --test_attention_mask compare bits: use "
                          "--dense_products exact");

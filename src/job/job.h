@@ -86,7 +86,7 @@ enum stac_job_bos { STAC_JOB_BOS_MODEL, STAC_JOB_BOS_ALWAYS, STAC_JOB_BOS_NEVER 
 enum stac_job_words { STAC_JOB_SPLIT, STAC_JOB_RUNS };
 enum stac_job_execution { STAC_JOB_COUNT, STAC_JOB_TEMPORAL };
 enum stac_job_device { STAC_JOB_CPU, STAC_JOB_CUDA, STAC_JOB_AUTO };
-enum stac_job_products { STAC_JOB_EXACT, STAC_JOB_LIBRARY };
+enum stac_job_products { STAC_JOB_EXACT, STAC_JOB_LIBRARY, STAC_JOB_BFLOAT16 };
 
 /* Whether the job leaves a step of the conversion out. */
 bool stac_job_without(const struct stac_job *job, enum stac_job_step step);

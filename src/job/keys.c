@@ -119,9 +119,10 @@ static const struct stac_key keys[] = {
      "What text is read and written on. cuda: a GPU for each rank; it is an error when there is none. auto: a GPU where there "
      "is one, else the processors, which is said. Of a conversion the fit stays on processors."},
 
-    {"dense_products", E | H, STAC_KEY_CHOICE, AT(dense_products), "exact", 0, 0, "exact|library", "", NULL, rank_group,
+    {"dense_products", E | H, STAC_KEY_CHOICE, AT(dense_products), "exact", 0, 0, "exact|library|bfloat16", "", NULL,
+     rank_group,
      "How a GPU multiplies for the original. exact: with the bits of processors. library: 16 rows and more by cuBLASLt on "
-     "tensor cores, faster and within a bound."},
+     "tensor cores, faster and within a bound. bfloat16: the same, with activations rounded to it where weights are."},
 
     {"rank_timeout", C | E | H, STAC_KEY_REAL, AT(rank_timeout), "6", 0, 1e6, NULL, "seconds", NULL, rank_group,
      "How long a rank may give no sign of life before the others of its machine, or those of the next machine, end the job. "

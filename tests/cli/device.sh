@@ -54,6 +54,9 @@ for key in ppl_snn spikes acs; do
 done
 holds 'the original with a library' "$(value "$work/exact" ppl_baseline) != $(value "$work/library" ppl_baseline) && \
     ($(value "$work/exact" ppl_baseline) / $(value "$work/library" ppl_baseline) - 1) ^ 2 < 1e-6 ^ 2"
+figures rounded stac-eval "$work/snn" --device cuda --dense_products bfloat16
+says 'rounded activations' '"device": "CUDA on the host \(a mock\), dense products of its library, in bfloat16"' "$work/x.json"
+holds 'the SNN beside rounded activations' "\"$(value "$work/exact" ppl_snn)\" == \"$(value "$work/rounded" ppl_snn)\""
 tokens=60
 expect 'no library' 2 env CUBLASLT_ON_HOST_ABSENT=1 stac-eval "$work/snn" --device cuda --dense_products library --text "$text" --quiet
 says 'no library' '^error: dense_products: library: cuBLASLt cannot be loaded.*use dense_products: exact$' "$work/err"
