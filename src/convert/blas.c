@@ -1,6 +1,7 @@
 #include "convert/blas.h"
 
 #include <lapacke.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,24 +11,20 @@
 char *openblas_get_corename(void);
 void openblas_set_num_threads(int n);
 
-/* The oldest kind of processor that has what this one has, or NULL: AVX2 is missing. */
-static const char *kind_of_processor(void) {
+/* What all processors with AVX2 can be. */
+static bool can_be_haswell(void) {
 #if defined(__x86_64__)
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return NULL;
-    return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")
-               ? "SKYLAKEX"
-               : "HASWELL";
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #else
-    return NULL;
+    return false;
 #endif
 }
 
 void stac_blas_wake(char *const *argv) {
-    const char *kind = kind_of_processor();
     char path[4096];
-    if (!kind || getenv("OPENBLAS_CORETYPE") || strcmp(openblas_get_corename(), "Prescott") != 0) return;
+    if (!can_be_haswell() || getenv("OPENBLAS_CORETYPE") || strcmp(openblas_get_corename(), "Haswell") == 0) return;
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1); /* its own name, which the process keeps */
-    if (n <= 0 || setenv("OPENBLAS_CORETYPE", kind, 1) != 0) return;
+    if (n <= 0 || setenv("OPENBLAS_CORETYPE", "HASWELL", 1) != 0) return;
     path[n] = 0;
     execv(path, argv);
 }

@@ -4,9 +4,10 @@
 
 #include "base/status.h"
 
-/* OpenBLAS takes a processor that it does not know for one of 2004, at a fifth of the speed (0.3.21 does so on an Emerald
- * Rapids). It listens to OPENBLAS_CORETYPE only while it is loaded: where that is not set and the processor can
- * do more, the program is begun anew with it. Call it first of all, before MPI; on failure everything is as it was. */
+/* OpenBLAS rounds otherwise on every kind of processor, and takes one that it does not know for one of 2004, at a fifth of the
+ * speed (0.3.21 does so with an Emerald Rapids). So every processor with AVX2 is a Haswell to it, and results have the same
+ * bits on all of them. It listens to OPENBLAS_CORETYPE only while it is loaded: where that is not set, the program is begun
+ * anew with it. Call it first of all, before MPI; on failure everything is as it was. */
 void stac_blas_wake(char *const *argv);
 
 /* Before the first factorisation: one thread, so that the bits of results do not depend on the ranks of a machine; and the
