@@ -327,7 +327,7 @@ static int run(struct program *p, int *code, struct stac_error *err) {
 int main(int argc, char **argv) {
     static struct program p;
     struct stac_error err = {0};
-    stac_blas_wake(argv);
+    stac_blas_wake(STAC_BLAS_ALIKE, argv);
     int code = 0, status = stac_start(&p.start, STAC_CONVERT, argc, argv, stac_build_info(), &err);
     if (status == STAC_OK && p.start.answered)
         fputs(stac_strbuf_text(&p.start.answer), stdout);

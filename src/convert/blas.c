@@ -1,7 +1,6 @@
 #include "convert/blas.h"
 
 #include <lapacke.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,20 +10,27 @@
 char *openblas_get_corename(void);
 void openblas_set_num_threads(int n);
 
-/* What all processors with AVX2 can be. */
-static bool can_be_haswell(void) {
+/* The kind of processor that OpenBLAS is to work as, or NULL: as it likes. */
+static const char *wanted(enum stac_blas_kind kind) {
 #if defined(__x86_64__)
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return NULL;
+    if (kind == STAC_BLAS_ALIKE) return "Haswell";
+    if (strcmp(openblas_get_corename(), "Prescott") != 0) return NULL;
+    return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")
+               ? "SkylakeX"
+               : "Haswell";
 #else
-    return false;
+    (void)kind;
+    return NULL;
 #endif
 }
 
-void stac_blas_wake(char *const *argv) {
+void stac_blas_wake(enum stac_blas_kind kind, char *const *argv) {
+    const char *core = wanted(kind);
     char path[4096];
-    if (!can_be_haswell() || getenv("OPENBLAS_CORETYPE") || strcmp(openblas_get_corename(), "Haswell") == 0) return;
+    if (!core || getenv("OPENBLAS_CORETYPE") || strcmp(openblas_get_corename(), core) == 0) return;
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1); /* its own name, which the process keeps */
-    if (n <= 0 || setenv("OPENBLAS_CORETYPE", "HASWELL", 1) != 0) return;
+    if (n <= 0 || setenv("OPENBLAS_CORETYPE", core, 1) != 0) return;
     path[n] = 0;
     execv(path, argv);
 }

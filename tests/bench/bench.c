@@ -96,7 +96,7 @@ int main(int argc, char **argv) {
     static struct stac_start start;
     struct stac_error err = {0};
     bool known;
-    stac_blas_wake(argv);
+    stac_blas_wake(STAC_BLAS_FAST, argv);
     if (bench_alone(argc, argv, &known, &err) != STAC_OK) fprintf(stderr, "error: %s\n", err.text);
     if (known) return err.status != STAC_OK;
     bool growth = argc >= 3 && strcmp(argv[1], "growth") == 0;
