@@ -56,7 +56,8 @@ const char *stac_library_open(int parts) {
     const char *why = library.handle ? NULL : cublaslt_load(&library.lt);
     if (why || library.handle) return why;
     const struct cublaslt *lt = &library.lt;
-    if (cudaMalloc(&library.workspace, WORKSPACE) != cudaSuccess || cudaMalloc((void **)&library.activations, ACTIVATIONS) != cudaSuccess) {
+    if (cudaMalloc(&library.workspace, WORKSPACE) != cudaSuccess ||
+        cudaMalloc((void **)&library.activations, ACTIVATIONS) != cudaSuccess) {
         cudaGetLastError();
         stac_library_close();
         return "no memory for the workspace of cuBLASLt";

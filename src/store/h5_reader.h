@@ -44,7 +44,8 @@ int stac_h5_read_table(const struct stac_h5_reader *h, const char *path, const s
 bool stac_h5_has(const struct stac_h5_reader *h, const char *path);
 int stac_h5_rows(const struct stac_h5_reader *h, const char *path, size_t most, size_t *rows, struct stac_error *err);
 
-/* Attributes of a group or dataset ("/" is the root). Texts belong to the caller. */
+/* Attributes of a group or dataset ("/" is the root). Texts belong to the caller;
+ * those that are not in UTF-8 are refused. */
 int stac_h5_get_int(const struct stac_h5_reader *h, const char *path, const char *name, int64_t low, int64_t high, int64_t *out,
                     struct stac_error *err);
 int stac_h5_get_real(const struct stac_h5_reader *h, const char *path, const char *name, double *out, struct stac_error *err);

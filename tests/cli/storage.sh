@@ -72,6 +72,11 @@ for call in 'write 1 28' 'write 3 28' 'fsync 1 5' 'rename 1 30'; do
     equal "a checkpoint, $call" "$work/first/snn_model.h5" "$work/disk/new/snn_model.h5"
 done
 below=$work/disk
+rm -rf "$work/disk"/*
+ln -s "$work/disk/nowhere/at/all" "$work/disk/new.checkpoint"
+expect "a checkpoint that leads nowhere" 2 $convert --output_dir "$work/disk/new" --checkpoint_interval 0
+expect "a checkpoint that leads nowhere" 0 $convert --output_dir "$work/disk/new" --checkpoint_interval 0 --force
+equal "a checkpoint that leads nowhere" "$work/first/snn_model.h5" "$work/disk/new/snn_model.h5"
 
 # A job that is told to stop and cannot keep what it has says so, and not that it can go on.
 if env --block-signal=USR1 true 2> /dev/null; then
