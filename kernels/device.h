@@ -13,16 +13,26 @@
 
 enum { STAC_DEVICE_NET_ID = 128 };
 
-/* Messages from device to device, by NCCL. They leave and arrive in the order of the operators before and behind them, but
- * beside these: there are two buffers in each direction. */
+/* Whose devices are connected: the stages of a group, which send and receive; all ranks of a job, which reduce. */
+enum stac_communicator { STAC_STAGES, STAC_JOB, STAC_COMMUNICATORS };
+
+/* How arrays of all ranks become one, element by element. Exact in any order: of floating-point numbers that are added, all
+ * ranks but one hold 0. */
+enum stac_reduction { STAC_ADD_I64, STAC_MAX_I64, STAC_ADD_I32, STAC_MAX_F32, STAC_ADD_F64, STAC_MAX_U8 };
+
+/* Between devices, by NCCL. Messages leave and arrive in the order of the operators before and behind them, but beside these:
+ * there are two buffers in each direction. */
 struct stac_device_net {
     const char *(*id)(unsigned char id[STAC_DEVICE_NET_ID]); /* drawn by one of the processes, for all; also: is there NCCL? */
     /* Collective over the processes, one device each; every one sends itself a message, to see whether it arrives. */
-    const char *(*open)(const unsigned char id[STAC_DEVICE_NET_ID], int rank, int size);
+    const char *(*open)(enum stac_communicator which, const unsigned char id[STAC_DEVICE_NET_ID], int rank, int size);
     const char *(*send)(int to, const float *data, size_t n);
     const char *(*receive)(int from, float *data, size_t n);
     const char *(*flush)(void); /* wait until all that was sent has left */
-    void (*close)(void);        /* waits for nobody after a failure */
+    /* data[n] of the host becomes that of all ranks of the job put together, piece by piece in a buffer of the device.
+     * Collective over these. */
+    const char *(*reduce)(enum stac_reduction how, void *data, size_t n);
+    void (*close)(enum stac_communicator which); /* waits for nobody after a failure */
 };
 
 /* What a module offers. Texts are reasons of failure, NULL: none; they are valid until the next call. */
@@ -52,7 +62,7 @@ enum { STAC_LIBRARY_ROWS = 16 };
 #define STAC_LIBRARY_BOUND(k, parts) (((parts) == 1 ? 0x1p-8 : 0x1p-17) + (k)*0x1p-22)
 
 /* Grows with struct stac_device, struct stac_kernels or what they refer to. */
-enum { STAC_DEVICE_LAYOUT = 7 };
+enum { STAC_DEVICE_LAYOUT = 8 };
 
 /* The only symbol of a module: open hardware number `index` modulo what there is. */
 #define STAC_DEVICE_MODULE_OPEN "stac_device_module_open"

@@ -17,7 +17,8 @@ const char *nccl_load(struct nccl *n) {
         find_symbol(library, "ncclCommInitRank", &n->comm_init_rank) &&
         find_symbol(library, "ncclCommDestroy", &n->comm_destroy) && find_symbol(library, "ncclCommAbort", &n->comm_abort) &&
         find_symbol(library, "ncclCommGetAsyncError", &n->comm_get_async_error) && find_symbol(library, "ncclSend", &n->send) &&
-        find_symbol(library, "ncclRecv", &n->recv) && find_symbol(library, "ncclGroupStart", &n->group_start) &&
+        find_symbol(library, "ncclRecv", &n->recv) && find_symbol(library, "ncclAllReduce", &n->all_reduce) &&
+        find_symbol(library, "ncclGroupStart", &n->group_start) &&
         find_symbol(library, "ncclGroupEnd", &n->group_end) && find_symbol(library, "ncclGetErrorString", &n->get_error_string);
     return found ? NULL : "NCCL is older than 2.7: it cannot send";
 }

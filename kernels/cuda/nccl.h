@@ -8,7 +8,9 @@ struct nccl_id {
     char bytes[128];
 };
 typedef struct nccl_communicator *nccl_comm;
-enum { NCCL_SUCCESS = 0, NCCL_IN_PROGRESS = 7, NCCL_FLOAT = 7 };
+enum { NCCL_SUCCESS = 0, NCCL_IN_PROGRESS = 7 };
+enum { NCCL_UINT8 = 1, NCCL_INT32 = 2, NCCL_INT64 = 4, NCCL_FLOAT = 7, NCCL_DOUBLE = 8 };
+enum { NCCL_SUM = 0, NCCL_MAX = 2 };
 
 struct nccl {
     int (*get_unique_id)(struct nccl_id *id);
@@ -18,6 +20,7 @@ struct nccl {
     int (*comm_get_async_error)(nccl_comm comm, int *error);
     int (*send)(const void *data, size_t n, int type, int peer, nccl_comm comm, cudaStream_t stream);
     int (*recv)(void *data, size_t n, int type, int peer, nccl_comm comm, cudaStream_t stream);
+    int (*all_reduce)(const void *from, void *to, size_t n, int type, int op, nccl_comm comm, cudaStream_t stream);
     int (*group_start)(void);
     int (*group_end)(void);
     const char *(*get_error_string)(int code);

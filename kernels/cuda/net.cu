@@ -9,7 +9,7 @@
 #include "kernels/cuda/nccl.h"
 #include "kernels/cuda/queue.cuh"
 
-enum { BUFFERS = 2, GREETING = 32 };
+enum { BUFFERS = 2, GREETING = 32, PIECE = 4 << 20 /* bytes that are reduced at once */ };
 
 /* One direction: what is on its way, in turns. */
 struct lane {
@@ -22,9 +22,10 @@ struct lane {
 static struct {
     struct nccl nccl;
     bool loaded, failed;
-    nccl_comm comm;
-    cudaStream_t stream;
+    nccl_comm comm[STAC_COMMUNICATORS];
+    cudaStream_t stream; /* of all of them */
     struct lane out, in;
+    void *piece; /* of what is reduced */
 } net;
 
 static const char *cuda_failure(cudaError_t code) {
@@ -40,10 +41,14 @@ static const char *nccl_failure(int code) {
 }
 
 const char *stac_cuda_net_failure(void) {
-    int code = NCCL_SUCCESS;
-    if (!net.comm) return NULL;
-    const char *why = nccl_failure(net.nccl.comm_get_async_error(net.comm, &code));
-    return why ? why : nccl_failure(code);
+    const char *why = NULL;
+    for (int i = 0; i < STAC_COMMUNICATORS && !why; i++) {
+        int code = NCCL_SUCCESS;
+        if (!net.comm[i]) continue;
+        why = nccl_failure(net.nccl.comm_get_async_error(net.comm[i], &code));
+        if (!why) why = nccl_failure(code);
+    }
+    return why;
 }
 
 /* The first failure of several calls. */
@@ -98,41 +103,56 @@ static void close_lane(struct lane *lane) {
 }
 
 /* A message to itself: what does not work is known before it is needed. */
-static const char *greet(int rank) {
+static const char *greet(nccl_comm comm, int rank) {
     float sent[GREETING], got[GREETING];
-    int turn;
-    TRY(next_buffer(&net.out, GREETING, &turn));
-    TRY(next_buffer(&net.in, GREETING, &turn));
+    int from, to;
+    TRY(next_buffer(&net.out, GREETING, &from));
+    TRY(next_buffer(&net.in, GREETING, &to));
     for (int i = 0; i < GREETING; i++) sent[i] = (float)(rank + i), got[i] = -1;
-    TRY(cuda_failure(cudaMemcpyAsync(net.out.buffer[0], sent, sizeof sent, cudaMemcpyHostToDevice, net.stream)));
+    TRY(cuda_failure(cudaMemcpyAsync(net.out.buffer[from], sent, sizeof sent, cudaMemcpyHostToDevice, net.stream)));
     TRY(nccl_failure(net.nccl.group_start()));
-    TRY(nccl_failure(net.nccl.send(net.out.buffer[0], GREETING, NCCL_FLOAT, rank, net.comm, net.stream)));
-    TRY(nccl_failure(net.nccl.recv(net.in.buffer[0], GREETING, NCCL_FLOAT, rank, net.comm, net.stream)));
+    TRY(nccl_failure(net.nccl.send(net.out.buffer[from], GREETING, NCCL_FLOAT, rank, comm, net.stream)));
+    TRY(nccl_failure(net.nccl.recv(net.in.buffer[to], GREETING, NCCL_FLOAT, rank, comm, net.stream)));
     TRY(nccl_failure(net.nccl.group_end()));
-    TRY(cuda_failure(cudaMemcpyAsync(got, net.in.buffer[0], sizeof got, cudaMemcpyDeviceToHost, net.stream)));
+    TRY(cuda_failure(cudaMemcpyAsync(got, net.in.buffer[to], sizeof got, cudaMemcpyDeviceToHost, net.stream)));
     TRY(cuda_failure(cudaStreamSynchronize(net.stream)));
     return memcmp(sent, got, sizeof sent) == 0 ? NULL : "NCCL: a message to itself arrived as another";
 }
 
-static void close_net(void) {
+/* What the communicators share goes with the last of them. */
+static void close_shared(void) {
     close_lane(&net.out);
     close_lane(&net.in);
-    if (net.comm) net.failed ? net.nccl.comm_abort(net.comm) : net.nccl.comm_destroy(net.comm);
+    cudaFree(net.piece);
     if (net.stream) cudaStreamDestroy(net.stream);
-    net.comm = NULL;
+    net.piece = NULL;
     net.stream = NULL;
     net.failed = false;
 }
 
-static const char *open_net(const unsigned char id[STAC_DEVICE_NET_ID], int rank, int size) {
+static void close_net(enum stac_communicator which) {
+    bool last = true;
+    if (net.comm[which]) net.failed ? net.nccl.comm_abort(net.comm[which]) : net.nccl.comm_destroy(net.comm[which]);
+    net.comm[which] = NULL;
+    for (int i = 0; i < STAC_COMMUNICATORS; i++) last = last && !net.comm[i];
+    if (last) close_shared();
+}
+
+static const char *open_shared(void) {
+    if (net.stream) return NULL;
+    TRY(cuda_failure(cudaStreamCreateWithFlags(&net.stream, cudaStreamNonBlocking)));
+    TRY(open_lane(&net.out));
+    return open_lane(&net.in);
+}
+
+static const char *open_net(enum stac_communicator which, const unsigned char id[STAC_DEVICE_NET_ID], int rank, int size) {
     struct nccl_id drawn;
     TRY(load());
     memcpy(drawn.bytes, id, sizeof drawn.bytes);
-    TRY(nccl_failure(net.nccl.comm_init_rank(&net.comm, size, drawn, rank)));
-    TRY(cuda_failure(cudaStreamCreateWithFlags(&net.stream, cudaStreamNonBlocking)));
-    TRY(open_lane(&net.out));
-    TRY(open_lane(&net.in));
-    return greet(rank);
+    TRY(nccl_failure(net.nccl.comm_init_rank(&net.comm[which], size, drawn, rank)));
+    TRY(open_shared());
+    if (which == STAC_JOB) TRY(cuda_failure(cudaMalloc(&net.piece, PIECE)));
+    return greet(net.comm[which], rank);
 }
 
 /* A copy in a buffer, so that operators may go on changing the data. */
@@ -145,7 +165,7 @@ static const char *send_floats(int to, const float *data, size_t n) {
     TRY(cuda_failure(cudaMemcpyAsync(l->buffer[turn], data, n * sizeof *data, cudaMemcpyDeviceToDevice, stac_cuda_stream)));
     TRY(cuda_failure(cudaEventRecord(l->full[turn], stac_cuda_stream)));
     TRY(cuda_failure(cudaStreamWaitEvent(net.stream, l->full[turn], 0)));
-    TRY(nccl_failure(net.nccl.send(l->buffer[turn], n, NCCL_FLOAT, to, net.comm, net.stream)));
+    TRY(nccl_failure(net.nccl.send(l->buffer[turn], n, NCCL_FLOAT, to, net.comm[STAC_STAGES], net.stream)));
     return cuda_failure(cudaEventRecord(l->empty[turn], net.stream));
 }
 
@@ -155,7 +175,7 @@ static const char *receive_floats(int from, float *data, size_t n) {
     stac_queue_start();
     TRY(next_buffer(l, n, &turn));
     TRY(cuda_failure(cudaStreamWaitEvent(net.stream, l->empty[turn], 0)));
-    TRY(nccl_failure(net.nccl.recv(l->buffer[turn], n, NCCL_FLOAT, from, net.comm, net.stream)));
+    TRY(nccl_failure(net.nccl.recv(l->buffer[turn], n, NCCL_FLOAT, from, net.comm[STAC_STAGES], net.stream)));
     TRY(cuda_failure(cudaEventRecord(l->full[turn], net.stream)));
     TRY(cuda_failure(cudaStreamWaitEvent(stac_cuda_stream, l->full[turn], 0)));
     TRY(cuda_failure(cudaMemcpyAsync(data, l->buffer[turn], n * sizeof *data, cudaMemcpyDeviceToDevice, stac_cuda_stream)));
@@ -166,4 +186,31 @@ static const char *flush(void) {
     return net.stream ? stac_cuda_wait(net.stream) : NULL;
 }
 
-const struct stac_device_net stac_cuda_net = {draw_id, open_net, send_floats, receive_floats, flush, close_net};
+static const struct {
+    int type, op;
+    size_t size;
+} reductions[] = { /* by enum stac_reduction */
+    {NCCL_INT64, NCCL_SUM, 8}, {NCCL_INT64, NCCL_MAX, 8}, {NCCL_INT32, NCCL_SUM, 4},
+    {NCCL_FLOAT, NCCL_MAX, 4}, {NCCL_DOUBLE, NCCL_SUM, 8}, {NCCL_UINT8, NCCL_MAX, 1},
+};
+
+/* Waits before it fetches: a copy to the host's memory would wait by itself, also for a peer that is lost. */
+static const char *reduce_piece(enum stac_reduction how, void *data, size_t n) {
+    size_t bytes = n * reductions[how].size;
+    TRY(cuda_failure(cudaMemcpyAsync(net.piece, data, bytes, cudaMemcpyHostToDevice, net.stream)));
+    TRY(nccl_failure(net.nccl.all_reduce(net.piece, net.piece, n, reductions[how].type, reductions[how].op, net.comm[STAC_JOB],
+                                         net.stream)));
+    TRY(stac_cuda_wait(net.stream));
+    TRY(cuda_failure(cudaMemcpyAsync(data, net.piece, bytes, cudaMemcpyDeviceToHost, net.stream)));
+    return stac_cuda_wait(net.stream);
+}
+
+static const char *reduce(enum stac_reduction how, void *data, size_t n) {
+    size_t size = reductions[how].size, most = PIECE / size;
+    TRY(stac_cuda_wait(net.stream)); /* for messages before it, which a copy from the host's memory may wait for as well */
+    for (size_t at = 0; at < n; at += most)
+        TRY(reduce_piece(how, (char *)data + at * size, n - at < most ? n - at : most));
+    return NULL;
+}
+
+const struct stac_device_net stac_cuda_net = {draw_id, open_net, send_floats, receive_floats, flush, reduce, close_net};

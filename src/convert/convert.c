@@ -380,6 +380,7 @@ static int begin(struct stac_conversion *c, struct stac_error *err) {
     stac_log_info(c->log, "%s: %d layers over %d stage%s, %d group%s of ranks", hp->arch, hp->n_layer, c->grid.n_stages,
                   c->grid.n_stages > 1 ? "s" : "", c->grid.n_groups, c->grid.n_groups > 1 ? "s" : "");
     STAC_TRY(stac_hardware_open(&c->hardware, c->job, c->ranks, &c->grid, c->log, err));
+    STAC_TRY(stac_hardware_connect(&c->hardware, c->ranks, c->log, err));
     status = STAC_NEW(c->tokens, (size_t)c->n_windows * c->length, "calibration windows", err);
     STAC_TRY(agree(c, status, err));
     return calibration_windows(c, err);

@@ -34,7 +34,7 @@ struct stac_windows {
 struct stac_conversion {
     /* set by the caller, borrowed */
     const struct stac_job *job;
-    const struct stac_ranks *ranks;
+    struct stac_ranks *ranks;
     const struct stac_log *log;
     struct stac_model *model;               /* open on every rank */
     const struct stac_tokenizer *tokenizer; /* needed on rank 0 when there is a calibration text */

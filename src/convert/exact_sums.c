@@ -51,8 +51,8 @@ int stac_exact_sums_check(const struct stac_exact_sums *s, const char *what, str
 
 int stac_exact_sums_merge(struct stac_exact_sums *s, MPI_Comm comm, const char *what, struct stac_error *err) {
     uint8_t overflow = s->overflow;
-    struct stac_partial part[] = {stac_exact_sums_partial(s), {STAC_OR_U8, &overflow, 1}};
-    STAC_TRY(stac_merge_to_all(comm, part, 2, err));
+    struct stac_partial part[] = {stac_exact_sums_partial(s), {STAC_MAX_U8, &overflow, 1}};
+    STAC_TRY(stac_merge_among(comm, part, 2, err));
     s->overflow = overflow;
     return stac_exact_sums_check(s, what, err);
 }

@@ -133,7 +133,7 @@ int stac_lone_block_score(struct stac_lone_block *l, int first, int last, stac_l
     STAC_TRY_DONE(stac_agree(l->c->ranks, g->stage_comm, status, err));
     for (int k = 0; k < STAC_SITE_HEAD_IN; k++) spikes[k] = stac_run_counts(&l->spiking_run, &l->block->site[k])->spikes;
     STAC_TRY_DONE(stac_exact_sums_merge(&sum, g->stage_comm, "the output of a block", err));
-    STAC_TRY_DONE(stac_merge_to_all(g->stage_comm, &(struct stac_partial){STAC_ADD_I64, spikes, STAC_SITE_HEAD_IN}, 1, err));
+    STAC_TRY_DONE(stac_merge_among(g->stage_comm, &(struct stac_partial){STAC_ADD_I64, spikes, STAC_SITE_HEAD_IN}, 1, err));
     score->error = stac_exact_sums_value(&sum, 0) / n;
     for (int k = 0; k < STAC_SITE_HEAD_IN; k++) score->spikes[k] = (double)spikes[k] / n;
 done:

@@ -135,7 +135,7 @@ static int keep(struct writing *w, bool whole, struct stac_error *err) {
     int status = own_share(w, &all, err);
     STAC_TRY_DONE(stac_agree(w->ranks, w->ranks->comm, status, err));
     parts_of(&all, part);
-    STAC_TRY_DONE(stac_merge_to_first(w->ranks->comm, part, 3, err));
+    STAC_TRY_DONE(stac_merge_to_first(w->ranks, part, 3, err));
     if (w->ranks->rank == 0) {
         struct stac_bytes bytes[3];
         for (int i = 0; i < 3; i++) bytes[i] = (struct stac_bytes){part[i].data, stac_partial_bytes(&part[i], 1)};
@@ -243,7 +243,7 @@ int stac_sample_windows(const struct stac_sample_request *q, int32_t *tokens, st
     stac_progress_end(&w.progress);
     STAC_TRY_DONE(stac_agree(q->ranks, q->ranks->comm, own_share(&w, &share, err), err));
     parts_of(&share, part);
-    STAC_TRY_DONE(stac_merge_to_all(q->ranks->comm, part, 1, err)); /* each text is contributed once */
+    STAC_TRY_DONE(stac_merge_to_all(q->ranks, part, 1, err)); /* each text is contributed once */
     memcpy(tokens, share.token, (size_t)q->n * (size_t)q->length * sizeof *tokens);
 done:
     texts_clean(&share);

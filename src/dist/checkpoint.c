@@ -254,7 +254,7 @@ static int pause_for(const struct stac_pieces *w, int done, struct stac_error *e
     if (!c || !c->folder) return STAC_OK;
     STAC_TRY(stac_checkpoint_ask(c, &due, err));
     if (!due && !whole) return STAC_OK;
-    STAC_TRY(stac_merge_to_first(c->ranks->comm, w->part, w->n_parts, err));
+    STAC_TRY(stac_merge_to_first(c->ranks, w->part, w->n_parts, err));
     STAC_TRY(stac_agree(c->ranks, c->ranks->comm, keep(w, done, !due, err), err));
     return stac_checkpoint_leave(c, err);
 }
@@ -269,5 +269,5 @@ int stac_work_in_pieces(const struct stac_pieces *w, struct stac_error *err) {
         done = to;
         STAC_TRY(pause_for(w, done, err));
     }
-    return stac_merge_to_all(w->ranks->comm, w->part, w->n_parts, err);
+    return stac_merge_to_all(w->ranks, w->part, w->n_parts, err);
 }

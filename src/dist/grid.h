@@ -12,7 +12,7 @@ struct stac_grid {
     int stage, group;    /* of this rank; stage -1: the rank is left over and only agrees */
     MPI_Comm group_comm; /* the stages of my group, by stage; MPI_COMM_NULL when left over */
     MPI_Comm stage_comm; /* the ranks with my stage, by group; MPI_COMM_NULL when left over */
-    bool nccl;           /* the devices of the stages of my group are connected (dist/link.h) */
+    bool nccl;           /* the devices of the stages of my group are connected by NCCL (dist/hardware.h) */
 };
 
 /* Stages for a model: `wanted` > 0 is taken (STAC_ERR_USAGE when it exceeds ranks or layers); for 0 the fewest stages

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dist/link.h"
+#include "dist/communicator.h"
 
 /* With `auto`: one for all ranks, or none. */
 static int open_where_all_can(struct stac_hardware *h, const struct stac_ranks *ranks, const struct stac_log *log,
@@ -21,8 +21,8 @@ static int open_where_all_can(struct stac_hardware *h, const struct stac_ranks *
 
 /* Collective over the group. */
 static int connect_stages(struct stac_hardware *h, struct stac_grid *grid, const struct stac_log *log, struct stac_error *err) {
-    char why[STAC_LINK_WHY] = "";
-    STAC_TRY(stac_link_connect(grid, h->device, why, err));
+    char why[STAC_COMMUNICATOR_WHY];
+    STAC_TRY(stac_communicator_open(grid->group_comm, h->device, STAC_STAGES, &grid->nccl, why, err));
     if (why[0]) stac_log_info(log, "stages send through the host: %s", why);
     return STAC_OK;
 }
@@ -53,6 +53,20 @@ int stac_hardware_open(struct stac_hardware *h, const struct stac_job *job, cons
     return stac_agree(ranks, ranks->comm, grid->stage < 0 ? STAC_OK : connect_stages(h, grid, log, err), err);
 }
 
+int stac_hardware_connect(struct stac_hardware *h, struct stac_ranks *ranks, const struct stac_log *log,
+                          struct stac_error *err) {
+    char why[STAC_COMMUNICATOR_WHY] = "";
+    bool connected = false;
+    if (!h->device) return STAC_OK;
+    int status = stac_communicator_open(ranks->comm, h->device, STAC_JOB, &connected, why, err);
+    STAC_TRY(stac_agree(ranks, ranks->comm, status, err));
+    if (why[0]) stac_log_info(log, "statistics are put together through the host: %s", why);
+    if (!connected) return STAC_OK;
+    ranks->device = h->device;
+    h->connected = ranks;
+    return STAC_OK;
+}
+
 void stac_hardware_tell(const struct stac_device *device, const struct stac_log *log, double weights, const char *more) {
     const double mebibyte = 1048576;
     size_t left = 0, all = 0;
@@ -62,8 +76,13 @@ void stac_hardware_tell(const struct stac_device *device, const struct stac_log 
 }
 
 void stac_hardware_close(struct stac_hardware *h, struct stac_grid *grid) {
-    if (grid->nccl) h->device->net->close();
+    if (grid->nccl) h->device->net->close(STAC_STAGES);
     grid->nccl = false;
+    if (h->connected) {
+        h->device->net->close(STAC_JOB);
+        h->connected->device = NULL;
+        h->connected = NULL;
+    }
     stac_device_close(h->device);
     h->device = NULL;
 }

@@ -37,13 +37,8 @@ struct stac_link {
 int stac_link_open_mpi(const struct stac_grid *g, const struct stac_device *device, size_t max_floats, struct stac_link **out,
                        struct stac_error *err);
 
-/* Connect the devices of the stages of this rank's group, if there are several, by NCCL: sets g->nccl. Where that cannot be (no
- * NCCL; ranks that share a device) messages go through the host, and why[STAC_LINK_WHY] says the reason. Collective over the
- * group, each rank of which has a device. Undone by device->net->close(). */
-enum { STAC_LINK_WHY = 256 };
-int stac_link_connect(struct stac_grid *g, const struct stac_device *device, char why[STAC_LINK_WHY], struct stac_error *err);
-
-/* The link over NCCL, after stac_link_connect; data are in the device's memory, statuses travel by MPI. Not collective. */
+/* The link over NCCL, between devices that are connected as STAC_STAGES (g->nccl); data are in the device's memory, statuses
+ * travel by MPI. Not collective. */
 int stac_link_open_nccl(const struct stac_grid *g, const struct stac_device *device, struct stac_link **out,
                         struct stac_error *err);
 

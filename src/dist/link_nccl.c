@@ -1,7 +1,6 @@
 /* The link over NCCL: numbers from device to device, and beside them, over MPI, what a stage says of them: a stage that failed
  * sends only that. */
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -80,53 +79,5 @@ int stac_link_open_nccl(const struct stac_grid *g, const struct stac_device *dev
     l->rank[STAC_PREVIOUS] = stac_grid_neighbour(g, -1);
     l->rank[STAC_NEXT] = stac_grid_neighbour(g, 1);
     *out = &l->base;
-    return STAC_OK;
-}
-
-/* ---- connecting --------------------------------------------------------------------------------------------------- */
-
-/* Whether no rank of the group has a reason against it; else one of theirs, of the lowest rank, on all of them. */
-static int all_agree(const struct stac_grid *g, char why[STAC_LINK_WHY], bool *agreed, struct stac_error *err) {
-    int mine = why[0] ? g->stage : INT_MAX, first = INT_MAX;
-    STAC_TRY(stac_mpi_check(MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, g->group_comm), "cannot agree on a link", err));
-    *agreed = first == INT_MAX;
-    return *agreed ? STAC_OK : stac_broadcast(g->group_comm, why, STAC_LINK_WHY, first, err);
-}
-
-/* Ranks of the group on this machine beyond the devices that it has. */
-static int check_sharing(const struct stac_grid *g, const struct stac_device *device, char why[STAC_LINK_WHY],
-                         struct stac_error *err) {
-    MPI_Comm local;
-    int n = 0;
-    STAC_TRY(stac_mpi_check(MPI_Comm_split_type(g->group_comm, MPI_COMM_TYPE_SHARED, g->stage, MPI_INFO_NULL, &local),
-                            "cannot find the ranks of this machine", err));
-    MPI_Comm_size(local, &n);
-    MPI_Comm_free(&local);
-    if (n > device->n_devices)
-        snprintf(why, STAC_LINK_WHY, "%d ranks share %d GPU%s", n, device->n_devices, device->n_devices > 1 ? "s" : "");
-    return STAC_OK;
-}
-
-static void note(char why[STAC_LINK_WHY], const char *reason) {
-    if (reason) snprintf(why, STAC_LINK_WHY, "%s", reason);
-}
-
-int stac_link_connect(struct stac_grid *g, const struct stac_device *device, char why[STAC_LINK_WHY], struct stac_error *err) {
-    unsigned char id[STAC_DEVICE_NET_ID] = {0};
-    bool agreed;
-    why[0] = 0;
-    g->nccl = false;
-    if (g->n_stages == 1) return STAC_OK;
-    STAC_TRY(check_sharing(g, device, why, err));
-    STAC_TRY(all_agree(g, why, &agreed, err));
-    if (!agreed) return STAC_OK;
-    if (g->stage == 0) note(why, device->net->id(id));
-    STAC_TRY(all_agree(g, why, &agreed, err));
-    if (!agreed) return STAC_OK;
-    STAC_TRY(stac_broadcast(g->group_comm, id, sizeof id, 0, err));
-    note(why, device->net->open(id, g->stage, g->n_stages));
-    STAC_TRY(all_agree(g, why, &agreed, err));
-    if (!agreed) device->net->close();
-    g->nccl = agreed;
     return STAC_OK;
 }

@@ -6,11 +6,10 @@
 #include <stdint.h>
 
 #include "dist/ranks.h"
-
-enum stac_merge { STAC_ADD_I64, STAC_MAX_I64, STAC_ADD_I32, STAC_MAX_F32, STAC_ADD_F64, STAC_OR_U8 };
+#include "kernels/device.h"
 
 struct stac_partial {
-    enum stac_merge how;
+    enum stac_reduction how;
     void *data; /* borrowed */
     size_t n;   /* elements */
 };
@@ -18,10 +17,14 @@ struct stac_partial {
 /* Bytes of all parts, one after the other. */
 size_t stac_partial_bytes(const struct stac_partial *part, int n);
 
-/* Every rank gets the whole. Collective. */
-int stac_merge_to_all(MPI_Comm comm, const struct stac_partial *part, int n, struct stac_error *err);
+/* Every rank gets the whole. By the devices of the ranks where these are connected (r->device), else over MPI. Collective over
+ * all ranks of the job. */
+int stac_merge_to_all(const struct stac_ranks *r, const struct stac_partial *part, int n, struct stac_error *err);
 
-/* Rank 0 gets the whole and the others are left with nothing, so that what they add later counts once. Collective. */
-int stac_merge_to_first(MPI_Comm comm, const struct stac_partial *part, int n, struct stac_error *err);
+/* Rank 0 gets the whole and the others are left with nothing, so that what they add later counts once. As above. */
+int stac_merge_to_first(const struct stac_ranks *r, const struct stac_partial *part, int n, struct stac_error *err);
+
+/* Every rank of `comm` gets the whole, over MPI. Collective over these. */
+int stac_merge_among(MPI_Comm comm, const struct stac_partial *part, int n, struct stac_error *err);
 
 #endif

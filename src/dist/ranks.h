@@ -7,11 +7,14 @@
 
 #include "base/status.h"
 
+struct stac_device;
+
 struct stac_ranks {
     MPI_Comm comm; /* all ranks of the job */
     int rank, size;
     int local_rank, local_size; /* among the ranks of this machine */
     char host[64];
+    const struct stac_device *device; /* of this rank, where those of all ranks are connected (dist/hardware.h); or NULL */
 };
 
 /* Begin MPI (also without mpirun: one rank) and set the number of OpenMP threads of this rank: `threads`, or for 0 the

@@ -105,8 +105,8 @@ int stac_neurobench_gather(struct stac_subject *s, const struct stac_network *ne
     struct stac_neurobench b = {0};
     if (s->grid.stage >= 0 && s->grid.group == 0) add_network(&b, net, channels); /* other groups hold the same once more */
     _Static_assert(sizeof b % sizeof(int64_t) == 0, "sums are integers");
-    STAC_TRY(stac_merge_to_all(s->ranks->comm, &(struct stac_partial){STAC_ADD_I64, (int64_t *)&b, sizeof b / sizeof(int64_t)},
-                               1, err));
+    STAC_TRY(
+        stac_merge_to_all(s->ranks, &(struct stac_partial){STAC_ADD_I64, (int64_t *)&b, sizeof b / sizeof(int64_t)}, 1, err));
     b.timesteps = s->snn.timesteps;
     b.samples = counts[0].values / s->hp.n_embd;
     for (int i = 0; i < stac_site_count(&s->hp); i++) stac_neurobench_count(&b, stac_site_kind_at(&s->hp, i), &counts[i]);

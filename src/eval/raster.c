@@ -72,7 +72,7 @@ int stac_raster_measure(struct stac_subject *s, struct stac_raster *out, struct 
     if (s->grid.stage >= 0 && s->grid.group == 0) status = read_sentence(&stand, &tokens, out, err);
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, status, err));
     /* one rank has the layer; the others have zeros */
-    status = stac_merge_to_all(s->ranks->comm,
+    status = stac_merge_to_all(s->ranks,
                                &(struct stac_partial){STAC_ADD_I64, (int64_t *)out->word, sizeof out->word / sizeof(int64_t)},
                                1, err);
     out->measured = status == STAC_OK;

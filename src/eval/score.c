@@ -224,8 +224,8 @@ static int score_windows(struct scoring *g, struct stac_score *out, struct stac_
     const struct stac_subject *s = g->stand->subject;
     size_t vocab = (size_t)s->hp.n_vocab, counts = STAC_COUNT_FIELDS * (size_t)stac_site_count(&s->hp);
     struct stac_partial part[] = {{STAC_ADD_F64, g->tally, sizeof *g->tally / sizeof(double) * g->n_windows},
-                                  {STAC_OR_U8, g->seen[0], vocab},
-                                  {STAC_OR_U8, g->seen[1], vocab},
+                                  {STAC_MAX_U8, g->seen[0], vocab},
+                                  {STAC_MAX_U8, g->seen[1], vocab},
                                   {STAC_ADD_I64, out->counts, counts},
                                   {STAC_ADD_I64, out->dense, counts},
                                   {STAC_ADD_I64, out->channels, stac_channels_size(&s->hp)}};

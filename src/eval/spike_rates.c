@@ -66,7 +66,7 @@ int stac_spike_rates_measure(struct stac_subject *s, const struct stac_score *sc
     STAC_TRY_DONE(stac_agree(s->ranks, s->ranks->comm, status, err));
     STAC_TRY_DONE(stac_broadcast(s->ranks->comm, planned, (size_t)n * sizeof *planned, 0, err));
     longest_words(s, n, most);
-    STAC_TRY_DONE(stac_merge_to_all(s->ranks->comm, &(struct stac_partial){STAC_MAX_F32, most, (size_t)n}, 1, err));
+    STAC_TRY_DONE(stac_merge_to_all(s->ranks, &(struct stac_partial){STAC_MAX_F32, most, (size_t)n}, 1, err));
     for (int i = 0; i < n; i++) {
         struct stac_spike_rate *rate = &out->site[i];
         *rate = (struct stac_spike_rate){planned[i], stac_spikes_per_activation(&score->counts[i]), (double)most[i], 0};

@@ -297,6 +297,6 @@ int stac_stand_counts(struct stac_stand *t, int position, struct stac_counts *co
     int n = stac_site_count(&s->hp);
     memset(counts, 0, (size_t)n * sizeof *counts);
     add_counts(t, position, counts);
-    return stac_merge_to_all(s->ranks->comm,
-                             &(struct stac_partial){STAC_ADD_I64, (int64_t *)counts, STAC_COUNT_FIELDS * (size_t)n}, 1, err);
+    return stac_merge_to_all(s->ranks, &(struct stac_partial){STAC_ADD_I64, (int64_t *)counts, STAC_COUNT_FIELDS * (size_t)n},
+                             1, err);
 }

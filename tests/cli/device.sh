@@ -107,12 +107,13 @@ equal 'ST-BIF+ neurons on two stages' "$work/steps.cpu" "$work/steps.stages"
 
 # Conversions: texts that the model writes there, passes whose products are there, layer by layer where they have no room. The
 # network is that of processors, byte for byte (with the same job, `device: auto`).
+how='--verify --mode full --threshold_steps 1'
 # converts NAME COMMAND...
 converts() {
     name=$1
     shift
-    expect "$name" 0 "$@" --model_name "$tiny" --output_dir "$work/by.$name" --device auto --verify --mode full --threshold_steps 1 \
-        --num_samples 2 --calibration_length 24
+    # shellcheck disable=SC2086
+    expect "$name" 0 "$@" --model_name "$tiny" --output_dir "$work/by.$name" --device auto $how --num_samples 2 --calibration_length 24
     cat "$work/err" > "$work/$name.log"
 }
 converts here env STAC_CUDA_MODULE=/bin/sh stac-convert
@@ -124,8 +125,34 @@ converts streamed env CUDA_ON_HOST_MEMORY=44000000 stac-convert
 says 'a conversion layer by layer' 'weights take [0-9.]+ MiB, layer by layer, for all of them have no room$' "$work/streamed.log"
 says 'a conversion layer by layer' '^  2 windows are read together, layer by layer$' "$work/streamed.log"
 equal 'a conversion layer by layer' "$work/by.here/snn_model.h5" "$work/by.streamed/snn_model.h5"
-converts stages env CUDA_ON_HOST_DEVICES=2 TMPDIR="$work" mpirun -q -n 2 stac-convert --stages 2
+# Ranks: what each found is put together by NCCL as well, where all have a device of their own.
+two='env CUDA_ON_HOST_DEVICES=2 mpirun -q -n 2'
+export TMPDIR="$work"
+converts stages $two stac-convert --stages 2
 equal 'a conversion on two stages over NCCL' "$work/by.here/snn_model.h5" "$work/by.stages/snn_model.h5"
+how=--simplified
+converts simply env STAC_CUDA_MODULE=/bin/sh stac-convert
+converts groups $two stac-convert --stages 1
+equal 'a conversion of two groups over NCCL' "$work/by.simply/snn_model.h5" "$work/by.groups/snn_model.h5"
+converts left_over env CUDA_ON_HOST_DEVICES=3 mpirun -q -n 3 stac-convert --stages 2
+equal 'a conversion with a rank that is left over' "$work/by.simply/snn_model.h5" "$work/by.left_over/snn_model.h5"
+for name in stages groups left_over; do
+    looked=$((looked + 1))
+    grep -q 'through the host' "$work/$name.log" && fail "$name: NCCL was not used"
+done
+converts without_nccl env NCCL_ON_HOST_ABSENT=1 $two stac-convert --stages 1
+says 'a conversion without NCCL' '^statistics are put together through the host: NCCL cannot be loaded' "$work/without_nccl.log"
+equal 'a conversion without NCCL' "$work/by.simply/snn_model.h5" "$work/by.without_nccl/snn_model.h5"
+converts one_gpu ranks 2 stac-convert --stages 1
+says 'a conversion of two groups that share a device' '^statistics are put together through the host: 2 ranks share 1 GPU$' "$work/one_gpu.log"
+equal 'a conversion of two groups that share a device' "$work/by.simply/snn_model.h5" "$work/by.one_gpu/snn_model.h5"
+expect 'a peer that is lost as statistics are put together' 4 env NCCL_ON_HOST_LOSE=2 timeout 60 $two stac-convert --stages 1 \
+    --model_name "$tiny" --output_dir "$work/lost" --device cuda --simplified --num_samples 2 --calibration_length 24 --quiet
+says 'a peer that is lost as statistics are put together' \
+    '^error: rank [01] on .*: cannot put together what the ranks found: NCCL: a peer was lost$' "$work/err"
+holds 'it leaves no network' "$(find "$work/lost" -name '*.h5' 2> /dev/null | wc -l) == 0"
+expect 'every kind of number, over NCCL' 0 env CUDA_ON_HOST_DEVICES=3 mpirun -q -n 3 "$STAC_BIN/tests/test_merge"
+says 'every kind of number, over NCCL' '^rank 2 of 3: .*, over NCCL$' "$work/out"
 
 # What a code of p cannot reach is refused there too.
 expect 'a context that is too long' 2 stac-chat "$work/snn" --device cuda --max_context_length 2000 --quiet

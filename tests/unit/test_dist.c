@@ -258,9 +258,9 @@ static void one_rank_agrees_with_itself(void **state) {
     int64_t sums[3] = {INT64_MAX, INT64_MIN, -5};
     float most[3] = {-1, 0, INFINITY};
     char bytes[5] = "abcd";
-    OK(stac_merge_to_all(grid.group_comm, (struct stac_partial[]){{STAC_ADD_I64, sums, 3}, {STAC_MAX_F32, most, 3}}, 2, &err));
+    OK(stac_merge_among(grid.group_comm, (struct stac_partial[]){{STAC_ADD_I64, sums, 3}, {STAC_MAX_F32, most, 3}}, 2, &err));
     OK(stac_broadcast(ranks.comm, bytes, sizeof bytes, 0, &err));
-    OK(stac_merge_to_all(ranks.comm, &(struct stac_partial){STAC_ADD_I64, NULL, 0}, 1, &err));
+    OK(stac_merge_to_all(&ranks, &(struct stac_partial){STAC_ADD_I64, NULL, 0}, 1, &err));
     assert_true(sums[0] == INT64_MAX && sums[1] == INT64_MIN && sums[2] == -5);
     assert_true(most[0] == -1 && most[1] == 0 && most[2] == INFINITY);
     assert_string_equal(bytes, "abcd");

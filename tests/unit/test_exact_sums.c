@@ -11,7 +11,7 @@ static bool peer_is_void; /* what another rank would bring to a merge of flags *
 
 int MPI_Allreduce(const void *from, void *to, int n, MPI_Datatype type, MPI_Op op, MPI_Comm comm) {
     int code = PMPI_Allreduce(from, to, n, type, op, comm);
-    if (op == MPI_BOR && peer_is_void) *(uint8_t *)to |= 1;
+    if (type == MPI_UINT8_T && op == MPI_MAX && peer_is_void) *(uint8_t *)to = 1;
     return code;
 }
 

@@ -99,6 +99,45 @@ static int recv(void *data, size_t n, int, int peer, nccl_comm comm, cudaStream_
                                                                                                           : SYSTEM_ERROR;
 }
 
+template <typename T> static void combine(T *all, const T *one, size_t n, int op) {
+    for (size_t i = 0; i < n; i++) all[i] = op == NCCL_SUM ? all[i] + one[i] : one[i] > all[i] ? one[i] : all[i];
+}
+
+/* n elements of `one` into those of `all`, where they are of this type. */
+template <typename T>
+static bool combined_as(int which, int type, int op, std::vector<char> &all, const std::vector<char> &one) {
+    if (type == which) combine((T *)all.data(), (const T *)one.data(), all.size() / sizeof(T), op);
+    return type == which;
+}
+
+static bool combined(int type, int op, std::vector<char> &all, const std::vector<char> &one) {
+    return combined_as<uint8_t>(NCCL_UINT8, type, op, all, one) || combined_as<int32_t>(NCCL_INT32, type, op, all, one) ||
+           combined_as<int64_t>(NCCL_INT64, type, op, all, one) || combined_as<float>(NCCL_FLOAT, type, op, all, one) ||
+           combined_as<double>(NCCL_DOUBLE, type, op, all, one);
+}
+
+static size_t size_of(int type) {
+    return type == NCCL_UINT8 ? 1 : type == NCCL_INT32 || type == NCCL_FLOAT ? 4 : 8;
+}
+
+/* Everybody gets what all have, and puts it together in the order of the ranks. */
+static int all_reduce(const void *from, void *to, size_t n, int type, int op, nccl_comm comm, cudaStream_t stream) {
+    std::vector<char> mine(n * size_of(type)), theirs(mine.size()), all;
+    if (is_lost(comm)) return SUCCESS;
+    if (cudaMemcpyAsync(mine.data(), from, mine.size(), cudaMemcpyDeviceToHost, stream) != cudaSuccess) return SYSTEM_ERROR;
+    for (int peer = 0; peer < comm->size; peer++)
+        if (peer != comm->rank && post(comm, peer, mine) != SUCCESS) return SYSTEM_ERROR;
+    for (int peer = 0; peer < comm->size; peer++) {
+        if (peer != comm->rank && fetch(comm, peer, theirs) != SUCCESS) return SYSTEM_ERROR;
+        const std::vector<char> &one = peer == comm->rank ? mine : theirs;
+        if (peer == 0)
+            all = one;
+        else if (!combined(type, op, all, one))
+            return SYSTEM_ERROR;
+    }
+    return cudaMemcpyAsync(to, all.data(), all.size(), cudaMemcpyHostToDevice, stream) == cudaSuccess ? SUCCESS : SYSTEM_ERROR;
+}
+
 static int nothing(void) {
     return SUCCESS;
 }
@@ -109,7 +148,7 @@ static const char *get_error_string(int code) {
 
 const char *nccl_load(struct nccl *n) {
     if (getenv("NCCL_ON_HOST_ABSENT")) return "NCCL cannot be loaded: it is absent";
-    *n = {get_unique_id, comm_init_rank, comm_destroy, comm_destroy, comm_get_async_error,
-          send,          recv,           nothing,      nothing,      get_error_string};
+    *n = {get_unique_id, comm_init_rank, comm_destroy, comm_destroy, comm_get_async_error, send,
+          recv,          all_reduce,     nothing,      nothing,      get_error_string};
     return NULL;
 }
