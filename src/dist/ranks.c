@@ -50,6 +50,7 @@ int stac_ranks_end(struct stac_ranks *r, int code, const struct stac_error *err)
     int initialised = 0, finalised = 1;
     MPI_Initialized(&initialised);
     MPI_Finalized(&finalised);
+    fflush(NULL); /* all leave at once below, and mpirun ends those that are left when one had an exit code */
     if (err->status != STAC_OK) {
         code = stac_exit_code(err->status);
         bool alone = !err->agreed && r->size > 1;
