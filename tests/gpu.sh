@@ -33,7 +33,7 @@ done
 gpus=$(nvidia-smi -L | grep -c GPU)
 if [ "$gpus" -gt 1 ]; then
     say "what $gpus ranks found, put together by NCCL"
-    OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun -n "$gpus" test_merge
+    on_ranks "$gpus" test_merge
 fi
 say "programs"
 ctest --test-dir build/release -R cli_device --output-on-failure

@@ -88,7 +88,7 @@ says 'the line that is too long' 'a line that takes 30[0-9] tokens .* room for 2
 says 'the side that is missing' 'half\.original\.h5' "$work/err"
 chat 'the same on 3 ranks' 1 ranks 3
 equal 'lines that go wrong on 3 ranks' "$work/undisturbed" "$work/out"
-if [ -z "$STAC_SANITIZED" ]; then # which want to be loaded first
+if [ -z "$STAC_SANITIZED" ]; then # sanitizers want to be loaded first
     chat 'a first rank that is slow to leave' 1 ranks 3 env LD_PRELOAD="$STAC_FAKE_LINGER"
     equal 'all of it is written' "$work/undisturbed" "$work/out"
 fi

@@ -12,7 +12,14 @@ stac-eval "$work/snn" --quiet --text "$text" --limit_tokens 64 --device cuda > "
 expect 'auto' 0 stac-eval "$work/snn" --quiet --text "$text" --limit_tokens 64 --device auto --json "$work/auto.json"
 says 'auto' '"device": "(cpu, in place of a GPU: device: cuda: .*|NVIDIA.*)"' "$work/auto.json"
 
-export STAC_CUDA_MODULE="$STAC_CUDA_ON_HOST"
+export STAC_CUDA_MODULE="$STAC_CUDA_ON_HOST" TMPDIR="$work"
+two='env CUDA_ON_HOST_DEVICES=2 mpirun -q -n 2' # ranks with a device each
+
+# over_nccl NAME: nothing went through the host
+over_nccl() {
+    looked=$((looked + 1))
+    ! grep -q 'through the host' "$work/$1.log" || fail "$1: NCCL was not used"
+}
 
 # figures NAME COMMAND...: of an evaluation of $tokens tokens, without those of the run
 tokens=60
@@ -31,14 +38,13 @@ equal 'both sides on the device as on the processor' "$work/cpu" "$work/cuda"
 figures stages ranks 2 stac-eval "$work/snn" --device cuda --stages 2
 equal 'two stages that share a device' "$work/cpu" "$work/stages"
 says 'two stages that share a device' 'stages send through the host: 2 ranks share 1 GPU$' "$work/stages.log"
-figures absent env CUDA_ON_HOST_DEVICES=2 NCCL_ON_HOST_ABSENT=1 mpirun -q -n 2 stac-eval "$work/snn" --device cuda --stages 2
+figures absent env NCCL_ON_HOST_ABSENT=1 $two stac-eval "$work/snn" --device cuda --stages 2
 equal 'two stages without NCCL' "$work/cpu" "$work/absent"
 says 'two stages without NCCL' 'stages send through the host: NCCL cannot be loaded' "$work/absent.log"
-figures nccl env CUDA_ON_HOST_DEVICES=2 TMPDIR="$work" mpirun -q -n 2 stac-eval "$work/snn" --device cuda --stages 2
+figures nccl $two stac-eval "$work/snn" --device cuda --stages 2
 equal 'two stages over NCCL' "$work/cpu" "$work/nccl"
-looked=$((looked + 1))
-grep -q 'through the host' "$work/nccl.log" && fail 'NCCL was not used'
-expect 'a peer that is lost' 4 env CUDA_ON_HOST_DEVICES=2 TMPDIR="$work" NCCL_ON_HOST_LOSE=3 timeout 20 mpirun -q -n 2 stac-eval \
+over_nccl nccl
+expect 'a peer that is lost' 4 env NCCL_ON_HOST_LOSE=3 timeout 20 $two stac-eval \
     "$work/snn" --device cuda --stages 2 --text "$text" --limit_tokens 60 --quiet
 says 'a peer that is lost' '^error: rank [01] on .*NCCL: a peer was lost$' "$work/err"
 figures groups ranks 2 stac-eval "$work/snn" --device cuda --stages 1
@@ -126,8 +132,6 @@ says 'a conversion layer by layer' 'weights take [0-9.]+ MiB, layer by layer, fo
 says 'a conversion layer by layer' '^  2 windows are read together, layer by layer$' "$work/streamed.log"
 equal 'a conversion layer by layer' "$work/by.here/snn_model.h5" "$work/by.streamed/snn_model.h5"
 # Ranks: what each found is put together by NCCL as well, where all have a device of their own.
-two='env CUDA_ON_HOST_DEVICES=2 mpirun -q -n 2'
-export TMPDIR="$work"
 converts stages $two stac-convert --stages 2
 equal 'a conversion on two stages over NCCL' "$work/by.here/snn_model.h5" "$work/by.stages/snn_model.h5"
 how=--simplified
@@ -136,10 +140,7 @@ converts groups $two stac-convert --stages 1
 equal 'a conversion of two groups over NCCL' "$work/by.simply/snn_model.h5" "$work/by.groups/snn_model.h5"
 converts left_over env CUDA_ON_HOST_DEVICES=3 mpirun -q -n 3 stac-convert --stages 2
 equal 'a conversion with a rank that is left over' "$work/by.simply/snn_model.h5" "$work/by.left_over/snn_model.h5"
-for name in stages groups left_over; do
-    looked=$((looked + 1))
-    grep -q 'through the host' "$work/$name.log" && fail "$name: NCCL was not used"
-done
+for name in stages groups left_over; do over_nccl $name; done
 converts without_nccl env NCCL_ON_HOST_ABSENT=1 $two stac-convert --stages 1
 says 'a conversion without NCCL' '^statistics are put together through the host: NCCL cannot be loaded' "$work/without_nccl.log"
 equal 'a conversion without NCCL' "$work/by.simply/snn_model.h5" "$work/by.without_nccl/snn_model.h5"

@@ -21,6 +21,11 @@ evaluate() { # RANKS JSON ARGUMENT...
 counts='2 3 4'
 [ -z "${STAC_SANITIZED:-}" ] || counts=3 # sanitizers are slow; the bytes are compared in the release build
 
+for n in $counts; do
+    expect "what $n ranks hold becomes one" 0 env STAC_CUDA_MODULE=/bin/sh mpirun -q -n $n "$STAC_BIN/tests/test_merge"
+    says "what $n ranks hold becomes one" "^rank 1 of $n: .*, over MPI\$" "$work/out"
+done
+
 convert 1 one
 evaluate 1 one.json
 for n in $counts; do
